@@ -1,0 +1,88 @@
+"""What can go wrong, as one small tree.
+
+BisyncError                      exit 1: failed, a retry may help
+├── ManifestError                exit 2: the manifest says something it cannot mean
+├── UsageError                   exit 2: the command line does
+├── IgnoreError                  exit 2: an ignore rule or file that cannot be honoured exactly
+├── SecretError                  exit 1: a secret reference gave nothing
+├── RcloneError                  exit 1: rclone missing, too old, or its run failed
+├── GuardRefused                 exit 4: a guard stopped the run before anything was written
+├── BaselineNeeded               exit 5: no baseline yet
+├── Locked                       exit 6: another run works on this sync
+└── Interrupted                  exit 130: Ctrl-C or SIGTERM
+
+Each error carries one clear line and, where there is one, the cure: what to do or type next.
+The tasks' edge is the only place that prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BisyncError(Exception):
+    """The user can act on this. `hint` says how; the traceback is of no use to them."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ManifestError(BisyncError):
+    """Every problem of a manifest at once, each `file:line:column: path: text`."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = tuple(problems)
+
+
+class UsageError(BisyncError):
+    """A flag, name or path on the command line that cannot be meant."""
+
+    exit_code = 2
+
+
+class IgnoreError(BisyncError):
+    """An ignore file that cannot be read, or a pattern that cannot be expressed exactly.
+
+    Nothing is transferred after it: an ignore rule we cannot honour may guard a secret.
+    """
+
+    exit_code = 2
+
+
+class SecretError(BisyncError):
+    """A secret reference that is empty or fails. Names the reference, never the value."""
+
+
+class RcloneError(BisyncError):
+    """rclone is missing, too old, or ended with a failure."""
+
+
+class GuardRefused(BisyncError):
+    """A guard refused the plan; nothing was written."""
+
+    exit_code = 4
+
+
+class BaselineNeeded(BisyncError):
+    """The sync has no baseline yet."""
+
+    exit_code = 5
+
+
+class Locked(BisyncError):
+    """Another run holds this sync's lock."""
+
+    exit_code = 6
+
+
+class Interrupted(BisyncError):
+    """The user or the system asked us to stop, and we did, in order."""
+
+    exit_code = 130
