@@ -1,0 +1,204 @@
+"""What a manifest means once it is valid: frozen, typed values and nothing else.
+
+Defaults that the manifest's schema documents live here, in one place; `bisync.manifest` builds these
+values and no `dict` with configuration in it is seen past that module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+
+class ConflictResolve(StrEnum):
+    """Who wins when both sides changed one file. `none` keeps both beside each other."""
+
+    NONE = "none"
+    NEWER = "newer"
+    OLDER = "older"
+    LARGER = "larger"
+    SMALLER = "smaller"
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+class Compare(StrEnum):
+    """What counts as a change. `auto` is checksum where a listing carries content hashes."""
+
+    AUTO = "auto"
+    MODTIME = "modtime"
+    CHECKSUM = "checksum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """Where a secret comes from; never the secret. `where` is its place in the manifest."""
+
+    kind: Literal["env", "command", "file"]
+    value: str | tuple[str, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """S3 keys, as references."""
+
+    access_key_id: SecretRef
+    secret_access_key: SecretRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Tenant:
+    """A bucket of any S3-compatible store. `credentials` None: the AWS SDK's own chain."""
+
+    name: str
+    tenant_id: str
+    bucket: str
+    endpoint: str | None
+    region: str | None
+    s3_provider: str
+    credentials: KeyPair | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RcloneTenant:
+    """A remote that the user's rclone.conf already has, as `name:path`."""
+
+    name: str
+    tenant_id: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedTenant:
+    """rclone's own S3 server on loopback, alive as long as a task runs, files kept in `storage`."""
+
+    name: str
+    tenant_id: str
+    storage: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasicMemoryTenant:
+    """The vendor's cloud: tenant id, bucket and scoped keys come from its API."""
+
+    name: str
+    tenant_id: str | None
+    api_url: str | None
+    token: SecretRef | None
+
+
+Tenant = S3Tenant | RcloneTenant | EmbeddedTenant | BasicMemoryTenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How careful a sync is. `max_delete` counts files over both sides; None: no limit."""
+
+    name: str
+    conflict_resolve: ConflictResolve
+    max_delete: int | None
+    compare: Compare = Compare.AUTO
+    checkers: int | None = None
+    transfers: int | None = None
+    check_sync: bool = True
+    bwlimit: str | None = None
+    description: str = ""
+
+
+# Seed table: safe keeps both and stops at 10 deletions, balanced takes the newer (25), fast too (50).
+BUILTIN_PROFILES: dict[str, Profile] = {
+    "safe": Profile(
+        name="safe",
+        conflict_resolve=ConflictResolve.NONE,
+        max_delete=10,
+        checkers=4,
+        transfers=2,
+        description="Keep both versions of a conflict; few transfers, verified after every run.",
+    ),
+    "balanced": Profile(
+        name="balanced",
+        conflict_resolve=ConflictResolve.NEWER,
+        max_delete=25,
+        description="The newer version wins; rclone's own speed.",
+    ),
+    "fast": Profile(
+        name="fast",
+        conflict_resolve=ConflictResolve.NEWER,
+        max_delete=50,
+        checkers=32,
+        transfers=16,
+        check_sync=False,
+        description="The newer version wins; many transfers, no final listing check.",
+    ),
+}
+DEFAULT_PROFILE = "balanced"
+DEFAULT_WATCH_INTERVAL = 60
+DEFAULT_KEEP_DAYS = 30
+DEFAULT_IGNORE_FILES: tuple[str, ...] = (".bmignore",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """Commands (argv each) to run around a sync; never through a shell."""
+
+    before_sync: tuple[tuple[str, ...], ...] = ()
+    after_sync: tuple[tuple[str, ...], ...] = ()
+    on_failure: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """One local folder against one remote path. `path` is below the bucket's root, no slashes at its ends."""
+
+    name: str
+    tenant: Tenant
+    dir: Path
+    path: str = ""
+    profile: Profile = BUILTIN_PROFILES[DEFAULT_PROFILE]
+    ignore: tuple[str, ...] = ()
+    hooks: Hooks = field(default_factory=Hooks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything one manifest (and its local overlay) says.
+
+    `digest` is the SHA-256 of the merged data, so two spellings of the same meaning are equal.
+    `files` are the files it was read from, the manifest first.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    digest: str
+    tenants: tuple[Tenant, ...]
+    syncs: tuple[Sync, ...]
+    profiles: tuple[Profile, ...]
+    ignore: tuple[str, ...]
+    ignore_files: tuple[str, ...]
+    watch_interval: int
+    keep_days: int
+    mount_dir: Path
+    state_dir: Path
+    rclone_binary: str | None
+    rclone_config: Path
+
+    def select(self, names: tuple[str, ...] = ()) -> tuple[Sync, ...]:
+        """The syncs called `names`, in the manifest's order; all of them when empty.
+
+        Raises KeyError with the first unknown name.
+        """
+        known = {sync.name for sync in self.syncs}
+        for name in names:
+            if name not in known:
+                raise KeyError(name)
+        return tuple(sync for sync in self.syncs if not names or sync.name in names)
+
+    def profile(self, name: str) -> Profile:
+        """The profile called `name`, built-in or the user's own. Raises KeyError."""
+        for profile in self.profiles:
+            if profile.name == name:
+                return profile
+        raise KeyError(name)

@@ -1,0 +1,52 @@
+"""Files that survive a crash: written beside and renamed over, private from birth."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def private_dir(path: Path) -> Path:
+    """Make `path` and its missing parents, each 0700 where we create it; return it."""
+    missing = []
+    here = path
+    while not here.exists():
+        missing.append(here)
+        here = here.parent
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def atomic_write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
+    """Replace the content of `path` in one step; a reader sees the old text or the new, never half.
+
+    A symlink is followed, so that the link stays. The temporary file is born 0600 (mkstemp) in the
+    target's own folder, flushed to disk, then renamed over. Raises OSError.
+    """
+    target = path.resolve()
+    raw = data.encode() if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_if_changed(path: Path, data: str | bytes, *, mode: int = 0o600) -> bool:
+    """As `atomic_write`, but leave a file alone that holds `data` already; True when it wrote."""
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        if path.read_bytes() == raw:
+            return False
+    except FileNotFoundError:
+        private_dir(path.parent)
+    atomic_write(path, raw, mode=mode)
+    return True
