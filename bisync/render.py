@@ -1,0 +1,44 @@
+"""Templates to text: the one place that knows Jinja."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(template: str, /, **values: object) -> str:
+    """The text of `template` (a file name in templates/) with `values` in it.
+
+    A value that the template names and `values` lacks is an error, as is an unknown template: both are
+    bugs of ours, so jinja2's own exceptions come through.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    # Imported here: it takes as long as reading the manifest, and most runs write nothing from a template.
+    import jinja2
+
+    folder = files("bisync.templates")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
+        undefined=jinja2.StrictUndefined,
+        # What we write is text in formats of its own, never HTML.
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["commented"] = commented
+    return environment
+
+
+def commented(text: str) -> str:
+    """Each line of `text` as a comment, `# ` put after its indentation; comments and empty lines stay."""
+    return re.sub(r"(?m)^( *)(?=[^\s#])", r"\1# ", text)

@@ -1,0 +1,1 @@
+"""What gets written: Jinja templates, rendered by `bisync.render`."""
