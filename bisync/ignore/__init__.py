@@ -1,0 +1,48 @@
+"""Ignore rules exactly as git reads them, for rclone and for ourselves.
+
+`compile_filters` gives the text of one rclone filter file; `walk` lists what is not ignored;
+`RuleSet.decide` says which line of which file decides about a path. All three follow the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.ignore.compiler import compile_rules
+from bisync.ignore.rules import Layer, Rule
+from bisync.ignore.ruleset import Decision, RuleSet
+from bisync.ignore.sources import Entry, Kind, Tree, Unreadable, load_rules, read_ignore_file, walk
+
+__all__ = [
+    "MARKER_NAME",
+    "MARKER_PATH",
+    "METADATA_DIR",
+    "PARTIAL_SUFFIX",
+    "Decision",
+    "Entry",
+    "Kind",
+    "Layer",
+    "Rule",
+    "RuleSet",
+    "Tree",
+    "Unreadable",
+    "compile_filters",
+    "compile_rules",
+    "load_rules",
+    "read_ignore_file",
+    "walk",
+]
+
+
+def compile_filters(
+    root: Path, patterns: Sequence[str] = (), ignore_files: Sequence[str] = (".bmignore",)
+) -> str:
+    """The text of one rclone filter file that excludes exactly what git would ignore in `root`.
+
+    `patterns` are the outermost rules; ignore files in any folder of the tree override them, deeper
+    ones the shallower, and in one folder later `ignore_files` the earlier. Byte-stable for the same
+    rules. Raises IgnoreError for what cannot be honoured exactly.
+    """
+    return compile_rules(load_rules(root, [Layer("patterns", patterns)], ignore_files))

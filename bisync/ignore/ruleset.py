@@ -1,0 +1,112 @@
+"""All rules of one tree, and what they decide about a path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bisync.ignore import builtin
+from bisync.ignore.matcher import Matcher, Place
+from bisync.ignore.rules import Rule
+
+MAX_FOLDERS = 100_000  # remembered at a time
+
+
+class Decision(NamedTuple):
+    """Whether a path is ignored, and the rule that says so; None when no rule speaks about it.
+
+    Below an ignored folder that is the rule that ignores the folder, as `git check-ignore -v` has it.
+    """
+
+    ignored: bool
+    rule: Rule | None
+
+
+NOTHING_SAID = Decision(False, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that is not ignored, while its entries are judged.
+
+    `path` is "" or "a/b/". `readings`, strongest last, are the matchers of this folder and those
+    above it: each with the place it has reached, and the path it has read on the way.
+    """
+
+    path: str
+    readings: tuple[tuple[Matcher, Place, str], ...]
+
+    @classmethod
+    def top(cls, rules: Sequence[Rule]) -> Folder:
+        matcher = Matcher(rules)
+        return cls("", ((matcher, matcher.start, ""),) if rules else ())
+
+    def decide(self, name: str, is_dir: bool) -> Decision:
+        """About the entry `name` of this folder."""
+        always = builtin.rule_about(name, is_dir)
+        if always is not None:
+            return Decision(True, always)
+        for matcher, place, read in reversed(self.readings):
+            number = matcher.decide(place, read, name, is_dir)
+            if number >= 0:
+                rule = matcher.rules[number]
+                return Decision(not rule.negated, rule)
+        return NOTHING_SAID
+
+    def enter(self, name: str, own: Sequence[Rule]) -> Folder:
+        """The folder `name` in this one, with the rules of its own ignore files."""
+        readings = [
+            (matcher, matcher.below(place, name), f"{read}{name}/") for matcher, place, read in self.readings
+        ]
+        if own:
+            matcher = Matcher(own)
+            readings.append((matcher, matcher.start, ""))
+        return Folder(f"{self.path}{name}/", tuple(readings))
+
+
+class RuleSet:
+    """The rules of one tree, weakest first.
+
+    `notices` are things a user should know about them that are no errors.
+    """
+
+    def __init__(self, rules: Sequence[Rule], notices: Sequence[str] = ()) -> None:
+        self.rules = tuple(rules)
+        self.notices = tuple(notices)
+        self._by_folder: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            self._by_folder.setdefault(rule.folder, []).append(rule)
+        self._folders: dict[str, Folder | Decision] = {}
+
+    def decide(self, path: str, is_dir: bool) -> Decision:
+        """About `path`, relative to the root with forward slashes; it need not exist."""
+        if path == builtin.MARKER_PATH and not is_dir:
+            return Decision(False, builtin.MARKER_RULE)
+        parent, _, name = path.rpartition("/")
+        folder = self._folder(parent)
+        return folder if isinstance(folder, Decision) else folder.decide(name, is_dir)
+
+    def _folder(self, path: str) -> Folder | Decision:
+        """The folder at `path`, or the decision that ignores it or a folder above it."""
+        known = self._folders.get(path)
+        if known is not None:
+            return known
+        if len(self._folders) > MAX_FOLDERS:
+            self._folders.clear()
+        here: Folder | Decision | None = self._folders.get("")
+        if here is None:
+            here = self._folders[""] = Folder.top(self._by_folder.get("", ()))
+        end = 0
+        while end < len(path) and isinstance(here, Folder):
+            start = end + 1 if end else 0
+            slash = path.find("/", start)
+            end = len(path) if slash < 0 else slash
+            below = self._folders.get(path[:end])
+            if below is None:
+                decision = here.decide(path[start:end], True)
+                own = self._by_folder.get(path[:end], ())
+                below = decision if decision.ignored else here.enter(path[start:end], own)
+                self._folders[path[:end]] = below
+            here = below
+        return here
