@@ -111,7 +111,9 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise ManifestError([f"{path}: is not UTF-8"]) from None
     except (OSError, ValueError) as error:
-        raise ManifestError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+        raise ManifestError(
+            [f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]
+        ) from None
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -40,5 +39,10 @@ def _environment() -> Environment:
 
 
 def commented(text: str) -> str:
-    """Each line of `text` as a comment, `# ` put after its indentation; comments and empty lines stay."""
-    return re.sub(r"(?m)^( *)(?=[^\s#])", r"\1# ", text)
+    """Each line of `text` as a comment, `# ` put where the leftmost begins; comments and blank lines stay."""
+    lines = text.splitlines(keepends=True)
+    margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    return "".join(
+        line if not line.strip() or line.lstrip().startswith("#") else f"{line[:margin]}# {line[margin:]}"
+        for line in lines
+    )

@@ -140,7 +140,9 @@ class _Node:
     size: int = 1
     depth: int = 1
     anchor: str | None = None
-    key: tuple[Place, str, bool] | None = None  # an entry's key that waits for its value: place, text, keep it
+    key: tuple[Place, str, bool] | None = (
+        None  # an entry's key that waits for its value: place, text, keep it
+    )
 
 
 @dataclass(slots=True)
@@ -251,14 +253,15 @@ class _Builder:
         parent.depth = max(parent.depth, node.depth + 1)
         # An open parent is not counted by its own parents yet, so the sum over the stack is the whole.
         if sum(one.size for one in self._stack) > MAX_NODES or len(self._stack) + node.depth > MAX_DEPTH + 1:
-            raise ManifestError(
-                [f"{node.place}: holds more than {MAX_NODES} values once aliases are expanded; this is no manifest"]
-            )
+            text = f"more than {MAX_NODES} values once aliases are expanded; this is no manifest"
+            raise ManifestError([f"{node.place}: {text}"])
 
     def _refuse_key(self, event: Any) -> None:
         parent = self._stack[-1] if self._stack else None
         if parent and parent.entries is not None and parent.key is None:
-            self._stop(event, 'a list, mapping or alias cannot be a key; text with {, [ or * needs quotes: "{x}"')
+            self._stop(
+                event, 'a list, mapping or alias cannot be a key; text with {, [ or * needs quotes: "{x}"'
+            )
 
     def _refuse_tag(self, event: Any) -> None:
         # `!` in front of an unquoted secret reads as a tag too: do not repeat it.
@@ -274,7 +277,7 @@ class _Builder:
         return (*parent.path, parent.key[1]) if parent.key else parent.path
 
     def _place(self, event: Event) -> Place:
-        mark = event.start_mark
+        mark: Any = event.start_mark
         return Place(self.name, mark.line + 1, mark.column + 1)
 
     def _report(self, event: Event, text: str, path: KeyPath | None = None) -> None:

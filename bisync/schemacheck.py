@@ -8,13 +8,14 @@ says. Tests hold the two against each other.
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from . import load
-
-KeyPath = tuple[str | int, ...]
+from .source import KeyPath, quoted
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -32,12 +33,20 @@ _WORDS = {
 }
 
 
+@cache
+def load_schema() -> dict[str, Any]:
+    """The schema, parsed. Shared: do not change it."""
+    text = files("bisync.schema").joinpath("bisync.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
 def problems(data: Any) -> list[tuple[KeyPath, str]]:
     """Everything in `data` that the schema does not allow: the path, and what to write instead.
 
     No text holds a value from below a tenant's `credentials` or `token`, nor a key that is not ours there.
     """
-    schema = load()
+    schema = load_schema()
     if accepts(data, schema, schema):
         return []
     import jsonschema
@@ -67,7 +76,9 @@ def _ref(data: Any, value: str, schema: Mapping[str, Any], root: Mapping[str, An
     return accepts(data, root["$defs"][value.removeprefix("#/$defs/")], root)
 
 
-def _properties(data: Any, value: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
+def _properties(
+    data: Any, value: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]
+) -> bool:
     return not isinstance(data, dict) or all(
         accepts(data[key], below, root) for key, below in value.items() if key in data
     )
@@ -132,51 +143,30 @@ def _explain(error: Any) -> Iterator[tuple[KeyPath, str]]:
     path: KeyPath = tuple(error.absolute_path)
     schema, value, data = error.schema, error.validator_value, error.instance
     custom = schema.get("errorMessage")
-    match error.validator:
-        case "required":
-            for key in value:
-                if key not in data:
-                    yield path, f'needs "{key}": {_what(schema, key)}'
-        case "additionalProperties":
-            known = list(schema["properties"])
-            for key in data:
-                if key not in known:
-                    yield from _unknown_key(path, key, known, custom)
-        case _ if "propertyNames" in error.absolute_schema_path:
-            yield (*path, data), custom
-        case _ if custom:
-            yield path, custom
-        case "type":
-            yield path, _wrong_type(value, data)
-        case "enum" if isinstance(data, str):
-            yield path, f'unknown value "{data[:40]}"{did_you_mean(data, value)} ({", ".join(value)})'
-        case "enum":
-            yield path, f"expected one of: {', '.join(value)}"
-        case "const":
-            yield path, f"expected {value}"
-        case "minimum":
-            yield path, f"expected at least {value}"
-        case "maximum":
-            yield path, f"expected at most {value}"
-        case "minLength":
-            yield path, "is empty"
-        case "maxLength":
-            yield path, f"is longer than {value} characters"
-        case "uniqueItems":
-            yield path, "has the same entry twice"
-        case _:
-            yield path, "is not allowed here"
+    if error.validator == "required":
+        for key in value:
+            if key not in data:
+                yield path, f'needs "{key}": {_what(schema, key)}'
+    elif error.validator == "additionalProperties":
+        known = list(schema["properties"])
+        for key in data:
+            if key not in known:
+                yield _unknown_key(path, key, known, custom)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*path, data), custom
+    else:
+        text = _TEXTS.get(error.validator, _not_allowed)
+        yield path, custom or text(value, data)
 
 
-def _unknown_key(path: KeyPath, key: str, known: list[str], custom: str | None) -> Iterator[tuple[KeyPath, str]]:
+def _unknown_key(path: KeyPath, key: str, known: list[str], custom: str | None) -> tuple[KeyPath, str]:
     near = did_you_mean(key, known)
     if is_secret(path) and not near:
         # `secret_access_key: {hunter2}` is a mapping with the secret as its key.
-        yield path, custom or "is not allowed here"
-    elif key in ("access_key_id", "secret_access_key") and "credentials" in known:
-        yield (*path, key), "unknown key here; it belongs below credentials"
-    else:
-        yield (*path, key), f"unknown key{near or ' here'} ({', '.join(known)})"
+        return path, custom or "is not allowed here"
+    if key in ("access_key_id", "secret_access_key") and "credentials" in known:
+        return (*path, key), "unknown key here; it belongs below credentials"
+    return (*path, key), f"unknown key{near or ' here'} ({', '.join(known)})"
 
 
 def is_secret(path: KeyPath) -> bool:
@@ -210,3 +200,25 @@ def _wrong_type(expected: str, data: Any) -> str:
     if expected == "array" and isinstance(data, str):
         text += "; put it in brackets: [...]"
     return text
+
+
+def _wrong_choice(known: list[str], data: Any) -> str:
+    choice = ", ".join(known)
+    if not isinstance(data, str):
+        return f"expected one of: {choice}"
+    return f"unknown value {quoted(data)}{did_you_mean(data, known)} ({choice})"
+
+
+def _not_allowed(*_: Any) -> str:
+    return "is not allowed here"
+
+
+_TEXTS: dict[str, Callable[[Any, Any], str]] = {
+    "type": _wrong_type,
+    "enum": _wrong_choice,
+    "const": lambda value, _: f"expected {value}",
+    "minimum": lambda value, _: f"expected at least {value}",
+    "maximum": lambda value, _: f"expected at most {value}",
+    "minLength": lambda *_: "is empty",
+    "uniqueItems": lambda *_: "has the same entry twice",
+}

@@ -1,0 +1,263 @@
+"""What must hold between the keys of a manifest, which a schema cannot say.
+
+Each rule looks at a document that may be wrong elsewhere too, and reports every breach at its own place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .config import BUILTIN_PROFILES
+from .reading import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
+from .schemacheck import did_you_mean
+from .source import KeyPath, Place, quoted
+
+
+def check(reading: Reading, draft: Draft) -> None:
+    """The rules between keys, which a schema cannot say (design: every one of them is exit code 2)."""
+    _check_profiles(reading, draft)
+    _check_tenants(reading, draft)
+    _check_syncs(reading, draft)
+    _check_folders(reading, draft)
+    _check_remotes(reading, draft)
+    reading.local_path("rclone", "config")
+    binary = reading.text("rclone", "binary")
+    if binary and is_path(binary):
+        reading.local_path("rclone", "binary")
+
+
+def _check_profiles(reading: Reading, draft: Draft) -> None:
+    own = reading.mapping("profiles")
+    for name, profile in own.items():
+        if name in BUILTIN_PROFILES:
+            reading.report(
+                ("profiles", name),
+                f"{name} is built in and stays what it is; give yours another name, with extends: {name}",
+            )
+            continue
+        base = profile.get("extends") if isinstance(profile, dict) else None
+        if isinstance(base, str):
+            _known_profile(reading, ("profiles", name, "extends"), base)
+        seen = [name]
+        while isinstance(base, str) and base in own and base not in BUILTIN_PROFILES:
+            if base in seen:
+                if base == name:  # once for each profile in the cycle, not for those that lead into it
+                    chain = " -> ".join([*seen, base])
+                    reading.report(
+                        ("profiles", name, "extends"), f"extends itself ({chain}); extend a built-in one"
+                    )
+                break
+            seen.append(base)
+            base = reading.get("profiles", base, "extends")
+    at = ("defaults", "profile") if draft.profile_place is None else ("bisync_config", "default_profile")
+    _known_profile(reading, at, draft.profile, place=draft.profile_place)
+
+
+def _known_profile(reading: Reading, path: KeyPath, name: str, *, place: Place | None = None) -> None:
+    known = [*BUILTIN_PROFILES, *(one for one in reading.mapping("profiles") if one not in BUILTIN_PROFILES)]
+    if name not in known:
+        text = f"unknown profile {quoted(name)}{did_you_mean(name, known)} ({', '.join(known)})"
+        reading.report(path, text, place=place)
+
+
+def _check_tenants(reading: Reading, draft: Draft) -> None:
+    ids: dict[str, str] = {}
+    for name, tenant in reading.mapping("tenants").items():
+        here = ("tenants", name)
+        if not isinstance(tenant, dict):
+            continue
+        if tenant.get("provider") == "basic-memory" and "api_url" not in tenant and draft.api_url:
+            _safe_url(reading, (), draft.api_url, place=draft.api_url_place)
+        for key in ("endpoint", "api_url"):
+            if isinstance(tenant.get(key), str):
+                _safe_url(reading, (*here, key), tenant[key])
+        for path in _secret_files(tenant, here):
+            reading.local_path(*path)
+        reading.local_path(*here, "storage")
+        if tenant.get("provider") != "basic-memory":
+            own_id = tenant.get("tenant_id", name)
+            if isinstance(own_id, str) and ids.setdefault(own_id, name) != name:
+                at = (*here, "tenant_id") if "tenant_id" in tenant else here
+                reading.report(at, f"tenants.{ids[own_id]} has this tenant id too; each needs one of its own")
+
+
+def _secret_files(tenant: dict[str, Any], here: KeyPath) -> Iterator[KeyPath]:
+    for keys in (("credentials", "access_key_id"), ("credentials", "secret_access_key"), ("token",)):
+        value: Any = tenant
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, dict) and "file" in value:
+            yield (*here, *keys, "file")
+
+
+def _safe_url(reading: Reading, path: KeyPath, url: str, *, place: Place | None = None) -> None:
+    """Report a URL that would send keys or notes in the clear. It is not repeated: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or re.search(r"[\s\x00-\x1f\x7f]", url) or parts.query or parts.fragment:
+        reading.report(path, "expected an address such as https://fly.storage.tigris.dev", place=place)
+    elif parts.username is not None or parts.password is not None:
+        reading.report(
+            path, "no user name or password in an address; keys are given as credentials", place=place
+        )
+    elif parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        reading.report(
+            path,
+            "neither https nor on this machine; write https://… (http only for localhost or 127.0.0.1)",
+            place=place,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_syncs(reading: Reading, draft: Draft) -> None:
+    tenants = list(reading.mapping("tenants"))
+    for name, sync in draft.syncs.items():
+        here = ("syncs", name)
+        tenant = sync.get("tenant")
+        if isinstance(tenant, str) and tenant not in tenants:
+            near = did_you_mean(tenant, tenants)
+            reading.report((*here, "tenant"), f"unknown tenant {quoted(tenant)}{near} ({', '.join(tenants)})")
+        if isinstance(sync.get("profile"), str):
+            _known_profile(reading, (*here, "profile"), sync["profile"])
+        if isinstance(sync.get("path"), str):
+            try:
+                remote_path(sync["path"])
+            except ValueError as error:
+                reading.report((*here, "path"), str(error))
+
+
+def _check_folders(reading: Reading, draft: Draft) -> None:
+    """No sync's folder is, holds or lies in what is not its own: a mount, our state, another sync."""
+    home = Path(os.path.realpath(reading.home))
+    private = [("the state folder (state_dir)", draft.state_dir)]
+    for name in reading.mapping("tenants"):
+        storage = reading.local_path("tenants", name, "storage")
+        if storage is not None:
+            private.append((f"the storage of tenants.{name}", storage))
+
+    sound: list[Folder] = []
+    for folder in draft.folders.values():
+        at: KeyPath = ("syncs", folder.sync, "dir") if folder.place is None else ("bisync_config", "sync_dir")
+        too_wide = _too_wide(folder, home)
+        if too_wide:
+            reading.report(at, too_wide, place=folder.place)
+            continue
+        texts = [
+            _mounted(folder, draft.mount_dir),
+            *(_in_the_way(folder, what, path) for what, path in private),
+            _holds_keys(folder, draft.rclone_config),
+            next((text for text in (_shared(folder, other) for other in sound) if text), None),
+        ]
+        for text in texts:
+            if text:
+                reading.report(at, text, place=folder.place)
+        sound.append(folder)
+
+
+def _too_wide(folder: Folder, home: Path) -> str | None:
+    if folder.real == folder.real.parent:
+        return f"{folder.shown} is the root of the file system; choose a folder in the home"
+    if folder.real == home:
+        return f"{folder.shown} is the home itself; choose a folder in it"
+    if folder.real in home.parents:
+        return f"{folder.shown} is a folder above the home; choose a folder in the home"
+    return None
+
+
+def _mounted(folder: Folder, mount_dir: Path) -> str | None:
+    mount = Path(os.path.realpath(mount_dir))
+    if folder.real == mount:
+        return (
+            f"Cannot use {folder.shown} for bisync - it's the mount directory!"
+            f" Give it a folder of its own, such as {DEFAULT_SYNC_DIR}"
+        )
+    if _overlap(folder.real, mount):
+        how = "lies in" if mount in folder.real.parents else "contains"
+        return f"{folder.shown} {how} the mount directory (mount_dir); choose a folder beside it"
+    return None
+
+
+def _in_the_way(folder: Folder, what: str, path: Path) -> str | None:
+    if _overlap(folder.real, Path(os.path.realpath(path))):
+        return f"{folder.shown} overlaps {what}; choose a folder beside it"
+    return None
+
+
+def _holds_keys(folder: Folder, rclone_config: Path) -> str | None:
+    if folder.real in Path(os.path.realpath(rclone_config)).parents:
+        return f"{folder.shown} contains rclone's configuration, keys and all; choose another folder"
+    return None
+
+
+def _shared(folder: Folder, other: Folder) -> str | None:
+    if _overlap(folder.real, other.real):
+        return f"overlaps the folder of syncs.{other.sync} ({other.shown}); give each sync one of its own"
+    return None
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _check_remotes(reading: Reading, draft: Draft) -> None:
+    """No two syncs write to the same place of the same store, whatever their tenants are called."""
+    seen: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = []
+    for name, sync in draft.syncs.items():
+        tenant = sync.get("tenant")
+        store = _store(reading, tenant) if isinstance(tenant, str) else None
+        text = sync.get("path", "")
+        if store is None or not isinstance(text, str):
+            continue
+        identity, root = store
+        parts = (*root, *(part for part in text.split("/") if part))
+        for other, their_identity, theirs in seen:
+            shorter = min(len(parts), len(theirs))
+            if identity == their_identity and parts[:shorter] == theirs[:shorter]:
+                key = "path" if "path" in sync else "tenant"
+                reading.report(
+                    ("syncs", name, key),
+                    f"overlaps what syncs.{other} keeps in the cloud; give each sync a path of its own",
+                )
+                break
+        seen.append((name, identity, parts))
+
+
+def _store(reading: Reading, name: str) -> tuple[tuple[Any, ...], tuple[str, ...]] | None:
+    """What tells this tenant's store from others, and the folder in it that the tenant begins at."""
+    tenant = reading.mapping("tenants", name)
+    match tenant.get("provider"):
+        case "s3":
+            endpoint = str(tenant.get("endpoint", tenant.get("s3_provider", "AWS"))).rstrip("/").lower()
+            return ("s3", endpoint, str(tenant.get("bucket"))), ()
+        case "rclone" if isinstance(tenant.get("remote"), str):
+            remote, _, path = tenant["remote"].partition(":")
+            return ("rclone", remote), tuple(part for part in path.split("/") if part)
+        case "embedded":
+            storage = reading.local_path("tenants", name, "storage")
+            return None if storage is None else (("embedded", os.path.realpath(storage)), ())
+        case "basic-memory":
+            # Which tenant a token opens only the API knows; without one, all use the same login.
+            return (
+                "basic-memory",
+                str(tenant.get("api_url")),
+                json.dumps(tenant.get("token"), sort_keys=True),
+            ), ()
+        case _:
+            return None
