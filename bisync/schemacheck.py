@@ -186,20 +186,25 @@ def _what(schema: Mapping[str, Any], key: str) -> str:
 
 
 def _wrong_type(expected: str, data: Any) -> str:
+    text = f"expected {_WORDS[expected]}, found {_found(data)}"
     if data is None:
-        found = "nothing"
-    elif isinstance(data, bool):
-        found = "true or false"
-    elif _number(data):
-        found = "a number"
-    else:
-        found = next(_WORDS[kind] for kind, types in _KINDS.items() if isinstance(data, types))
-    text = f"expected {_WORDS[expected]}, found {found}"
-    if expected == "string" and data is not None and not isinstance(data, list | dict):
-        text += "; put it in quotes"
+        return f"{text}; give it a value or remove the key"
+    if expected == "string" and not isinstance(data, list | dict):
+        return f"{text}; put it in quotes"
     if expected == "array" and isinstance(data, str):
-        text += "; put it in brackets: [...]"
+        return f"{text}; put it in brackets: [...]"
+    if expected == "boolean" and data in ("yes", "no", "on", "off"):
+        return f"{text}; yes, no, on and off are text"
     return text
+
+
+def _found(data: Any) -> str:
+    if data is None:
+        return "nothing"
+    if isinstance(data, float):
+        return "a fraction"
+    # bool before int, of which it is a kind.
+    return next(_WORDS[kind] for kind in ("boolean", "integer", "string", "array", "object") if _is(data, kind))
 
 
 def _wrong_choice(known: list[str], data: Any) -> str:

@@ -288,8 +288,11 @@ class _Builder:
 
 
 def _scalar(text: str) -> Any:
-    """A plain scalar by YAML 1.2's core schema, less the odd corners: no hexadecimal, no `1_000`."""
-    if text in ("", "~", "null", "Null", "NULL"):
+    """A plain scalar by YAML 1.2's core schema, less the odd corners: no hexadecimal, no `1_000`.
+
+    And `~` is text: nothing in a manifest is null, but `dir: ~` is a folder somebody means.
+    """
+    if text in ("", "null", "Null", "NULL"):
         return None
     if text in ("true", "True", "TRUE"):
         return True
@@ -328,14 +331,17 @@ def _syntax_problem(error: Any, text: str, name: str) -> Problem:
     if mark is None and isinstance(position, int):
         before = text[:position]
         place = Place(name, before.count("\n") + 1, position - before.rfind("\n"))
-    # Quoted names of more than one character are the user's own text.
-    reason = re.sub(r"'(?!<|.')[^']*'", "'…'", reason)
-    context = re.sub(r"'(?!<|.')[^']*'", "'…'", str(getattr(error, "context", None) or ""))
+    reason, context = _without_names(reason), _without_names(str(getattr(error, "context", None) or ""))
     if "\\t" in reason or (mark is not None and _line(text, mark.line).lstrip(" ").startswith("\t")):
         reason += "; indent with spaces, not tabs"
     elif "alias" in context or "cannot start any token" in reason:
         reason += '; text that begins with *, @, % or ` needs quotes: "*.log"'
     return Problem(place, (), f"{context}: {reason}" if context else reason)
+
+
+def _without_names(text: str) -> str:
+    """PyYAML's words without what they quote from the file: only single characters and `<token>`s stay."""
+    return re.sub("'([^']*)'", lambda m: m[0] if len(m[1]) < 2 or m[1].startswith("<") else "'…'", text)
 
 
 def _line(text: str, number: int) -> str:

@@ -1,0 +1,119 @@
+"""The wiring: one manifest, one rclone, one clock, and what a task needs to work on a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from bisync import events, lock, providers, rclone_binary, state
+from bisync.config import Compare, Manifest, Profile, Sync
+from bisync.errors import UsageError
+from bisync.ignore import Layer, read_ignore_file
+from bisync.rclone import Rclone, Remote
+
+# The seed's list, in its order.
+DEFAULT_IGNORES = (
+    ".git", ".DS_Store", "node_modules", "*.tmp", ".env", "__pycache__",
+    ".pytest_cache", ".ruff_cache", ".vscode", ".idea",
+)  # fmt: skip
+DEFAULT_IGNORE_TEXT = (
+    "# Patterns that are never synced, in gitignore format; for every sync of this machine.\n"
+    + "".join(f"{pattern}\n" for pattern in DEFAULT_IGNORES)
+)
+
+
+def _quiet(sync: str, event: events.Event) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """Everything from outside that a task works with; tests pass their own clock and listener."""
+
+    manifest: Manifest
+    env: Mapping[str, str] = field(repr=False)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    on_event: Callable[[str, events.Event], None] = _quiet
+
+    @cached_property
+    def rclone(self) -> Rclone:
+        """The rclone this manifest means. Raises RcloneError when there is none that will do."""
+        found = rclone_binary.find(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
+        return Rclone(
+            binary=found.path, config=self.manifest.rclone_config, version=found.version, env=self.env
+        )
+
+    @property
+    def ignore_file(self) -> Path:
+        """The ignore file for every sync of this machine."""
+        return self.manifest.state_dir / ".bmignore"
+
+    def layers(self, sync: Sync) -> list[Layer]:
+        """The ignore rules outside the tree, weakest first. Raises IgnoreError for an unreadable file."""
+        try:
+            lines = read_ignore_file(self.ignore_file)
+        except FileNotFoundError:
+            lines = list(DEFAULT_IGNORES)
+        shared = self.manifest.path.name
+        return [
+            Layer(str(self.ignore_file), tuple(lines)),
+            Layer(f"{shared}: ignore", self.manifest.ignore),
+            Layer(f"{shared}: syncs.{sync.name}.ignore", sync.ignore),
+        ]
+
+    def profile(self, sync: Sync, override: str | None) -> Profile:
+        """The sync's profile, or the one named on the command line. Raises UsageError for an unknown name."""
+        if override is None:
+            return sync.profile
+        try:
+            return self.manifest.profile(override)
+        except KeyError:
+            known = ", ".join(profile.name for profile in self.manifest.profiles)
+            raise UsageError(f"unknown profile {override!r} (there are: {known})") from None
+
+    def state(self, sync: Sync) -> state.SyncState:
+        """Where the sync's state lies."""
+        return state.sync_state(self.manifest.state_dir, providers.tenant_id(sync.tenant), sync.name)
+
+    @contextmanager
+    def target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
+        """The sync with its cloud side reachable, for reading."""
+        rclone = self.rclone
+        with providers.opened(sync, rclone, self.manifest.state_dir) as remote:
+            chosen = self.profile(sync, profile)
+            yield Target(
+                app=self, sync=sync, profile=chosen, remote=remote, rclone=rclone, state=self.state(sync)
+            )
+
+    @contextmanager
+    def locked_target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
+        """As `target`, with the sync's lock held by us and every rclone we start. Raises Locked."""
+        here = self.state(sync)
+        here.prepare()
+        with lock.held(here.lock, name=sync.name) as descriptor, self.target(sync, profile=profile) as target:
+            yield replace(target, rclone=target.rclone.holding(descriptor))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One sync, its two sides and its state."""
+
+    app: App
+    sync: Sync
+    profile: Profile
+    remote: Remote
+    rclone: Rclone
+    state: state.SyncState
+
+    @property
+    def compare(self) -> Compare:
+        """How this run tells changes: `auto` resolved for this remote."""
+        return self.remote.compare(self.profile)
+
+    def emit(self, event: events.Event) -> None:
+        """Pass an event on to whoever shows progress."""
+        self.app.on_event(self.sync.name, event)

@@ -1,0 +1,142 @@
+"""The baseline: what both sides held after the last good run, read from bisync's own listings.
+
+The cloud half is exactly what bisync believes, so that plan and bisync see the same changes. The local
+half adds stamps (mtime, ctime, inode) for files whose content is known to be the listed one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bisync import listing, names
+from bisync.config import Compare
+from bisync.files import atomic_write
+from bisync.ignore import MARKER_PATH
+from bisync.snapshot import BaseFile, LocalFile, Stamp
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text."""
+
+    files: Mapping[str, BaseFile]
+    compare: Compare
+    profile: str
+    filters: str
+    device: int
+    run: str
+    listings: str
+
+
+def from_listings(
+    pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: Any
+) -> Baseline:
+    """Build the baseline a finished run leaves.
+
+    `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
+    taken only where its content is the listed one. Paths in one listing only are no common ground.
+    """
+    cloud = {names.key(each.path): each for each in listing.read(pair.path2)}
+    files: dict[str, BaseFile] = {}
+    for each in listing.read(pair.path1):
+        key = names.key(each.path)
+        other = cloud.get(key)
+        if other is None or key == MARKER_PATH:
+            continue
+        known = stamps.get(key)
+        vouched = (
+            known is not None
+            and known.size == each.size
+            and (known.md5 == each.md5 if each.md5 else known.stamp.mtime_ns == each.mtime_ns)
+        )
+        files[key] = BaseFile(
+            each.size,
+            each.md5 if each.md5 == other.md5 else None,
+            known.stamp if known is not None and vouched else None,
+            each.mtime_ns,
+            other.mtime_ns,
+        )
+    return Baseline(files=files, listings=pair.digest(), **about)
+
+
+def with_cloud_times(baseline: Baseline, times: Mapping[str, int | None]) -> Baseline:
+    """Remember when hashless objects were stored, the only thing that tells a same-size change."""
+    files = {
+        path: base._replace(cloud_mtime_ns=times[path])
+        if base.md5 is None and base.cloud_mtime_ns is None and path in times
+        else base
+        for path, base in baseline.files.items()
+    }
+    return replace(baseline, files=files)
+
+
+def save(path: Path, baseline: Baseline) -> None:
+    """Write the baseline in one step."""
+    document = {
+        "version": VERSION,
+        "run": baseline.run,
+        "compare": baseline.compare.value,
+        "profile": baseline.profile,
+        "filters": baseline.filters,
+        "device": baseline.device,
+        "listings": baseline.listings,
+        "files": {
+            path: [base.size, base.md5, base.stamp, base.local_mtime_ns, base.cloud_mtime_ns]
+            for path, base in sorted(baseline.files.items())
+        },
+    }
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    atomic_write(path, text.replace('],"', '],\n"') + "\n")
+
+
+def load(path: Path) -> Baseline | None:
+    """The saved baseline; None when there is none, or one of another version or cut short."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        return None
+    return Baseline(
+        files={
+            path: BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud)
+            for path, (size, md5, stamp, local, cloud) in document["files"].items()
+        },
+        compare=Compare(document["compare"]),
+        profile=document["profile"],
+        filters=document["filters"],
+        device=document["device"],
+        run=document["run"],
+        listings=document["listings"],
+    )
+
+
+def current(saved: Baseline | None, pair: listing.Pair, compare: Compare) -> Baseline:
+    """The baseline that fits the listings on disk.
+
+    A crash between bisync's end and our record leaves listings that the saved baseline does not know:
+    then it is made anew from them, keeping what the saved one knew of unchanged files.
+    """
+    digest = pair.digest()
+    if saved is not None and saved.listings == digest:
+        return saved
+    stamps = {
+        path: LocalFile(path, base.size, base.stamp, base.md5)
+        for path, base in (saved.files.items() if saved else ())
+        if base.stamp is not None
+    }
+    return from_listings(
+        pair,
+        stamps,
+        compare=saved.compare if saved else compare,
+        profile=saved.profile if saved else "",
+        filters=saved.filters if saved else "",
+        device=saved.device if saved else 0,
+        run=saved.run if saved else "",
+    )

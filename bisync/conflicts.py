@@ -1,0 +1,43 @@
+"""Names of conflict copies: `note.md.conflict1` lies beside `note.md`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+_COPY = re.compile(r"^(?P<original>.+)\.conflict(?P<number>[1-9]\d*)$", re.DOTALL)
+
+
+def free_copy_name(path: str, taken: Collection[str]) -> str:
+    """The first free `PATH.conflictN` (rclone's own scheme: bisync's --conflict-suffix)."""
+    number = 1
+    while f"{path}.conflict{number}" in taken:
+        number += 1
+    return f"{path}.conflict{number}"
+
+
+def original_of(path: str) -> str | None:
+    """The name a conflict copy stands beside; None for any other file."""
+    match = _COPY.match(path)
+    return match.group("original") if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One unsettled conflict: the contested name and its copies in the order of their numbers."""
+
+    path: str
+    copies: tuple[str, ...]
+
+
+def groups(paths: Iterable[str]) -> tuple[Group, ...]:
+    """The conflict copies among `paths`, grouped by the name they contest."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for path in paths:
+        match = _COPY.match(path)
+        if match:
+            found.setdefault(match.group("original"), []).append((int(match.group("number")), path))
+    return tuple(
+        Group(original, tuple(path for _, path in sorted(copies))) for original, copies in sorted(found.items())
+    )

@@ -1,0 +1,163 @@
+"""bisync's own memory: the `.lst` pair in its workdir. Read, kept safe, put back.
+
+Format (rclone 1.66 and later, "# bisync listing v1"): flag, size, hash, id, modtime, quoted name.
+The listing from before a run stays a valid common ancestor of both sides whatever the run managed to do:
+files it copied are equal now, files it deleted are gone from both. So after a failed or killed run the
+pair from before it is put back, byte for byte, and no resync is ever needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync import names
+from bisync.files import atomic_write, private_dir
+
+_LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$')
+_SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
+SIDES = ("path1", "path2")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One file in a listing: size in bytes, MD5 or None, modtime in ns since the epoch or None."""
+
+    path: str
+    size: int
+    md5: str | None
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two listing files of one session."""
+
+    path1: Path
+    path2: Path
+
+    def digest(self) -> str:
+        """SHA-256 over both files: changes whenever bisync has written either."""
+        seen = hashlib.sha256()
+        for one in (self.path1, self.path2):
+            seen.update(one.read_bytes())
+        return seen.hexdigest()
+
+
+def parse_time(text: str) -> int | None:
+    """RFC 3339 as rclone writes it, with up to nine digits, to ns since the epoch; None for year 1."""
+    if not text or text.startswith("0001-"):
+        return None
+    from datetime import datetime
+
+    head, fraction, zone = text[:19], "", text[19:]
+    if zone.startswith("."):
+        digits = re.match(r"\.(\d+)", zone)
+        assert digits is not None
+        fraction, zone = digits.group(1), zone[digits.end() :]
+    whole = datetime.fromisoformat(head + ("+00:00" if zone in ("Z", "") else zone))
+    return int(whole.timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
+
+
+def read(path: Path) -> list[ListedFile]:
+    """The files in one listing. Raises ValueError for a line it does not know."""
+    files = []
+    for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            raise ValueError(f"{path}: not a line of a bisync listing: {line[:80]!r}")
+        flag, size, digest, _, time, name = match.groups()
+        if flag != "-":
+            continue
+        md5 = digest.removeprefix("md5:") if digest.startswith("md5:") else None
+        files.append(ListedFile(names.unquote_go(name), int(size), md5 or None, parse_time(time)))
+    return files
+
+
+def session_name(local: Path, remote: str) -> str:
+    """What bisync calls a pair of paths (rclone docs, bisync, "Lock file": the session name)."""
+    one, two = (
+        _SESSION_CHARACTERS.sub("_", text.rstrip("/")).strip("_") for text in (str(local), remote)
+    )
+    return f"{one}..{two}"
+
+
+def find(workdir: Path, local: Path, remote: str) -> Pair | None:
+    """The listing pair of this local path and this remote; None when it is not whole."""
+    session = session_name(local, remote)
+    # Options of the local backend, also by environment, put "local__" in front.
+    for prefix in ("local__", ""):
+        pair = Pair(*(workdir / f"{prefix}{session}.{side}.lst" for side in SIDES))
+        if pair.path1.is_file() and pair.path2.is_file():
+            return pair
+    return None
+
+
+def keep_ancestor(pair: Pair, folder: Path) -> None:
+    """Copy the pair into `folder` before a run; complete or not at all."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    private_dir(fresh)
+    for one in (pair.path1, pair.path2):
+        atomic_write(fresh / one.name, one.read_bytes())
+    forget_ancestor(folder)
+    fresh.rename(folder)
+
+
+def forget_ancestor(folder: Path) -> None:
+    """Remove a kept pair."""
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        shutil.rmtree(old)
+
+
+def restore_ancestor(folder: Path, workdir: Path) -> bool:
+    """Put the kept pair back into the workdir; False when there is none."""
+    if not folder.is_dir():
+        return False
+    for kept in sorted(folder.iterdir()):
+        atomic_write(workdir / kept.name, kept.read_bytes())
+    return True
+
+
+def clear_locks(workdir: Path) -> list[Path]:
+    """Remove bisync's lock files. Only for the holder of our own lock: then no rclone of ours lives."""
+    stale = sorted(workdir.glob("*.lck"))
+    for lock in stale:
+        lock.unlink(missing_ok=True)
+    return stale
+
+
+def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterable[str]) -> None:
+    """Put the ancestor's lines about `keys` (and everything below the folders `under`) into a new pair.
+
+    A file that was left out of a run is missing from the listings it wrote, though nothing happened to
+    it; without its old line a later deletion would come back and a later edit look like a conflict.
+    """
+    folders = tuple(folder + "/" for folder in under)
+    for target in (pair.path1, pair.path2):
+        source = ancestor / target.name
+        if not source.is_file():
+            continue
+        present = {names.key(each.path) for each in read(target)}
+        kept = []
+        for line in source.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+            match = _LINE.match(line)
+            if match is None:
+                continue
+            name = names.key(names.unquote_go(match.group(6)))
+            if name not in present and (name in keys or name.startswith(folders)):
+                kept.append(line)
+        if kept:
+            text = target.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
+            merged = "\n".join([text, *kept]) + "\n"
+            atomic_write(target, os.fsencode(merged))

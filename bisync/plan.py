@@ -1,0 +1,378 @@
+"""(baseline, local, cloud) -> what to do. Pure: same inputs, same plan.
+
+The table of `_compare` is the specification: for each path, what became of it on either side since the
+baseline, and what follows. Without a baseline every path is new on the sides that have it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from bisync.config import Compare, ConflictResolve
+from bisync.conflicts import free_copy_name
+from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot
+
+
+class Mode(StrEnum):
+    """What kind of run is next."""
+
+    SYNC = "sync"
+    BASELINE = "baseline"
+    REBASELINE = "rebaseline"
+    IDLE = "idle"
+    BLOCKED = "blocked"
+
+
+class Action(StrEnum):
+    """What happens to one path."""
+
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    DELETE_LOCAL = "delete_local"
+    DELETE_CLOUD = "delete_cloud"
+    CONFLICT = "conflict"
+    REGISTER_PROJECT = "register_project"
+
+
+Winner = Literal["local", "cloud", "both"]
+
+
+class Change(NamedTuple):
+    """One action on one path. `size` in bytes of what travels or goes.
+
+    For a conflict: who wins the name, and the names of the copies kept beside it, the local version's
+    first. `replaces`: a file of that name is there already on the receiving side.
+    """
+
+    action: Action
+    path: str
+    size: int
+    why: str
+    winner: Winner | None = None
+    copies: tuple[str, ...] = ()
+    replaces: bool = False
+
+
+class Difference(NamedTuple):
+    """A path changed on both sides to different content: a conflict to be decided."""
+
+    path: str
+    local: LocalFile
+    cloud: CloudFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What follows by itself, and what is to be decided. `settled`: both sides changed alike."""
+
+    changes: tuple[Change, ...]
+    conflicts: tuple[Difference, ...]
+    settled: int
+    left_out: tuple[LeftOut, ...]
+    missing_local: int
+    missing_cloud: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The actions of one run, sorted by path. `deletions`: files that go on either side, renames not."""
+
+    mode: Mode
+    changes: tuple[Change, ...]
+    deletions: int
+    edited: int
+    missing_local: int
+    missing_cloud: int
+    left_out: tuple[LeftOut, ...] = ()
+
+    def count(self, action: Action) -> int:
+        """How many actions of one kind."""
+        return sum(change.action is action for change in self.changes)
+
+
+def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:
+    """Whether a local file differs from what was synced."""
+    if base.stamp == file.stamp and base.size == file.size:
+        return False
+    if base.size != file.size:
+        return True
+    if compare is Compare.CHECKSUM and base.md5 is not None:
+        return file.md5 != base.md5
+    return file.stamp.mtime_ns != base.local_mtime_ns
+
+
+def cloud_changed(base: BaseFile, file: CloudFile, compare: Compare) -> bool:
+    """Whether a cloud file differs from what was synced. A hashless object is judged by its time."""
+    if base.size != file.size:
+        return True
+    if compare is Compare.CHECKSUM and base.md5 is not None:
+        return file.md5 != base.md5
+    if compare is Compare.CHECKSUM and base.cloud_mtime_ns is None:
+        return False
+    return file.mtime_ns != base.cloud_mtime_ns
+
+
+def same_content(local: LocalFile, cloud: CloudFile, compare: Compare) -> bool | None:
+    """Whether two files are equal; None when size, hashes and times do not tell."""
+    if local.size != cloud.size:
+        return False
+    if local.md5 is not None and cloud.md5 is not None:
+        return local.md5 == cloud.md5
+    if compare is Compare.MODTIME and local.stamp.mtime_ns == cloud.mtime_ns:
+        return True
+    return None
+
+
+def compare_sides(
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
+    equal: frozenset[str] = frozenset(),
+) -> Comparison:
+    """What became of every path since the baseline, and what follows from it.
+
+    `equal`: paths whose contents somebody has compared byte by byte and found equal.
+    Paths that are left out, or below a folder that is, are not judged at all.
+    """
+    left_out = tuple(sorted({*local.left_out, *cloud.left_out}))
+    found = _compare_all(baseline, local, cloud, compare, equal, left_out)
+    clashes = _clashes(found, local, cloud)
+    if clashes:
+        found = _compare_all(baseline, local, cloud, compare, equal, tuple(sorted({*left_out, *clashes})))
+    return found
+
+
+def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[LeftOut]:
+    """Names that are to stay a file on one side and a folder on the other: no disk can hold both."""
+    files = local.files.keys() | cloud.files.keys()
+    folders = set()
+    for path in files:
+        while "/" in path:
+            path = path.rpartition("/")[0]  # noqa: PLW2901 - climbing
+            if path in folders:
+                break
+            folders.add(path)
+    going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
+    hidden = {one.path for one in found.left_out}
+    clashes = (files & folders) - going - hidden
+    why = "it is a file on one side and a folder on the other"
+    return {LeftOut(path, why, folder) for path in clashes for folder in (False, True)}
+
+
+def _compare_all(
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
+    equal: frozenset[str],
+    left_out: tuple[LeftOut, ...],
+) -> Comparison:
+    changes: list[Change] = []
+    conflicts: list[Difference] = []
+    settled = 0
+    base = baseline or {}
+    skip = {one.path for one in left_out if not one.folder}
+    folders = tuple(one.path + "/" for one in left_out if one.folder)
+    missing_local = missing_cloud = 0
+    for path in sorted(base.keys() | local.files.keys() | cloud.files.keys()):
+        here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
+        if path in skip or path.startswith(folders):
+            # Its filter rule hides it from bisync on both sides.
+            missing_local += before is not None
+            missing_cloud += before is not None
+            continue
+        missing_local += before is not None and here is None
+        missing_cloud += before is not None and there is None
+        found = _compare(path, before, here, there, compare, path in equal)
+        if isinstance(found, Change):
+            changes.append(found)
+        elif isinstance(found, Difference):
+            conflicts.append(found)
+        else:
+            settled += found
+    return Comparison(
+        changes=tuple(changes),
+        conflicts=tuple(conflicts),
+        settled=settled,
+        left_out=left_out,
+        missing_local=missing_local,
+        missing_cloud=missing_cloud,
+    )
+
+
+def _compare(
+    path: str,
+    before: BaseFile | None,
+    here: LocalFile | None,
+    there: CloudFile | None,
+    compare: Compare,
+    equal: bool,
+) -> Change | Difference | bool:
+    """The decision table for one path. A bool: nothing to do; True when both sides moved alike."""
+    if here is None and there is None:
+        return before is not None  # deleted on both sides
+    if before is None:
+        if here is None and there is not None:
+            return Change(Action.DOWNLOAD, path, there.size, "new in the cloud")
+        if there is None and here is not None:
+            return Change(Action.UPLOAD, path, here.size, "new here")
+        assert here is not None and there is not None
+        return True if equal or same_content(here, there, compare) else Difference(path, here, there)
+    here_moved = here is not None and local_changed(before, here, compare)
+    there_moved = there is not None and cloud_changed(before, there, compare)
+    if here is None and there is not None:
+        if there_moved:
+            return Change(Action.DOWNLOAD, path, there.size, "edited in the cloud, deleted here")
+        return Change(Action.DELETE_CLOUD, path, there.size, "deleted here")
+    if there is None and here is not None:
+        if here_moved:
+            return Change(Action.UPLOAD, path, here.size, "edited here, deleted in the cloud")
+        return Change(Action.DELETE_LOCAL, path, here.size, "deleted in the cloud", replaces=True)
+    assert here is not None and there is not None
+    if here_moved and there_moved:
+        return True if equal or same_content(here, there, compare) else Difference(path, here, there)
+    if here_moved:
+        return Change(Action.UPLOAD, path, here.size, "edited here", replaces=True)
+    if there_moved:
+        return Change(Action.DOWNLOAD, path, there.size, "edited in the cloud", replaces=True)
+    return False
+
+
+def undecided(comparison: Comparison) -> tuple[str, ...]:
+    """Conflicts of equal size whose hashes do not tell: their contents are worth comparing."""
+    return tuple(
+        one.path
+        for one in comparison.conflicts
+        if one.local.size == one.cloud.size and (one.local.md5 is None or one.cloud.md5 is None)
+    )
+
+
+def needs_times(comparison: Comparison, resolve: ConflictResolve, *, baseline: bool) -> tuple[str, ...]:
+    """The conflicts whose own modification times decide."""
+    if baseline or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER):
+        return tuple(one.path for one in comparison.conflicts)
+    return ()
+
+
+def make_plan(
+    comparison: Comparison,
+    *,
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    resolve: ConflictResolve,
+    cloud_times: Mapping[str, int],
+    mode: Mode,
+) -> Plan:
+    """Decide the conflicts and put the plan together.
+
+    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch.
+    """
+    taken = {*local.files, *cloud.files}
+    decided = list(comparison.changes)
+    for one in comparison.conflicts:
+        if mode is Mode.BASELINE:
+            decided.append(_first_meeting(one, cloud_times.get(one.path), taken))
+        else:
+            decided.append(_conflict(one, resolve, cloud_times.get(one.path), taken))
+    renamed = dict(_renames(decided, baseline or {}, local, cloud))
+    changes = tuple(
+        change._replace(why=f"{change.why}: renamed to {renamed[change.path]}")
+        if change.path in renamed and change.action in (Action.DELETE_CLOUD, Action.DELETE_LOCAL)
+        else change
+        for change in sorted(decided, key=lambda change: change.path)
+    )
+    deletions = sum(
+        change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) and change.path not in renamed
+        for change in changes
+    )
+    if mode is Mode.SYNC and not changes and not comparison.settled:
+        mode = Mode.IDLE
+    return Plan(
+        mode=mode,
+        changes=changes,
+        deletions=deletions,
+        edited=sum(c.path in (baseline or {}) and c.path not in renamed for c in changes),
+        missing_local=comparison.missing_local,
+        missing_cloud=comparison.missing_cloud,
+        left_out=comparison.left_out,
+    )
+
+
+def _winner(one: Difference, resolve: ConflictResolve, cloud_time: int | None) -> Winner:
+    here, there = one.local, one.cloud
+    time = here.stamp.mtime_ns
+    order: dict[ConflictResolve, int | None] = {
+        ConflictResolve.LOCAL: 1,
+        ConflictResolve.CLOUD: -1,
+        ConflictResolve.LARGER: here.size - there.size,
+        ConflictResolve.SMALLER: there.size - here.size,
+        ConflictResolve.NEWER: None if cloud_time is None else time - cloud_time,
+        ConflictResolve.OLDER: None if cloud_time is None else cloud_time - time,
+        ConflictResolve.NONE: None,
+    }
+    lead = order[resolve]
+    return "both" if not lead else "local" if lead > 0 else "cloud"
+
+
+def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None, taken: set[str]) -> Change:
+    winner = _winner(one, resolve, cloud_time)
+    copies = []
+    for loser in ("local", "cloud"):
+        if winner != loser:
+            copies.append(free_copy_name(one.path, taken))
+            taken.add(copies[-1])
+    size = one.cloud.size if winner == "cloud" else one.local.size
+    how = {
+        "both": "no winner: both versions are kept beside each other",
+        "local": f"the local version wins ({resolve.value})",
+        "cloud": f"the cloud version wins ({resolve.value})",
+    }[winner]
+    return Change(Action.CONFLICT, one.path, size, f"changed on both sides; {how}", winner, tuple(copies))
+
+
+def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> Change:
+    """Two files that meet for the first time: the newer one wins, the other goes to the trash.
+
+    Where the times do not tell, both are kept beside each other.
+    """
+    winner = _winner(one, ConflictResolve.NEWER, cloud_time)
+    if winner == "local":
+        return Change(Action.UPLOAD, one.path, one.local.size, "differs; newer here", "local", replaces=True)
+    if winner == "cloud":
+        why = "differs; newer in the cloud"
+        return Change(Action.DOWNLOAD, one.path, one.cloud.size, why, "cloud", replaces=True)
+    return _conflict(one, ConflictResolve.NONE, None, taken)
+
+
+def _renames(
+    changes: Iterable[Change], baseline: Mapping[str, BaseFile], local: LocalSnapshot, cloud: CloudSnapshot
+) -> Iterator[tuple[str, str]]:
+    """Deleted paths whose content turned up under a new name on the side that deleted: (old, new)."""
+    new: dict[tuple[str, int, str | int | None], list[str]] = {}
+    deleted: list[tuple[tuple[str, int, str | int | None], str]] = []
+    for change in changes:
+        if change.action is Action.UPLOAD and change.path not in baseline:
+            file = local.files[change.path]
+            new.setdefault(("here", file.size, file.md5 or file.stamp.mtime_ns), []).append(change.path)
+        elif change.action is Action.DOWNLOAD and change.path not in baseline:
+            there = cloud.files[change.path]
+            new.setdefault(("there", there.size, there.md5 or there.mtime_ns), []).append(change.path)
+        elif change.action is Action.DELETE_CLOUD:
+            base = baseline[change.path]
+            deleted.append((("here", base.size, base.md5 or base.local_mtime_ns), change.path))
+        elif change.action is Action.DELETE_LOCAL:
+            base = baseline[change.path]
+            deleted.append((("there", base.size, base.md5 or base.cloud_mtime_ns), change.path))
+    used: Counter[tuple[str, int, str | int | None]] = Counter()
+    for content, path in deleted:
+        targets = new.get(content, [])
+        # One new file answers for one deleted file: two copies collapsed into one are a deletion.
+        if used[content] < len(targets):
+            yield path, sorted(targets)[used[content]]
+            used[content] += 1

@@ -1,0 +1,48 @@
+"""One module per kind of cloud. Each turns a tenant into a `Remote` that rclone can reach.
+
+`opened` is the only way in. The vendor's own cloud (provider `basic-memory`) will be one more module here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync, Tenant
+from bisync.errors import BisyncError
+from bisync.rclone import Rclone, Remote
+
+
+def tenant_id(tenant: Tenant) -> str:
+    """The name a tenant's state and remote go by."""
+    return tenant.tenant_id or tenant.name
+
+
+def section_name(tenant: Tenant) -> str:
+    """The tenant's remote in rclone.conf."""
+    return f"basic-memory-{tenant_id(tenant)}"
+
+
+@contextmanager
+def opened(sync: Sync, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
+    """The cloud side of `sync`, reachable until the block ends. Raises BisyncError when it cannot be."""
+    match sync.tenant:
+        case S3Tenant() as tenant:
+            from bisync.providers import s3
+
+            yield s3.remote(tenant, section_name(tenant), sync.path)
+        case RcloneTenant() as tenant:
+            from bisync.providers import rclone_remote
+
+            yield rclone_remote.remote(tenant, sync.path, rclone)
+        case EmbeddedTenant() as tenant:
+            from bisync.providers import embedded
+
+            with embedded.serving(tenant, section_name(tenant), sync.path, rclone, state_dir) as remote:
+                yield remote
+        case _:
+            raise BisyncError(
+                f"tenants.{sync.tenant.name}: the provider basic-memory is not part of this version yet",
+                hint="use provider s3 with the bucket's own keys",
+            )

