@@ -1,0 +1,470 @@
+"""Random trees and ignore files: git says what is ignored, everything of ours must agree.
+
+    python -m tests.ignore.differential --cases 20000 --seed 1 [--no-s3] [--jobs 2]
+
+For each case the truth is asked from git, file by file and folder by folder. Held against it are the
+real rclone with the compiled filter on the local tree, the same through `rclone serve s3` with and
+without --fast-list, the walk, and `RuleSet.decide` with the line it names (`git check-ignore -v`).
+
+Three things are outside the comparison, each for a reason:
+- git before 2.52 reads `lit**/x` otherwise than its manual; it is given the documented meaning,
+  written `lit*/x`, in its copy of the ignore files.
+- `?` and `[...]` take one byte in git and one character here: names and classes in random cases are
+  ASCII where a pattern has one of these.
+- `rclone serve s3` shows control characters and their pictures (U+2409 for a tab) otherwise than a
+  real store: trees with such names are compared locally only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bisync.errors import IgnoreError
+from bisync.ignore import Layer, RuleSet, compile_rules, walk
+from bisync.ignore.regex import PICTURES, QUOTE
+
+RCLONE = os.environ.get("RCLONE") or shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+SHOWN = {**PICTURES, **{char: QUOTE + char for char in (QUOTE, *PICTURES.values())}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tree (paths of files), rules from outside, and ignore files by folder ("" or "a/b")."""
+
+    files: tuple[str, ...]
+    outside: tuple[str, ...] = ()
+    inside: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    second: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Rules of a second ignore file, stronger than the first in the same folder."""
+
+    @property
+    def only_local(self) -> bool:
+        return any(char in SHOWN for path in (*self.files, *self.inside, *self.second) for char in path)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What git says: paths of ignored files and folders, and the line that decides about each path."""
+
+    ignored: frozenset[str]
+    lines: dict[str, tuple[str, int, str]]
+
+
+# --- git ------------------------------------------------------------------------------------------
+
+GIT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "LC_ALL": "C.UTF-8",
+    "PATH": os.environ["PATH"],
+    "HOME": os.devnull,
+}
+FUSED_STARS = re.compile(r"^(!?[^*?\[\\]*[^*?\[\\/!])\*\*+(?=/|\\/| *\r?$)")
+
+
+def documented(line: str) -> str:
+    """`lit**/x` as git's manual has it, for a git that has a bug there (before 2.52)."""
+    if "/" not in line.removeprefix("!").rstrip(" \r").rstrip("/") or line.startswith("#"):
+        return line
+    return FUSED_STARS.sub(r"\1*", line)
+
+
+class Git:
+    """An empty repository, and questions to it about work trees anywhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = folder / "empty.git"
+        self.outside = folder / "outside"
+        subprocess.run(["git", "init", "-q", "--bare", self.repository], check=True, env=GIT)
+
+    def run(self, tree: Path, *args: str, data: bytes | None = None, codes: Sequence[int] = (0,)) -> bytes:
+        done = subprocess.run(
+            ["git", f"--git-dir={self.repository}", f"--work-tree={tree}", "-c", f"core.excludesFile={self.outside}"]
+            + ["-c", "core.ignoreCase=false", *args],
+            input=data, cwd=tree, env=GIT, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        if done.returncode not in codes:
+            raise RuntimeError(f"git {args}: {done.returncode}: {done.stderr.decode()}")
+        return done.stdout
+
+    def truth(self, case: Case, tree: Path) -> Truth:
+        """Ask about the tree, whose ignore files `.gitignore` are written for the asking."""
+        self.outside.write_text("".join(f"{documented(line)}\n" for line in case.outside), newline="")
+        starts: dict[str, int] = {}
+        for folder in {**case.inside, **case.second}:
+            lines = [*case.inside.get(folder, ()), *case.second.get(folder, ())]
+            starts[folder] = len(case.inside.get(folder, ()))
+            text = "".join(f"{documented(line)}\n" for line in lines)
+            (tree / folder / ".gitignore").write_text(text, newline="")
+        kept = set(_names(self.run(tree, "ls-files", "--others", "--exclude-standard", "-z")))
+        paths = [*tree_files(tree), *tree_folders(tree)]
+        data = b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in paths)
+        answer = self.run(tree, "check-ignore", "-v", "-n", "-z", "--no-index", "--stdin", data=data, codes=(0, 1))
+        fields = _names(answer)
+        lines_of: dict[str, tuple[str, int, str]] = {}
+        ignored = set()
+        for source, number, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
+            if not source:
+                continue
+            if not pattern.startswith("!"):
+                ignored.add(path)
+            if source == str(self.outside):
+                lines_of[path] = ("outside", int(number), pattern)
+            else:
+                folder = source.rpartition("/")[0]
+                own = starts[folder]
+                name = ".gitignore" if int(number) <= own else ".bmignore"
+                line = int(number) if int(number) <= own else int(number) - own
+                lines_of[path] = (f"{folder}/{name}" if folder else name, line, pattern)
+        files = set(tree_files(tree))
+        if files - kept != files & ignored:
+            # they are two ways through git's code; a case where they differ judges nobody
+            raise RuntimeError(f"git disagrees with itself: {sorted((files - kept) ^ (files & ignored))}")
+        return Truth(frozenset(ignored), lines_of)
+
+
+def _names(data: bytes) -> list[str]:
+    return [one.decode("utf-8", "surrogateescape") for one in data.split(b"\0")[:-1]]
+
+
+def tree_files(tree: Path) -> list[str]:
+    return [f"{folder}{name}" for folder, _, files in _tree(tree) for name in files]
+
+
+def tree_folders(tree: Path) -> list[str]:
+    return [f"{folder}{name}" for folder, folders, _ in _tree(tree) for name in folders]
+
+
+def _tree(tree: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, folders, files in os.walk(tree):
+        inner = os.path.relpath(folder, tree)
+        yield ("" if inner == "." else f"{inner}/"), folders, files
+
+
+# --- rclone ----------------------------------------------------------------------------------------
+
+
+class Rclone:
+    """Two long-lived rclones: one that answers listings, one that serves `folder` as S3."""
+
+    def __init__(self, folder: Path) -> None:
+        assert RCLONE, "rclone is not on PATH"
+        self.folder = folder
+        self.filters = folder.parent / f"{folder.name}.filters"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "RCLONE_CONFIG": "/notfound"}
+        self.children: list[subprocess.Popen[bytes]] = []
+        self.control = self._start(["rcd", "--rc-no-auth", "--rc-addr", "127.0.0.1:0"])
+        self.store = self._start(["serve", "s3", "--addr", "127.0.0.1:0", "--dir-cache-time", "0", str(folder)])
+        self.connection = http.client.HTTPConnection(self.control, timeout=60)
+
+    def _start(self, args: list[str]) -> str:
+        """Start a server; return its host:port, which it tells in its log."""
+        log = self.folder.parent / f"{self.folder.name}.{args[0]}.log"
+        with log.open("wb") as stream:
+            child = subprocess.Popen([str(RCLONE), *args], stderr=stream, env=self.environment)
+        self.children.append(child)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            found = re.search(r"http://(127\.0\.0\.1:[0-9]+)", log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.02)
+        raise RuntimeError(f"rclone {args[0]} does not start: {log.read_text()}")
+
+    def close(self) -> None:
+        self.connection.close()
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def listing(self, fs: Any, text: str, fast: bool = False) -> set[str]:
+        """All that passes the filter, folders with a closing slash."""
+        self.filters.write_text(text)
+        request = {
+            "fs": fs,
+            "remote": "",
+            "opt": {"recurse": True, "noModTime": True, "noMimeType": True},
+            "_config": {"UseListR": fast},
+            "_filter": {"FilterFrom": [str(self.filters)]},
+        }
+        self.connection.request("POST", "/operations/list", json.dumps(request), {"Content-Type": "application/json"})
+        response = self.connection.getresponse()
+        data = json.loads(response.read())
+        if response.status != 200:
+            raise RuntimeError(data["error"])
+        return {one["Path"] + "/" * one["IsDir"] for one in data["list"]}
+
+    def local(self, tree: Path, text: str) -> set[str]:
+        return self.listing(str(tree), text)
+
+    def cloud(self, tree: Path, text: str, fast: bool) -> set[str]:
+        keys = {"access_key_id": "x", "secret_access_key": "y"}
+        where = f"{tree.parent.name}/{tree.name}/"
+        fs = {"type": "s3", "provider": "Rclone", "endpoint": f"http://{self.store}", "_root": where, **keys}
+        return {path for path in self.listing(fs, text, fast) if not path.endswith("/")}
+
+
+def shown(path: str) -> str:
+    """A real path as rclone shows it."""
+    return "".join(SHOWN.get(char, char) for char in path)
+
+
+# --- judging ----------------------------------------------------------------------------------------
+
+
+class Bench:
+    """Where cases are tried: a folder, a git and an rclone."""
+
+    def __init__(self, folder: Path, s3: bool = True) -> None:
+        self.bucket = folder / "root" / "bucket"
+        self.bucket.mkdir(parents=True)
+        self.git = Git(folder)
+        self.rclone = Rclone(folder / "root")
+        self.s3 = s3
+        self.count = 0
+        self.refused = 0
+
+    def close(self) -> None:
+        self.rclone.close()
+
+    def differences(self, case: Case) -> list[str]:
+        """Every disagreement with git about this case, in words."""
+        self.count += 1
+        tree = self.bucket / str(self.count)
+        try:
+            return list(self._differences(case, tree))
+        finally:
+            shutil.rmtree(tree)
+
+    def _differences(self, case: Case, tree: Path) -> Iterator[str]:
+        tree.mkdir()
+        for path in case.files:
+            target = tree / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.touch()
+        for folder in {**case.inside, **case.second}:
+            for name in (".gitignore", ".bmignore") if case.second else (".gitignore",):
+                (tree / folder).mkdir(parents=True, exist_ok=True)
+                (tree / folder / name).touch()
+        truth = self.git.truth(case, tree)
+        for name, texts in ((".gitignore", {**dict.fromkeys(case.second, ()), **case.inside}), (".bmignore", case.second)):
+            for folder, lines in texts.items():
+                (tree / folder / name).write_text("".join(f"{line}\n" for line in lines), newline="")
+        files, folders = set(tree_files(tree)), set(tree_folders(tree))
+        kept = {path for path in files if path not in truth.ignored}
+        kept_folders = {f"{path}/" for path in folders if path not in truth.ignored}
+
+        found = walk(tree, [Layer("outside", case.outside)], (".gitignore", ".bmignore"))
+        yield from compared("walk", {entry.path for entry in found.entries}, kept)
+        yield from compared("walk, folders", {f"{path}/" for path in found.folders}, kept_folders)
+        yield from lines_differ(found.rules, truth, files, folders)
+
+        try:
+            text = compile_rules(found.rules)
+        except IgnoreError:
+            self.refused += 1
+            return
+        expected = {shown(path) for path in kept | kept_folders}
+        yield from compared("rclone, local", self.rclone.local(tree, text), expected)
+        if self.s3 and not case.only_local:
+            for fast in (False, True):
+                name = "rclone, S3 fast-list" if fast else "rclone, S3"
+                yield from compared(name, self.rclone.cloud(tree, text, fast), kept)
+
+
+def compared(who: str, passed: set[str], expected: set[str]) -> Iterator[str]:
+    if leaks := sorted(passed - expected):
+        yield f"{who}: lets through {leaks}"
+    if lost := sorted(expected - passed):
+        yield f"{who}: loses {lost}"
+
+
+def lines_differ(rules: RuleSet, truth: Truth, files: set[str], folders: set[str]) -> Iterator[str]:
+    for path in sorted(files | folders):
+        decision = rules.decide(path, path in folders)
+        rule = decision.rule
+        mine = (rule.source, rule.line) if rule else None
+        line = truth.lines.get(path)
+        if decision.ignored != (path in truth.ignored) or mine != (line and line[:2]):
+            yield f"decide: {path!r} by {rule and (rule.place, rule.text)}, git: {line}"
+
+
+# --- making cases -------------------------------------------------------------------------------------
+
+NAMES = (
+    "a b c ab abc foo bar foobar foo.md keep.md x.log .env .hidden .a a.b.c A Foo z 1 12 -dash --rm README x.tmp "
+    "build data (p) [x] {a,b} {{z}} a+b a$ ^a a|b ~ a,b #h !n %41 @ = ' \" <t> a;b a&b ** * ? a*b a?b"
+).split()
+ODD_NAMES = ["a b", " lead", "trail ", "a  b", "back\\slash", "\\", "é", "日本", "e\u0301", "a\u00a0", "\U0001f600", "nb\u2003x"]
+VIEWED_NAMES = ["t\tab", "Icon\r", "n\nl", "\x7f", "\u2409", "a\u2421", "\x01", "x\u2409y"]
+ODD_LINES = [
+    "", "#a", "# a", "\\#h", "!", "/", "//", "!/", "\\", "a\\", "foo//", "//foo", "./a", "a//b", "**", "***", "/**", "**/",
+    "*/", "/*", "/*/", "**/*", "**/*/", "*/**", "a/**/", "a/***", "***/a", "**/**/a", "a/**/**/b", "**\\/b", "a**", "a/b**",
+    "[", "[a", "[]", "[]a]", "[!]a]", "[^a]*", "[a-c]", "[c-a]", "[a-]", "[-a]", "[!a-c]*", "[[:alpha:]]", "[[:nope:]]",
+    "[[:space:]]*", "[[:digit:][:upper:]]*", "[[:]", "[[:alpha]", "[a[:digit:]-z]", "[\\]]", "[a\\-c]", "[/]", "a[/]b", "*[!a]",
+    "\\*", "\\?", "\\a", "\\ ", "a\\ ", "trail\\ ", "trail  ", "a ", "a\t", "foo\r", "!*/", "!*.md", "*", "*.*", ".*", "!.*", "?", "??", "?*",
+    "*?", "a*b*c", "*a*a*b", "!keep.md", "!**/keep.md", "!/a/", "foo/*", "!foo/bar", "foo/**", "!foo/**/", "*\\", "a\0b", "\ufeffa",
+]  # fmt: skip
+
+
+def random_case(seed: int) -> Case:
+    """A small tree and rules that collide with it. `seed` fixes everything."""
+    rng = random.Random(seed)
+    pool = rng.sample(NAMES, rng.randint(3, 7))
+    if rng.random() < 0.3:
+        pool += rng.sample(ODD_NAMES, 2)
+    if rng.random() < 0.04:
+        pool += rng.sample(VIEWED_NAMES, 2)
+    rng.shuffle(pool)
+    folders = [""]
+    for _ in range(rng.randint(1, 5)):
+        folders.append(f"{rng.choice(folders)}{rng.choice(pool)}/")
+    names = [*pool, *(f"{rng.choice(pool)}{rng.choice(['.md', '.log', 'a', 'b', ''])}" for _ in range(3))]
+    taken = {folder.rstrip("/") for folder in folders}
+    files = {f"{rng.choice(folders)}{rng.choice(names)}" for _ in range(rng.randint(6, 24))} - taken
+    paths = sorted(files | {folder + "f" for folder in folders})
+    ascii_only = all(path.isascii() for path in paths)
+
+    def lines(count: int) -> tuple[str, ...]:
+        made = [random_line(rng, [*paths, *taken - {""}], pool) for _ in range(count)]
+        return tuple(line for line in made if ascii_only or not set("?[") & set(line))
+
+    outside = lines(rng.choice([0, 1, 2, 3, 5, 8]))
+    inside, second = {}, {}
+    for folder in sorted({rng.choice(folders).rstrip("/") for _ in range(rng.choice([0, 1, 1, 2, 3]))}):
+        inside[folder] = lines(rng.randint(1, 5))
+        if rng.random() < 0.15:
+            second[folder] = lines(rng.randint(1, 3))
+    return Case(tuple(paths), outside, inside, second)
+
+
+def random_line(rng: random.Random, paths: Sequence[str], pool: Sequence[str]) -> str:
+    if rng.random() < 0.22:
+        line = rng.choice(ODD_LINES)
+    else:
+        parts = rng.choice(paths).split("/") if rng.random() < 0.6 else [rng.choice(pool)]
+        if rng.random() < 0.5:
+            parts = parts[rng.randrange(len(parts)) :][: rng.randint(1, 3)]
+        parts = [blurred(rng, part) for part in parts]
+        for _ in range(rng.choice([0, 0, 0, 1, 2])):
+            parts.insert(rng.randint(0, len(parts)), rng.choice(["**", "*", "**", "***"]))
+        line = "/".join(parts)
+        line = rng.choice(["", "", "/", "**/"]) + line + rng.choice(["", "", "", "/", "/*", "/**", " ", "*"])
+    negate = rng.random() < 0.3 and not line.startswith("!")
+    return "!" + line if negate else line
+
+
+def blurred(rng: random.Random, name: str) -> str:
+    """A pattern that may match `name`: parts of it replaced, the rest escaped (or not)."""
+    kind = rng.random()
+    if kind < 0.45:
+        return escaped(rng, name)
+    if kind < 0.55:
+        return "*" + escaped(rng, name[rng.randint(0, len(name)) :])
+    if kind < 0.65:
+        return escaped(rng, name[: rng.randint(0, len(name))]) + "*"
+    if kind < 0.7:
+        return rng.choice(["*", "**", "?" * len(name), "*" + name[:1] + "*", "*.*"])
+    made = []
+    for char in name:
+        chance = rng.random()
+        if chance < 0.08:
+            made.append("?")
+        elif chance < 0.16:
+            made.append(rng.choice(["*", "**"]))
+        elif chance < 0.26 and char not in "]\\!^-[" and char.isascii():
+            made.append(rng.choice([f"[{char}]", f"[!{char}]", f"[{char}x]", f"[^x{char}y]", "[a-z]", f"[!-{char}]", "[[:alnum:]]"]))
+        elif chance < 0.3:
+            continue
+        else:
+            made.append(escaped(rng, char))
+    return "".join(made) or "*"
+
+
+def escaped(rng: random.Random, text: str) -> str:
+    always = rng.random() < 0.8
+    return "".join("\\" + char if always and char in "*?[\\!# " else char for char in text)
+
+
+# --- the command ------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def bench(s3: bool = True) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="ignore-") as folder:
+        one = Bench(Path(folder), s3)
+        try:
+            yield one
+        finally:
+            one.close()
+
+
+def run(seeds: Sequence[int], s3: bool) -> tuple[int, int, list[tuple[int, list[str]]]]:
+    """Try these cases -> how many were tried, how many refused, and the wrong ones by seed."""
+    wrong = []
+    with bench(s3) as one:
+        for seed in seeds:
+            found = one.differences(random_case(seed))
+            if found:
+                wrong.append((seed, found))
+        return one.count, one.refused, wrong
+
+
+def run_many(seeds: Sequence[int], s3: bool, jobs: int, progress: bool = False) -> tuple[int, int, list[tuple[int, list[str]]]]:
+    """As `run`, spread over processes."""
+    slices = [seeds[at : at + 250] for at in range(0, len(seeds), 250)] if len(seeds) > 500 else [seeds[at::jobs] for at in range(jobs)]
+    tried, refused = 0, 0
+    wrong: list[tuple[int, list[str]]] = []
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        for count, given_up, found in pool.map(run, slices, [s3] * len(slices)):
+            tried, refused = tried + count, refused + given_up
+            wrong.extend(found)
+            if progress:
+                print(f"{tried} cases, {len(wrong)} wrong, {refused} refused", flush=True)
+    return tried, refused, wrong
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Compare everything that reads ignore rules with git.")
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1, help="the first case; the others follow it")
+    parser.add_argument("--no-s3", action="store_true", help="the local tree only")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args(args)
+    seeds = range(options.seed, options.seed + options.cases)
+    start = time.monotonic()
+    tried, refused, wrong = run_many(seeds, not options.no_s3, options.jobs, progress=True)
+    for seed, found in wrong:
+        print(f"case {seed}: {random_case(seed)}")
+        for line in found:
+            print(f"    {line}")
+    where = "local" if options.no_s3 else "local, S3 and S3 with --fast-list"
+    print(f"{tried} cases in {time.monotonic() - start:.0f} s ({where}): {len(wrong)} wrong, {refused} refused")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
