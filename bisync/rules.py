@@ -73,7 +73,7 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
         if not isinstance(tenant, dict):
             continue
         if tenant.get("provider") == "basic-memory" and "api_url" not in tenant and draft.api_url:
-            _safe_url(reading, (), draft.api_url, place=draft.api_url_place)
+            _safe_url(reading, ("api_url",), draft.api_url, place=draft.api_url_place)
         for key in ("endpoint", "api_url"):
             if isinstance(tenant.get(key), str):
                 _safe_url(reading, (*here, key), tenant[key])

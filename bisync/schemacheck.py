@@ -203,8 +203,7 @@ def _found(data: Any) -> str:
         return "nothing"
     if isinstance(data, float):
         return "a fraction"
-    # bool before int, of which it is a kind.
-    return next(_WORDS[kind] for kind in ("boolean", "integer", "string", "array", "object") if _is(data, kind))
+    return next(words for kind, words in _WORDS.items() if _is(data, kind))
 
 
 def _wrong_choice(known: list[str], data: Any) -> str:

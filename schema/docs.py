@@ -23,29 +23,31 @@ completes its keys from `schema/bisync.schema.json`.
 **Where it is found.** `--manifest PATH` (`-m`), else `$BISYNC_MANIFEST`, else `bisync.yaml` in the current
 folder or one above it, else `~/.config/bisync/bisync.yaml`.
 
-**`bisync.local.yaml`** beside it is laid over it: mappings are merged key by key, everything else is replaced.
-The team shares one file, each person overrides paths in the other.
+**`bisync.local.yaml`** beside it is laid over it: mappings are merged key by key, everything else is
+replaced. The team shares one file, each person overrides paths in the other.
 
-**Paths** know `~`, `${VAR}` and `${VAR:-default}`; a relative one is relative to the manifest. No other value
-is expanded. A variable that is unset or empty, without a default, is an error.
+**Paths** know `~`, `${VAR}` and `${VAR:-default}`; a relative one is relative to the manifest. No other
+value is expanded. A variable that is unset or empty, without a default, is an error.
 
-**Secrets** never stand in the manifest, only where they come from: `{env: NAME}`, `{command: [program, argument]}`
-or `{file: PATH}`.
+**Secrets** never stand in the manifest, only where they come from: `{env: NAME}`,
+`{command: [program, argument]}` or `{file: PATH}`.
 
-**`~/.basic-memory/config.json`**, which `bm` shares, answers where the manifest is silent: `bisync_config.sync_dir`,
-`bisync_config.default_profile`, `bisync_config.auto_sync_interval` and `api_url`.
+**`~/.basic-memory/config.json`**, which `bm` shares, answers where the manifest is silent:
+`bisync_config.sync_dir`, `bisync_config.default_profile`, `bisync_config.auto_sync_interval` and `api_url`.
 
-**YAML** is read strictly: one document, no duplicate keys, no tags, no merge keys (`<<`), `true` and `false` as the
-only booleans, aliases as long as the whole stays small. Every problem is reported at once, with its place:
+**YAML** is read strictly: one document, no duplicate keys, no tags, no merge keys (`<<`), `true` and `false`
+as the only booleans, aliases as long as the whole stays small. Every problem is reported at once, with its
+place:
 
 ```text
-bisync.yaml:12:5: syncs.notes.profile: unknown profile "blanced"; did you mean "balanced"? (safe, balanced, fast)
+bisync.yaml:12:5: syncs.notes.profile: unknown profile "fst"; did you mean "fast"? (safe, balanced, fast)
 ```
 
-**Not allowed**, beyond what the tables say: two syncs whose folders or whose places in the cloud overlap; a folder
-that is, contains or lies in the mount directory, the state folder or an embedded tenant's storage; a folder that is
-`/`, the home or above it, or that holds rclone's configuration; a profile that extends itself or has a built-in
-one's name; two tenants with one tenant id; an address that is neither https nor on this machine.
+**Not allowed**, beyond what the tables say: two syncs whose folders or whose places in the cloud overlap; a
+folder that is, contains or lies in the mount directory, the state folder or an embedded tenant's storage; a
+folder that is `/`, the home or above it, or that holds rclone's configuration; a profile that extends itself
+or has a built-in one's name; two tenants with one tenant id; an address that is neither https nor on this
+machine.
 """
 
 
@@ -147,15 +149,15 @@ def _profiles() -> str:
     columns = [one for one in columns if one not in ("name", "description")]
     rows = ["### Built-in profiles\n", f"| | {' | '.join(columns)} | |", "|---" * (len(columns) + 2) + "|"]
     for name, profile in BUILTIN_PROFILES.items():
-        cells = [_cell(getattr(profile, column)) for column in columns]
+        cells = [_cell(column, getattr(profile, column)) for column in columns]
         shown = f"{name} (default)" if name == DEFAULT_PROFILE else name
         rows.append(f"| {shown} | {' | '.join(cells)} | {profile.description} |")
     return "\n".join([*rows, ""])
 
 
-def _cell(value: object) -> str:
+def _cell(column: str, value: object) -> str:
     if value is None:
-        return "rclone's"
+        return "rclone's" if column in ("checkers", "transfers") else "none"
     return str(value).lower()
 
 
