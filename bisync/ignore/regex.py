@@ -329,21 +329,21 @@ def expression(dfa: Dfa, classes: Sequence[Charset], budget: int, reverse: bool 
 
 def show(term: Term) -> str:
     """Print a term; an alternation at the top stands in a group, too."""
-    if term.kind == "chars":
-        return show_set(term.chars)
-    if term.kind == "cat":
-        return "".join(_show_cat(term.parts))
-    if term.kind == "star":
-        return _group(term.parts[0]) + "*"
-    if term.kind == "alt":
-        options = [show(part) for part in term.parts if part.kind != "empty"]
-        if len(options) < len(term.parts):
-            inner = [part for part in term.parts if part.kind != "empty"]
-            if len(inner) == 1:
-                return _group(inner[0]) + "?"
-            return f"(?:{'|'.join(options)})?"
-        return f"(?:{'|'.join(options)})"
-    return "" if term.kind == "empty" else "[^\\x00-\\x{10ffff}]"
+    text = ""
+    if term.kind == "nothing":
+        text = "[^\\x00-\\x{10ffff}]"
+    elif term.kind == "chars":
+        text = show_set(term.chars)
+    elif term.kind == "cat":
+        text = "".join(_show_cat(term.parts))
+    elif term.kind == "star":
+        text = _group(term.parts[0]) + "*"
+    elif term.kind == "alt":
+        options = [part for part in term.parts if part.kind != "empty"]
+        optional = "?" if len(options) < len(term.parts) else ""
+        text = _group(options[0]) if len(options) == 1 else f"(?:{'|'.join(show(one) for one in options)})"
+        text += optional
+    return text
 
 
 def _show_cat(parts: tuple[Term, ...]) -> Iterable[str]:
