@@ -97,6 +97,14 @@ class App:
         with lock.held(here.lock, name=sync.name) as descriptor, self.target(sync, profile=profile) as target:
             yield replace(target, rclone=target.rclone.holding(descriptor))
 
+    @contextmanager
+    def locked_dir(self, sync: Sync) -> Iterator[state.SyncState]:
+        """The sync's state with its lock held, for work on the local side alone. Raises Locked."""
+        here = self.state(sync)
+        here.prepare()
+        with lock.held(here.lock, name=sync.name):
+            yield here
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:

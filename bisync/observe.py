@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,11 +31,13 @@ NAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Both sides, and the text of the filters they were seen through."""
+    """Both sides, the text of the filters they were seen through, the local folders, and when it began."""
 
     local: LocalSnapshot
     cloud: CloudSnapshot
     filters: str
+    folders: tuple[str, ...]
+    started_ns: int
 
     @property
     def filters_digest(self) -> str:
@@ -42,22 +45,23 @@ class Observation:
         return "sha256:" + hashlib.sha256(self.filters.encode()).hexdigest()
 
 
-def both(target: Target, baseline: Mapping[str, BaseFile]) -> Observation:
-    """Look at both sides. Writes nothing but a private temporary file.
+def both(target: Target, baseline: Mapping[str, BaseFile], compare: Compare) -> Observation:
+    """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
     root = target.sync.dir
     known = target.state.filters
+    started = time.time_ns()
     with ThreadPoolExecutor(1) as background, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
         before = known.read_text() if known.is_file() else None
         early: Future[CloudSnapshot] | None = None
         if before is not None:
-            early = background.submit(_cloud, target, known)
+            early = background.submit(_cloud, target, known, compare)
         try:
             tree = _walk(root, target)
             text = ignore.compile_rules(tree.rules, target.app.manifest.state_dir / "cache")
-            local = _local(tree, root, baseline, target.compare)
+            local = _local(tree, root, baseline, compare)
         finally:
             listed = early.exception() if early is not None else None
         if early is not None and text == before:
@@ -67,8 +71,10 @@ def both(target: Target, baseline: Mapping[str, BaseFile]) -> Observation:
         else:
             path = Path(scratch) / "filters.rclone"
             path.write_text(text)
-            cloud = _cloud(target, path)
-    return Observation(local=local, cloud=cloud, filters=text)
+            cloud = _cloud(target, path, compare)
+    return Observation(
+        local=local, cloud=cloud, filters=text, folders=tuple(tree.folders), started_ns=started
+    )
 
 
 def _walk(root: Path, target: Target) -> ignore.Tree:
@@ -153,8 +159,8 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _cloud(target: Target, filters: Path) -> CloudSnapshot:
-    argv = rclone.list_argv(target.remote, filters=filters)
+def _cloud(target: Target, filters: Path, compare: Compare) -> CloudSnapshot:
+    argv = rclone.list_argv(target.remote, compare=compare, filters=filters)
     outcome = target.rclone.run(argv, remote=target.remote)
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code != 0 and not (outcome.code == 3 and not target.remote.hashes):

@@ -268,10 +268,12 @@ def make_plan(
     resolve: ConflictResolve,
     cloud_times: Mapping[str, int],
     mode: Mode,
+    idle_allowed: bool = True,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
-    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch.
+    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch. A plan to sync
+    with nothing to do is idle, unless the run has something else to bring about (`idle_allowed`).
     """
     taken = {*local.files, *cloud.files}
     decided = list(comparison.changes)
@@ -291,7 +293,7 @@ def make_plan(
         change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) and change.path not in renamed
         for change in changes
     )
-    if mode is Mode.SYNC and not changes and not comparison.settled:
+    if mode is Mode.SYNC and idle_allowed and not changes and not comparison.settled:
         mode = Mode.IDLE
     return Plan(
         mode=mode,

@@ -16,6 +16,7 @@ from typing import Any
 from bisync import events, process
 from bisync.config import Compare, Profile
 from bisync.errors import RcloneError
+from bisync.events import Problem
 from bisync.ignore import MARKER_NAME, PARTIAL_SUFFIX
 
 Argv = tuple[str, ...]
@@ -64,9 +65,9 @@ class Outcome:
     events: tuple[events.Event, ...]
 
     @property
-    def problems(self) -> tuple[events.Problem, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """The errors, in order."""
-        return tuple(e for e in self.events if isinstance(e, events.Problem) and e.level == "error")
+        return tuple(e for e in self.events if isinstance(e, Problem) and e.level == "error")
 
 
 def _profile_flags(profile: Profile) -> Argv:
@@ -133,13 +134,14 @@ def bisync_argv(call: BisyncCall) -> Argv:
     return (*argv, *_profile_flags(call.profile), *_NETWORK, *_LOG)
 
 
-def list_argv(remote: Remote, *, filters: Path | None = None) -> Argv:
-    """List a remote recursively at the price of its LIST requests: no HEAD per object.
+def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) -> Argv:
+    """List a remote recursively, by checksum at the price of its LIST requests: no HEAD per object.
 
-    With hashes the modtime is the server's own (free in a listing); the file's own would cost a HEAD each.
+    By checksum the modtime is the server's own (free in a listing); by modtime it is the file's own, which
+    costs S3 a HEAD each.
     """
     argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--fast-list"]
-    if remote.hashes:
+    if compare is Compare.CHECKSUM:
         argv += ["--hash", "--hash-type", "md5", "--use-server-modtime"]
     if filters is not None:
         argv += ["--filter-from", str(filters)]
@@ -184,14 +186,20 @@ def check_argv(
     return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
-def delete_argv(remote: Remote, names: Path) -> Argv:
-    """Delete just the files listed in `names`."""
-    return ("rclone", "delete", remote.fs, "--files-from-raw", str(names), *_NETWORK, *_LOG)
+def move_listed_argv(source: str, target: str, names: Path) -> Argv:
+    """Move just the files listed in `names` to another folder of the same remote."""
+    argv = ("rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse")
+    return (*argv, *_NETWORK, *_LOG)
 
 
 def purge_argv(fs: str) -> Argv:
     """Remove a folder and everything in it."""
     return ("rclone", "purge", fs, *_NETWORK, *_LOG)
+
+
+def probe_argv(remote: Remote) -> Argv:
+    """One request that tells whether the remote can be read."""
+    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NETWORK)
 
 
 def listremotes_argv() -> Argv:
@@ -355,13 +363,32 @@ _CURES: tuple[tuple[str, str, str], ...] = (
 def diagnose(outcome: Outcome) -> tuple[str, str]:
     """What went wrong in a failed run, and its cure, from rclone's own errors. Pure."""
     texts = [problem.text for problem in outcome.problems]
-    texts += [e.text for e in outcome.events if isinstance(e, events.Text | events.Problem)]
+    texts += [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
     for needle, meaning, cure in _CURES:
         for text in texts:
             if needle in text:
                 return meaning, cure
     last = next((text for text in texts if text), "no message")
     return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
+
+
+# Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
+_OF_ONE_FILE = frozenset({"permission denied", "directory not found"})
+
+
+def troubled_files(outcome: Outcome) -> tuple[Problem, ...]:
+    """The files a run failed on for reasons of their own; none when the trouble is a general one.
+
+    Only files that could be left out of a second try count: once each, in rclone's order.
+    """
+    found: dict[str, Problem] = {}
+    for problem in outcome.problems:
+        for needle, _, _ in _CURES:
+            if needle in problem.text and needle not in _OF_ONE_FILE:
+                return ()
+        if problem.path is not None:
+            found.setdefault(problem.path, replace(problem, text=" ".join(problem.text.split())[:200]))
+    return tuple(found.values())
 
 
 def failure(argv: Argv, outcome: Outcome, remote: Remote | None) -> RcloneError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bisync import rcloneconf
 from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync, Tenant
 from bisync.errors import BisyncError
 from bisync.rclone import Rclone, Remote
@@ -21,7 +22,7 @@ def tenant_id(tenant: Tenant) -> str:
 
 def section_name(tenant: Tenant) -> str:
     """The tenant's remote in rclone.conf."""
-    return f"basic-memory-{tenant_id(tenant)}"
+    return rcloneconf.section_name(tenant_id(tenant))
 
 
 @contextmanager

@@ -1,0 +1,159 @@
+"""List the conflict copies that wait for a decision, and settle one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bisync import conflicts, ignore, names, state, swap
+from bisync.app import App
+from bisync.config import Sync
+from bisync.errors import BisyncError, UsageError
+
+Keep = Literal["local", "cloud", "newer", "both"]
+KEEP = ("local", "cloud", "newer", "both")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a contested file. `origin`: "this device", "another device", or None when unknown.
+
+    `modified` RFC 3339, `size` in bytes.
+    """
+
+    path: str
+    size: int
+    modified: str
+    mtime_ns: int
+    origin: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictGroup:
+    """A contested name and every version that lies here, the one under the name itself first."""
+
+    sync: str
+    path: str
+    versions: tuple[Version, ...]
+
+
+def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
+    """The unsettled conflicts in one sync dir, sorted. Raises BisyncError when it cannot be read."""
+    if not sync.dir.is_dir():
+        raise BisyncError(f"the sync dir {sync.dir} does not exist", hint="type: bisync setup")
+    tree = ignore.walk(sync.dir, app.layers(sync), app.manifest.ignore_files)
+    files = {entry.path: entry for entry in tree.entries if entry.kind is ignore.Kind.FILE}
+    origins = _origins(app.state(sync))
+    found = []
+    for group in conflicts.groups(files):
+        paths = [path for path in (group.path, *group.copies) if path in files]
+        versions = tuple(
+            Version(
+                path=path,
+                size=files[path].size,
+                modified=datetime.fromtimestamp(files[path].mtime_ns / 1e9, UTC).isoformat(timespec="seconds"),
+                mtime_ns=files[path].mtime_ns,
+                origin=origins.get(names.key(names.to_rclone(path))),
+            )
+            for path in paths
+        )
+        found.append(ConflictGroup(sync=sync.name, path=group.path, versions=versions))
+    return tuple(found)
+
+
+def _origins(here: state.SyncState) -> Mapping[str, str]:
+    """Which version came from where, as this device's own runs saw it."""
+    origins: dict[str, str] = {}
+    for entry in state.read_history(here):
+        for conflict in entry.get("conflicts", []):
+            origins.update(_origins_of(conflict))
+    return origins
+
+
+def _origins_of(conflict: dict[str, Any]) -> dict[str, str]:
+    here, there = "this device", "another device"
+    path, copies, winner = conflict["path"], conflict["copies"], conflict["winner"]
+    if winner == "local":
+        return {path: here, **dict.fromkeys(copies, there)}
+    if winner == "cloud":
+        return {path: there, **dict.fromkeys(copies, here)}
+    return dict(zip(copies, (here, there), strict=False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How a conflict was settled: the names that stay, and what went to the trash of run `run`."""
+
+    sync: str
+    path: str
+    kept: tuple[str, ...]
+    trashed: tuple[str, ...]
+    run: str
+
+
+def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
+    """Settle one conflict in the sync dir; the next sync carries it to the cloud.
+
+    The kept version gets the contested name, the others go to the trash. `both` keeps every version under
+    names that are no conflict copies. Raises UsageError when there is no such conflict or no such version.
+    """
+    wanted = conflicts.original_of(path) or path
+    with app.locked_dir(sync) as here:
+        group = next((one for one in run(app, sync) if one.path == wanted), None)
+        if group is None:
+            raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
+        began = state.new_run_id(app.now())
+        area = swap.Area(sync.dir, began, here.trash / began)
+        if keep == "both":
+            kept = _keep_both(area, group)
+            trashed: list[str] = []
+        else:
+            chosen = _choose(group, keep)
+            trashed = [version.path for version in group.versions if version.path != chosen.path]
+            for name in trashed:
+                swap.take_away(area, name, None)
+            if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
+                swap.put_back(sync.dir, here.trash)
+                raise BisyncError(f"{group.path} was written to just now", hint="look again: bisync conflicts")
+            kept = [group.path]
+        swap.empty_hold(area)
+    return Settled(sync=sync.name, path=group.path, kept=tuple(kept), trashed=tuple(trashed), run=began)
+
+
+def _choose(group: ConflictGroup, keep: Keep) -> Version:
+    if keep == "newer":
+        return max(group.versions, key=lambda version: version.mtime_ns)
+    origin = "this device" if keep == "local" else "another device"
+    found = [version for version in group.versions if version.origin == origin]
+    if not found:
+        raise UsageError(
+            f"{group.path}: this device does not know which version is the {keep} one",
+            hint=f"choose by time: bisync resolve {group.path} --keep newer, or rename the files yourself",
+        )
+    return found[0]
+
+
+def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:
+    """The newest version gets the contested name where it is free; copies get names of their own."""
+    kept = []
+    rest = list(group.versions)
+    if rest[0].path != group.path:
+        newest = max(rest, key=lambda version: version.mtime_ns)
+        rest.remove(newest)
+        swap.place(area.root / newest.path, area.root / group.path)
+    else:
+        rest = rest[1:]
+    kept.append(group.path)
+    original = Path(group.path)
+    for version in rest:
+        number = 2
+        while True:
+            name = str(original.with_name(f"{original.stem} ({number}){original.suffix}"))
+            if swap.place(area.root / version.path, area.root / name):
+                break
+            number += 1
+        kept.append(name)
+    return kept

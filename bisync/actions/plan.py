@@ -1,0 +1,44 @@
+"""Say what the next sync will do, changing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bisync import guard, plandoc
+from bisync.app import App
+from bisync.config import Sync
+from bisync.errors import BisyncError
+from bisync.prepare import Prepared, prepare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """One sync's plan; `prepared` None and `error` set when it cannot be made."""
+
+    name: str
+    document: dict[str, Any]
+    prepared: Prepared | None
+    error: BisyncError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        if self.error is not None:
+            return self.error.exit_code
+        assert self.prepared is not None
+        return 4 if guard.refusals(self.prepared.verdicts) else 0
+
+
+def run(app: App, sync: Sync, *, profile: str | None = None) -> PlanResult:
+    """The plan of one sync, from both sides as they are now."""
+    chosen = app.profile(sync, profile)
+    try:
+        with app.target(sync, profile=profile) as target:
+            prepared = prepare(target)
+            document = plandoc.sync_document(target, prepared)
+    except BisyncError as error:
+        document = plandoc.blocked_document(
+            sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message
+        )
+        return PlanResult(name=sync.name, document=document, prepared=None, error=error)
+    return PlanResult(name=sync.name, document=document, prepared=prepared)

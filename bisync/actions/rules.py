@@ -1,0 +1,107 @@
+"""Questions about ignore rules: what is synced and why, what lies in the cloud though it is ignored."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync import ignore, names, observe, rclone, state
+from bisync.app import App
+from bisync.apply import CLOUD_TRASH
+from bisync.config import Sync
+from bisync.errors import BisyncError, UsageError
+
+
+def filters(app: App, sync: Sync) -> str:
+    """The filter text this sync runs with. Raises IgnoreError."""
+    return ignore.compile_rules(_rules(app, sync), app.manifest.state_dir / "cache")
+
+
+def _rules(app: App, sync: Sync) -> ignore.RuleSet:
+    if not sync.dir.is_dir():
+        raise BisyncError(f"the sync dir {sync.dir} does not exist", hint="type: bisync setup")
+    return ignore.load_rules(sync.dir, app.layers(sync), app.manifest.ignore_files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Whether a path is synced, and which line says so; `source` None: no rule speaks about it."""
+
+    sync: str
+    path: str
+    synced: bool
+    source: str | None
+    line: int | None
+    pattern: str | None
+
+
+def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanation:
+    """Which rule decides about `path`: absolute, or relative to `cwd`, or to the only sync's dir.
+
+    A trailing slash says that a path which does not exist means a folder. Raises UsageError for a path
+    outside every sync dir.
+    """
+    sync, below = _locate(syncs, path, cwd)
+    full = sync.dir / below
+    is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
+    decision = _rules(app, sync).decide(below, is_dir)
+    rule = decision.rule
+    return Explanation(
+        sync=sync.name,
+        path=below,
+        synced=not decision.ignored,
+        source=None if rule is None else rule.source,
+        line=None if rule is None else rule.line,
+        pattern=None if rule is None else rule.text,
+    )
+
+
+def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
+    full = os.path.normpath(cwd / Path(path).expanduser())
+    for sync in syncs:
+        root = os.path.normpath(sync.dir)
+        if full.startswith(root + os.sep):
+            return sync, os.path.relpath(full, root).replace(os.sep, "/")
+        real = os.path.realpath(root)
+        if os.path.realpath(os.path.dirname(full)).startswith(real) and full != root:  # noqa: PTH120
+            there = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))  # noqa: PTH118,PTH119,PTH120
+            return sync, os.path.relpath(there, real).replace(os.sep, "/")
+    if len(syncs) == 1 and not Path(path).is_absolute() and not path.startswith(".."):
+        return syncs[0], os.path.normpath(path).replace(os.sep, "/")
+    raise UsageError(f"{path} lies in none of the sync dirs", hint="name one of: " + ", ".join(str(s.dir) for s in syncs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """Ignored files in the cloud, with sizes in bytes; `run` set when they were moved to the cloud's trash."""
+
+    sync: str
+    files: tuple[tuple[str, int], ...]
+    run: str | None
+
+
+def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
+    """Find, and with `yes` move to the cloud's trash, files that are ignored now but were uploaded before.
+
+    Local files stay where they are. Raises RcloneError.
+    """
+    with app.locked_target(sync) as target:
+        rules = _rules(app, sync)
+        argv = rclone.list_argv(target.remote, compare=target.compare)
+        listed = rclone.read_listing(target.rclone.check(argv, remote=target.remote).stdout)
+        found = tuple(
+            (each.path, each.size)
+            for each in sorted(listed, key=lambda each: each.path)
+            if not each.path.startswith(ignore.METADATA_DIR + "/")
+            and rules.decide(names.from_rclone(each.path), False).ignored
+        )
+        if not yes or not found:
+            return Pruned(sync=sync.name, files=found, run=None)
+        run = state.new_run_id(app.now())
+        with observe.name_list(path for path, _ in found) as listed_names:
+            argv = rclone.move_listed_argv(
+                target.remote.fs, target.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
+            )
+            target.rclone.check(argv, remote=target.remote, on_event=target.emit)
+    return Pruned(sync=sync.name, files=found, run=run)

@@ -1,0 +1,84 @@
+"""What state every sync is in, from what the last runs left behind. Asks nobody, changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bisync import baseline, conflicts, lock, providers, state
+from bisync.app import App
+from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus:
+    """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None."""
+
+    name: str
+    tenant: str
+    initialised: bool
+    local: Path
+    remote: str
+    profile: str
+    last_sync: str | None
+    last_outcome: str | None
+    projects: int
+    storage_bytes: int
+    conflicts: int
+    blocked: str | None
+    running: bool
+    keeps_cloud_versions: bool = True
+
+
+def run(app: App, sync: Sync) -> SyncStatus:
+    """Read one sync's state."""
+    here = app.state(sync)
+    known = baseline.load(here.baseline)
+    initialised = any(here.work.glob("*.path1.lst")) and any(here.work.glob("*.path2.lst"))
+    initialised = initialised or here.ancestor.is_dir()
+    files = known.files if known is not None else {}
+    last_good, last = None, None
+    for last in state.read_history(here):
+        if last.get("outcome") in ("done", "idle"):
+            last_good = last
+    return SyncStatus(
+        name=sync.name,
+        tenant=sync.tenant.name,
+        initialised=initialised,
+        local=sync.dir,
+        remote=_remote(sync),
+        profile=sync.profile.name,
+        last_sync=str(last_good["at"]) if last_good else None,
+        last_outcome=str(last["outcome"]) if last else None,
+        projects=len({path.partition("/")[0] for path in files if "/" in path}),
+        storage_bytes=sum(file.size for file in files.values()),
+        conflicts=len(conflicts.groups(files)),
+        blocked=_blocked(sync, initialised, last),
+        running=lock.is_held(here.lock),
+    )
+
+
+def _blocked(sync: Sync, initialised: bool, last: dict[str, Any] | None) -> str | None:
+    if not initialised:
+        return "no baseline yet; type: bisync setup"
+    if not sync.dir.is_dir():
+        return f"{sync.dir} is not there: is its disk mounted?"
+    if last is not None and last.get("outcome") in ("failed", "refused") and last.get("error"):
+        hint = f"; {last['hint']}" if last.get("hint") else ""
+        return f"{last['error']}{hint}"
+    return None
+
+
+def _remote(sync: Sync) -> str:
+    """The cloud side, for people."""
+    match sync.tenant:
+        case S3Tenant(bucket=bucket):
+            base = f"s3://{bucket}"
+        case RcloneTenant(remote=remote):
+            base = remote
+        case EmbeddedTenant(storage=storage):
+            base = f"embedded:{storage / providers.tenant_id(sync.tenant)}"
+        case tenant:
+            base = f"basic-memory:{providers.tenant_id(tenant)}"
+    return f"{base.rstrip('/')}/{sync.path}" if sync.path else base

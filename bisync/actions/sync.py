@@ -1,0 +1,237 @@
+"""Bring both sides of one sync together."""
+
+from __future__ import annotations
+
+import errno
+import time
+from dataclasses import dataclass, replace
+
+from bisync import baseline, guard, hooks, listing, record, state, trash
+from bisync.app import App, Target
+from bisync.apply import Application
+from bisync.config import Sync
+from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked
+from bisync.plan import Mode
+from bisync.prepare import Prepared, baseline_needed, prepare
+from bisync.result import Outcome, SyncResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
+
+    `plan_id`: carry out exactly the plan of this id (of one sync), or refuse.
+    """
+
+    profile: str | None = None
+    resync: bool = False
+    max_delete: int | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
+    """Observe, plan, guard, apply, record. Every way this can end is a result and a line of history.
+
+    Raises KeyboardInterrupt after everything is in order again, and UsageError for bad options.
+    """
+    began = time.monotonic()
+    app.profile(sync, options.profile)
+    try:
+        if options.dry_run:
+            with app.target(sync, profile=options.profile) as target:
+                return replace(_preview(target, options), seconds=time.monotonic() - began)
+        with app.locked_target(sync, profile=options.profile) as target:
+            return _run_locked(target, options, expected, began)
+    except BisyncError as error:
+        result = _failed(sync, error, None, "blocked", began)
+        if not isinstance(error, Locked) and not options.dry_run:
+            # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
+            result = _conclude(app, sync, replace(result, run=state.new_run_id(app.now())))
+        return result
+
+
+def _preview(target: Target, options: Options) -> SyncResult:
+    prepared = prepare(target, resync=options.resync, max_delete=options.max_delete)
+    refused = () if options.force else guard.refusals(prepared.verdicts)
+    return SyncResult(
+        name=target.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.REFUSED if refused else Outcome.IDLE,
+        run=None,
+        exit_code=GuardRefused.exit_code if refused else 0,
+        notes=prepared.notes,
+        left_out=prepared.plan.left_out,
+        error=refused[0].message if refused else None,
+        hint=refused[0].hint if refused else None,
+        profile=target.profile.name,
+        resolve=target.profile.conflict_resolve.value,
+        preview=prepared.plan.changes,
+    )
+
+
+def _run_locked(target: Target, options: Options, expected: Expected | None, began: float) -> SyncResult:
+    app, run = target.app, state.new_run_id(target.app.now())
+    mode = "sync"
+    try:
+        recovered = record.recover(target)
+        known = listing.find(target.state.work, target.sync.dir, target.remote.fs)
+        if known is None and not options.resync:
+            raise baseline_needed(target.sync.name)
+        prepared = prepare(target, resync=options.resync, max_delete=options.max_delete)
+        mode = prepared.plan.mode.value
+        if expected is not None:
+            expected.check(target, prepared)
+        notes = [*([recovered] if recovered else []), *prepared.notes]
+        refused = guard.refusals(prepared.verdicts)
+        if refused and not options.force:
+            raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
+        notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
+        _hook(app, target.sync, "before_sync", {"run": run})
+        carry_out = _idle if prepared.plan.mode is Mode.IDLE else _apply
+        result = carry_out(target, prepared, run)
+        result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
+    except BisyncError as error:
+        result = _failed(target.sync, error, run, mode, began)
+    except OSError as error:
+        result = _failed(target.sync, _disk_error(target, error), run, mode, began)
+    except KeyboardInterrupt:
+        stopped = Interrupted("interrupted; everything is in order", hint="carry on with: bisync sync")
+        _write_down(app, target.sync, _failed(target.sync, stopped, run, mode, began))
+        raise
+    return _conclude(app, target.sync, result)
+
+
+def _conclude(app: App, sync: Sync, result: SyncResult) -> SyncResult:
+    """History and the last hook: also for a run that failed."""
+    result = _write_down(app, sync, result)
+    failed = result.outcome in (Outcome.FAILED, Outcome.REFUSED)
+    facts = {"run": result.run or "", "outcome": result.outcome.value, "error": result.error or ""}
+    try:
+        _hook(app, sync, "on_failure" if failed else "after_sync", facts)
+    except BisyncError as problem:
+        return replace(
+            result, notes=(*result.notes, problem.message), exit_code=max(result.exit_code, problem.exit_code)
+        )
+    return result
+
+
+def _hook(app: App, sync: Sync, name: str, facts: dict[str, str]) -> None:
+    hooks.run_all(
+        getattr(sync.hooks, name), what=name, sync=sync.name, folder=sync.dir, env=app.env, facts=facts
+    )
+
+
+def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
+    at = app.now().isoformat(timespec="seconds")
+    try:
+        state.append_history(app.state(sync), record.history_entry(result, at))
+    except OSError as error:
+        return replace(result, notes=(*result.notes, f"the history could not be written: {error.strerror}"))
+    return result
+
+
+def _idle(target: Target, prepared: Prepared, run: str) -> SyncResult:
+    known = prepared.baseline
+    assert known is not None
+    fresh = record.refreshed(known, prepared.seen)
+    if fresh != known:
+        baseline.save(target.state.baseline, fresh)
+    return SyncResult(
+        name=target.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.IDLE,
+        run=run,
+        exit_code=1 if prepared.plan.left_out else 0,
+        left_out=prepared.plan.left_out,
+        profile=target.profile.name,
+        resolve=target.profile.conflict_resolve.value,
+    )
+
+
+def _apply(target: Target, prepared: Prepared, run: str) -> SyncResult:
+    pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
+    if pair is not None:
+        listing.keep_ancestor(pair, target.state.ancestor)
+    else:
+        listing.forget_ancestor(target.state.ancestor)
+    state.open_journal(target.state, run, prepared.plan.mode.value)
+    done = Application(target, prepared.plan, prepared.seen, run)
+    try:
+        record.sweep(target, prepared.seen.folders)
+        done.carry_out(prepared.baseline)
+        made = record.baseline_after(target, prepared, done)
+    except BaseException:
+        record.undo(target, run)
+        state.close_journal(target.state)
+        raise
+    baseline.save(target.state.baseline, made)
+    state.close_journal(target.state)
+    notes = []
+    try:
+        gone = trash.expire(target, target.app.now(), target.app.manifest.keep_days)
+        if gone:
+            notes.append(f"{len(gone)} run(s) older than {target.app.manifest.keep_days} days left the trash")
+    except BisyncError as error:
+        notes.append(f"the trash could not be tidied: {error.message}")
+    tally, left_out = done.tally, done.left_out
+    return SyncResult(
+        name=target.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.DONE,
+        run=run,
+        exit_code=1 if left_out else 0,
+        uploaded=len(tally.uploaded),
+        downloaded=len(tally.downloaded),
+        deleted_local=len(tally.deleted_local),
+        deleted_cloud=len(tally.deleted_cloud),
+        conflicts=tuple(tally.conflicts),
+        left_out=left_out,
+        notes=tuple(notes),
+        bytes=tally.bytes,
+        profile=target.profile.name,
+        resolve=target.profile.conflict_resolve.value,
+    )
+
+
+def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: float) -> SyncResult:
+    refused = isinstance(error, GuardRefused) or error.exit_code in (4, 5, 6)
+    return SyncResult(
+        name=sync.name,
+        mode=mode,
+        outcome=Outcome.REFUSED if refused else Outcome.FAILED,
+        run=run,
+        exit_code=error.exit_code,
+        error=error.message,
+        hint=error.hint,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _disk_error(target: Target, error: OSError) -> BisyncError:
+    where = error.filename or target.sync.dir
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BisyncError(f"the disk is full ({where})", hint="free some space, then run: bisync sync; nothing was lost")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return BisyncError(f"{where} cannot be written: {error.strerror}",
+                           hint=f"mend the permissions of {target.sync.dir}, then run: bisync sync")  # fmt: skip
+    return BisyncError(f"{where}: {error.strerror or error}", hint="run again: bisync sync")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """The plan a run must match: the document of `plan --out` for one sync."""
+
+    document: dict[str, object]
+
+    def check(self, target: Target, prepared: Prepared) -> None:
+        """Refuse when either side has moved since the plan was written. Raises GuardRefused."""
+        from bisync.plandoc import moved, sync_document
+
+        now = sync_document(target, prepared)
+        if now != self.document:
+            changed = moved(self.document, now)
+            raise GuardRefused(
+                f"the plan no longer fits: {changed}",
+                hint=f"make a new one: bisync plan --only {target.sync.name} --out FILE",
+            )

@@ -1,0 +1,381 @@
+"""Carry a plan out. What goes to the cloud, bisync does; what changes here, we swap in ourselves.
+
+The order is what makes a crash harmless at any instruction:
+1. the listings from before the run are kept as ancestor, the journal says that a run is under way;
+2. downloads are staged beside the tree, conflicts' losers get their names, then each file is swapped in;
+3. bisync uploads and deletes in the cloud; it meets two equal sides in everything done before;
+4. held old versions go to the trash, the baseline is recorded, the journal closed.
+A run that dies before 4 is undone by `recover`, which puts the ancestor back; files that were already
+moved are then equal on both sides and cost nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bisync import events, listing, names, rclone, swap
+from bisync.app import Target
+from bisync.baseline import Baseline
+from bisync.config import Compare
+from bisync.errors import BisyncError, RcloneError
+from bisync.files import atomic_write, write_if_changed
+from bisync.guard import delete_percent
+from bisync.ignore import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.observe import Observation, name_list
+from bisync.plan import Action, Change, Mode, Plan
+from bisync.rclone import Argv, BisyncCall
+from bisync.result import Conflict, Tally
+from bisync.snapshot import LeftOut, LocalFile
+
+MARKER_TEXT = "This file tells bisync that the folder is the real one and not an empty mount point. Keep it.\n"
+CLOUD_TRASH = f"{METADATA_DIR}/trash"
+# Stands for the run's id in printed commands, which are the same for the same plan.
+RUN = "{run}"
+
+
+def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
+    """The filters of one run: the compiled rules, and one rule for each path that is left out."""
+    rules = sorted({names.exclude_rule(one.path, folder=one.folder) for one in left_out})
+    return text + "".join(f"{rule}\n" for rule in rules)
+
+
+def bisync_call(target: Target, *, run: str, percent: int, resync: bool, compare: Compare) -> BisyncCall:
+    """What this sync's bisync is called with."""
+    return BisyncCall(
+        local=target.sync.dir,
+        remote=target.remote,
+        profile=target.profile,
+        compare=compare,
+        filters=target.state.filters,
+        workdir=target.state.work,
+        backup_local=target.state.trash / run,
+        backup_cloud=target.remote.below(f"{CLOUD_TRASH}/{run}"),
+        max_delete_percent=percent,
+        resync=resync,
+    )
+
+
+def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
+    """The rclone commands that carry the plan out, in their order, with `{run}` for the run's id."""
+    if plan.mode in (Mode.IDLE, Mode.BLOCKED):
+        return ()
+    found: list[Argv] = []
+    area = swap.Area(target.sync.dir, RUN, target.state.trash / RUN)
+    lists = target.state.lists
+    if any(_fetched(plan)):
+        found.append(
+            rclone.copy_argv(target.remote.fs, str(area.staging), lists / "downloads", profile=target.profile)
+        )
+    if any(_overruled(plan)):
+        backup = target.remote.below(f"{CLOUD_TRASH}/{RUN}")
+        found.append(
+            rclone.copy_argv(
+                str(target.sync.dir), target.remote.fs, lists / "uploads", profile=target.profile, backup=backup
+            )
+        )
+    for change in _parted(plan):
+        source, copy = target.remote.below(change.path), target.remote.below(change.copies[1])
+        found.append(rclone.move_argv(source, copy))
+    found += [rclone.bisync_argv(call) for call in _calls(target, plan, baseline, RUN)]
+    return tuple(found)
+
+
+def _calls(target: Target, plan: Plan, baseline: Baseline | None, run: str) -> list[BisyncCall]:
+    """The bisync runs a plan takes: one, and a second where the first cannot leave good listings."""
+    percent = delete_percent(plan, baseline)
+    if plan.mode is Mode.BASELINE:
+        # The plain run right after a resync makes the listings that --recover needs.
+        return [
+            bisync_call(target, run=run, percent=0, resync=resync, compare=target.compare)
+            for resync in (True, False)
+        ]
+    before = baseline.compare if baseline is not None else target.compare
+    first = bisync_call(target, run=run, percent=percent, resync=False, compare=before)
+    if before is target.compare:
+        return [first]
+    # Other compare settings: the changes travel by the old ones, then a run without changes notes the new.
+    return [first, bisync_call(target, run=run, percent=0, resync=False, compare=target.compare)]
+
+
+def _fetched(plan: Plan) -> list[tuple[Change, str]]:
+    """What must be fetched, and the name it gets here."""
+    found = []
+    for change in plan.changes:
+        if change.action is Action.DOWNLOAD or (change.action is Action.CONFLICT and change.winner == "cloud"):
+            found.append((change, change.path))
+        elif change.action is Action.CONFLICT:
+            found.append((change, change.copies[-1]))
+    return found
+
+
+def _overruled(plan: Plan) -> list[Change]:
+    """Conflicts the local version wins: it goes up before bisync, or bisync would see a conflict."""
+    return [c for c in plan.changes if c.action is Action.CONFLICT and c.winner == "local"]
+
+
+def _parted(plan: Plan) -> list[Change]:
+    """Conflicts without a winner: the contested name goes away on both sides."""
+    return [c for c in plan.changes if c.action is Action.CONFLICT and c.winner == "both"]
+
+
+@dataclass(slots=True)
+class Application:
+    """One plan being carried out. `skipped`: what the user was faster at; bisync or the next run has it."""
+
+    target: Target
+    plan: Plan
+    seen: Observation
+    run: str
+    tally: Tally = field(default_factory=Tally)
+    taken: dict[str, LocalFile] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What this run went without: known before it, or found out by a failed transfer."""
+        return tuple(sorted({*self.plan.left_out, *self.failed}))
+
+    @property
+    def area(self) -> swap.Area:
+        return swap.Area(self.target.sync.dir, self.run, self.target.state.trash / self.run)
+
+    def carry_out(self, baseline: Baseline | None) -> None:
+        """Steps 2 and 3. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
+        set_filters(self.target, run_filters(self.seen.filters, self.plan.left_out))
+        self._place_markers()
+        self._stage()
+        self._local_changes()
+        self._settle_cloud()
+        self._bisync(baseline)
+        self._keep_late_edits()
+        swap.empty_hold(self.area)
+        shutil.rmtree(self.area.staging, ignore_errors=True)
+
+    # -- before bisync ------------------------------------------------------------------------------
+
+    def _place_markers(self) -> None:
+        """Both sides have the marker before bisync looks for it: on the first run, and after --force."""
+        marker = self.target.sync.dir / MARKER_PATH
+        if not self.seen.local.marker:
+            marker.parent.mkdir(mode=0o700, exist_ok=True)
+            atomic_write(marker, MARKER_TEXT, mode=0o644)
+        if not self.seen.cloud.marker:
+            argv = rclone.copy_one_argv(str(marker), self.target.remote.below(MARKER_PATH))
+            self.target.rclone.check(argv, remote=self.target.remote)
+
+    def _stage(self) -> None:
+        wanted = _fetched(self.plan)
+        if not wanted:
+            return
+        self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cloud = self.seen.cloud.files
+        with name_list(cloud[change.path].name for change, _ in wanted) as listed:
+            argv = rclone.copy_argv(
+                self.target.remote.fs, str(self.area.staging), listed, profile=self.target.profile
+            )
+            outcome = self._try(argv, count=False)
+        if outcome.code != 0:
+            troubled = rclone.troubled_files(outcome)
+            if not troubled:
+                raise rclone.failure(argv, outcome, self.target.remote)
+            self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
+            set_filters(self.target, run_filters(self.seen.filters, self.left_out))
+
+    def _local_changes(self) -> None:
+        """Deletions first: a folder may take the place of a file."""
+        for change in self.plan.changes:
+            if change.action is Action.DELETE_LOCAL:
+                file = self.seen.local.files[change.path]
+                self._note(change, swap.take_away(self.area, file.name, file), self.tally.deleted_local)
+                self.taken[file.name] = file
+        for change in self.plan.changes:
+            if change.action is Action.DOWNLOAD:
+                self._download(change)
+            elif change.action is Action.CONFLICT:
+                self._local_conflict(change)
+
+    def _download(self, change: Change) -> None:
+        there = self.seen.cloud.files[change.path]
+        here = self.seen.local.files.get(change.path)
+        name = here.name if here is not None else names.from_rclone(there.name)
+        staged = self.area.staging / names.from_rclone(there.name)
+        if not staged.exists():  # gone from the cloud since it was listed
+            self.skipped.append(change.path)
+            return
+        if here is not None and here.name != names.from_rclone(there.name):
+            swap.place(staged, self.area.staging / here.name)  # this side keeps its own spelling
+        if here is not None:
+            self.taken[here.name] = here
+        size = (self.area.staging / name).stat().st_size
+        if self._note(change, swap.put_in(self.area, name, here), self.tally.downloaded):
+            self.tally.bytes += size
+
+    def _local_conflict(self, change: Change) -> None:
+        """Give the losers their names here. The cloud's half follows in `_settle_cloud`."""
+        here, there = self.seen.local.files[change.path], self.seen.cloud.files[change.path]
+        root, staging = self.area.root, self.area.staging
+        staged = staging / names.from_rclone(there.name)
+        if not staged.exists():
+            self.skipped.append(change.path)
+            return
+        copies = [names.from_rclone(copy) for copy in change.copies]
+        if change.winner == "local":
+            done = swap.place(staged, root / copies[0])
+        elif change.winner == "cloud":
+            # Whatever the user has there by now is the local version: it is kept, not judged again.
+            done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / here.name)
+        else:
+            done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / copies[1])
+        if self._note(change, done, self.tally.downloaded):
+            self.tally.conflicts.append(
+                Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
+            )
+            self.tally.bytes += there.size
+
+    def _note(self, change: Change, done: bool, counted: set[str]) -> bool:
+        if done:
+            counted.add(change.path)
+        else:
+            self.skipped.append(change.path)
+        return done
+
+    def _settle_cloud(self) -> None:
+        overruled = [c for c in _overruled(self.plan) if c.path not in self.skipped]
+        if overruled:
+            local = self.seen.local.files
+            with name_list(names.to_rclone(local[c.path].name) for c in overruled) as listed:
+                argv = rclone.copy_argv(
+                    str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
+                    backup=self.target.remote.below(f"{CLOUD_TRASH}/{self.run}"),
+                )  # fmt: skip
+                self._run(argv)
+        for change in _parted(self.plan):
+            if change.path not in self.skipped:
+                source = self.target.remote.below(self.seen.cloud.files[change.path].name)
+                self._run(rclone.move_argv(source, self.target.remote.below(change.copies[1])), count=False)
+
+    # -- bisync -------------------------------------------------------------------------------------
+
+    def _bisync(self, baseline: Baseline | None) -> None:
+        for call in _calls(self.target, self.plan, baseline, self.run):
+            self._bisync_once(call)
+            if call.resync:
+                # From here on a failure has something to go back to.
+                pair = listing.find(self.target.state.work, self.target.sync.dir, self.target.remote.fs)
+                if pair is not None:
+                    listing.keep_ancestor(pair, self.target.state.ancestor)
+
+    def _bisync_once(self, call: BisyncCall) -> None:
+        """Run bisync; files that fail for a reason of their own are left out of a second try.
+
+        One failing file ends bisync with an error and keeps every deletion from travelling.
+        """
+        argv = rclone.bisync_argv(call)
+        outcome = self._try(argv)
+        if outcome.code == 0:
+            return
+        troubled = rclone.troubled_files(outcome)
+        if not troubled:
+            raise rclone.failure(argv, outcome, self.target.remote)
+        self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
+        set_filters(self.target, run_filters(self.seen.filters, self.left_out))
+        listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
+        # The files left out look deleted on both sides now, which bisync counts.
+        known = max(1, len(self.seen.local.files))
+        percent = min(100, call.max_delete_percent + -(-100 * len(troubled) // known))
+        self._run(rclone.bisync_argv(replace(call, max_delete_percent=percent)))
+
+    def _run(self, argv: Argv, *, count: bool = True) -> None:
+        outcome = self._try(argv, count=count)
+        if outcome.code != 0:
+            raise rclone.failure(argv, outcome, self.target.remote)
+
+    def _try(self, argv: Argv, *, count: bool = True) -> rclone.Outcome:
+        def on_event(event: events.Event) -> None:
+            if count:
+                self._count(event)
+            self.target.emit(event)
+
+        return self.target.rclone.run(argv, remote=self.target.remote, on_event=on_event)
+
+    def _count(self, event: events.Event) -> None:
+        key = names.key(getattr(event, "path", None) or "")
+        match event:
+            case events.Copied(to="cloud", size=size):
+                self.tally.uploaded.add(key)
+                self.tally.bytes += size
+            case events.Copied(size=size):
+                self.tally.downloaded.add(key)
+                self.tally.bytes += size
+            case events.Deleted(side="cloud") if self._planned(key) is not Action.UPLOAD:
+                self.tally.deleted_cloud.add(key)
+            case events.Deleted(side="local") if self._planned(key) is not Action.DOWNLOAD:
+                self.tally.deleted_local.add(key)
+            case events.ConflictCopy(copy=copy):
+                self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))
+
+    def _planned(self, path: str) -> Action | None:
+        return next((c.action for c in self.plan.changes if c.path == path), None)
+
+    # -- afterwards ---------------------------------------------------------------------------------
+
+    def _keep_late_edits(self) -> None:
+        """A program that had the old file open wrote to it after the swap: that text gets a name again."""
+        for name in swap.late_edits(self.area, self.taken):
+            copy = self.area.root / name
+            number = 1
+            while copy.exists():
+                copy = self.area.root / f"{name}.conflict{number}"
+                number += 1
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.area.hold / name, copy)
+            kept = names.key(names.to_rclone(str(copy.relative_to(self.area.root))))
+            self.tally.conflicts.append(
+                Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud")
+            )
+
+
+def set_filters(target: Target, text: str) -> bool:
+    """Give bisync its filter file, and the MD5 beside it that it asks for; True when they changed.
+
+    bisync refuses to run when the file is not the one of the last run. The plan has looked at both sides
+    through the new rules, so nothing it does not know of can follow from them.
+    (rclone docs, bisync, "--filters-file": the `.md5` file.)
+    """
+    changed = write_if_changed(target.state.filters, text)
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    write_if_changed(target.state.filters.with_name(target.state.filters.name + ".md5"), digest)
+    return changed
+
+
+def sweep_partials(root: Path, found: Sequence[str]) -> int:
+    """Remove half-written downloads of rclone (`*.bisync-partial`); how many. Only under the lock."""
+    for name in found:
+        (root / name).unlink(missing_ok=True)
+    return len(found)
+
+
+def find_partials(root: Path, folders: Iterable[str]) -> list[str]:
+    """Half-written downloads in the synced folders."""
+    found = []
+    for folder in ("", *folders):
+        for path in (root / folder).glob("*" + PARTIAL_SUFFIX):
+            if path.is_file() and not path.is_symlink():
+                found.append(str(path.relative_to(root)))
+    return found
+
+
+def blocked_by_name_length(target: Target) -> BisyncError | None:
+    """bisync names its listings after both paths; a name over 255 bytes cannot be a file."""
+    session = listing.session_name(target.sync.dir, target.remote.fs)
+    if len(f"local__{session}.path1.lst-new".encode()) <= 255:
+        return None
+    return RcloneError(
+        f"{target.sync.name}: the sync dir's path and the remote's name are too long together for bisync",
+        hint=f"move {target.sync.dir} to a shorter path",
+    )

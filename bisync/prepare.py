@@ -1,0 +1,100 @@
+"""Observe, plan, guard: everything a run decides before it writes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bisync import apply, baseline, guard, listing, observe, plan
+from bisync.app import Target
+from bisync.baseline import Baseline
+from bisync.errors import BaselineNeeded
+from bisync.guard import Verdict
+from bisync.observe import Observation
+from bisync.plan import Mode, Plan
+from bisync.rclone import Argv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan with all it came from and what the guards say of it."""
+
+    baseline: Baseline | None
+    seen: Observation
+    plan: Plan
+    verdicts: tuple[Verdict, ...]
+    commands: tuple[Argv, ...]
+    notes: tuple[str, ...]
+
+
+def baseline_of(target: Target) -> Baseline | None:
+    """The sync's baseline; None before the first."""
+    pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
+    if pair is None:
+        return None
+    return baseline.current(baseline.load(target.state.baseline), pair, target.compare)
+
+
+def baseline_needed(name: str) -> BaselineNeeded:
+    """The seed's words for a sync without a baseline, and the two ways to one."""
+    return BaselineNeeded(
+        "First bisync requires --resync to establish baseline",
+        hint=f"type: bisync setup   (or: bisync sync --only {name} --resync)",
+    )
+
+
+def prepare(target: Target, *, resync: bool = False, max_delete: int | None = None) -> Prepared:
+    """Look at both sides, make the plan, ask the guards. Writes nothing.
+
+    `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
+    profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
+    Raises BisyncError when a side cannot be seen.
+    """
+    too_long = apply.blocked_by_name_length(target)
+    if too_long is not None:
+        raise too_long
+    known = baseline_of(target)
+    first = resync or known is None
+    compare = target.compare if known is None or first else known.compare
+    before = {} if known is None else known.files
+    seen = observe.both(target, before, compare)
+    base = None if first else before
+    found = plan.compare_sides(base, seen.local, seen.cloud, compare)
+    unsure = plan.undecided(found)
+    if unsure:
+        equal = observe.equal_contents(target, seen.cloud, unsure)
+        found = plan.compare_sides(base, seen.local, seen.cloud, compare, equal)
+    resolve = target.profile.conflict_resolve
+    times = observe.cloud_times(target, seen.cloud, plan.needs_times(found, resolve, baseline=first))
+    rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)
+    compare_changed = known is not None and not first and known.compare is not target.compare
+    mode = Mode.BASELINE if first else Mode.REBASELINE if rules_changed else Mode.SYNC
+    made = plan.make_plan(
+        found,
+        baseline=base,
+        local=seen.local,
+        cloud=seen.cloud,
+        resolve=resolve,
+        cloud_times=times,
+        mode=mode,
+        idle_allowed=not compare_changed,
+    )
+    limit = target.profile.max_delete if max_delete is None else max_delete
+    verdicts = guard.judge(
+        made, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
+        max_delete=limit, name=target.sync.name,
+    )  # fmt: skip
+    notes = []
+    if rules_changed:
+        notes.append("the ignore rules changed: newly ignored files stay where they are, on both sides")
+    if compare_changed and known is not None:
+        notes.append(f"changes are told by {target.compare.value} from now on (before: {known.compare.value})")
+    if known is not None and not first and known.profile not in ("", target.profile.name):
+        notes.append(f"profile {target.profile.name} (the last run: {known.profile})")
+    return Prepared(
+        baseline=None if first else known,
+        seen=seen,
+        plan=made,
+        verdicts=verdicts,
+        commands=apply.commands(target, made, None if first else known),
+        notes=tuple(notes),
+    )

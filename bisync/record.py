@@ -1,0 +1,151 @@
+"""After a run: the baseline, the history, and what a crash left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from bisync import apply, baseline, listing, state, swap
+from bisync.app import Target
+from bisync.apply import Application
+from bisync.errors import RcloneError
+from bisync.observe import RACY_NS, Observation, file_md5
+from bisync.prepare import Prepared
+from bisync.result import SyncResult
+from bisync.snapshot import LocalFile
+
+
+def baseline_after(target: Target, prepared: Prepared, done: Application) -> baseline.Baseline:
+    """The baseline that bisync's new listings amount to. Raises RcloneError when there are none.
+
+    A file this run put here is read once more: only what is really on disk gets a stamp. Everything else
+    is vouched for by what was seen before the run: an edit since then has moved the file's stamp.
+    """
+    pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
+    if pair is None:
+        raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
+    hidden = done.left_out
+    if hidden:
+        listing.carry_over(
+            target.state.ancestor, pair,
+            {one.path for one in hidden}, [one.path for one in hidden if one.folder],
+        )  # fmt: skip
+    seen = prepared.seen
+    stamps = {path: file for path, file in seen.local.files.items() if not _is_racy(file, seen)}
+    for path in sorted(done.tally.downloaded | set(done.skipped)):
+        stamps.pop(path, None)
+        fresh = _look_again(target, path, prepared)
+        if fresh is not None:
+            stamps[path] = fresh
+    made = baseline.from_listings(
+        pair,
+        stamps,
+        compare=target.compare,
+        profile=target.profile.name,
+        filters=seen.filters_digest,
+        device=seen.local.device,
+        run=done.run,
+    )
+    untouched = {
+        path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded
+    }
+    return baseline.with_cloud_times(made, untouched)
+
+
+def _is_racy(file: LocalFile, seen: Observation) -> bool:
+    return file.stamp.ctime_ns > seen.started_ns - RACY_NS
+
+
+def _look_again(target: Target, path: str, prepared: Prepared) -> LocalFile | None:
+    known = prepared.seen.local.files.get(path)
+    there = prepared.seen.cloud.files.get(path)
+    name = known.name if known is not None else there.name if there is not None else path
+    here = target.sync.dir / name
+    try:
+        before = swap.stamp_of(here)
+        md5 = file_md5(here)
+        after = swap.stamp_of(here)
+    except OSError:
+        return None
+    if before != after or after[1].ctime_ns > time.time_ns() - RACY_NS:
+        return None
+    return LocalFile(name, after[0], after[1], md5)
+
+
+def refreshed(known: baseline.Baseline, seen: Observation) -> baseline.Baseline:
+    """An idle run's gain: stamps for files that were read and found to be what was synced."""
+    files = dict(known.files)
+    for path, file in seen.local.files.items():
+        base = files.get(path)
+        if base is None or base.stamp == file.stamp or _is_racy(file, seen):
+            continue
+        if base.size == file.size and base.md5 is not None and base.md5 == file.md5:
+            files[path] = base._replace(stamp=file.stamp)
+    return replace(known, files=files)
+
+
+def history_entry(result: SyncResult, at: str) -> dict[str, Any]:
+    """One line of the history."""
+    return {
+        "run": result.run,
+        "at": at,
+        "mode": result.mode,
+        "outcome": result.outcome.value,
+        "exit_code": result.exit_code,
+        "profile": result.profile,
+        "uploaded": result.uploaded,
+        "downloaded": result.downloaded,
+        "deleted_local": result.deleted_local,
+        "deleted_cloud": result.deleted_cloud,
+        "conflicts": [
+            {"path": one.path, "copies": list(one.copies), "winner": one.winner} for one in result.conflicts
+        ],
+        "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
+        "bytes": result.bytes,
+        "seconds": round(result.seconds, 3),
+        "error": result.error,
+        "hint": result.hint,
+    }
+
+
+def undo(target: Target, run: str) -> list[str]:
+    """After a run that did not end well: put the ancestor and held files back. Names put back.
+
+    Only under the sync's lock. Everything the run did manage is found again as equal on both sides.
+    """
+    listing.clear_locks(target.state.work)
+    listing.restore_ancestor(target.state.ancestor, target.state.work)
+    if target.sync.dir.is_dir():
+        return swap.put_back(target.sync.dir, target.state.trash)
+    return []
+
+
+def recover(target: Target) -> str | None:
+    """Under the lock, before anything else: clean up after a run that died. What was done, or None."""
+    stale = listing.clear_locks(target.state.work)
+    crashed = state.read_journal(target.state)
+    if crashed is None:
+        if target.sync.dir.is_dir():
+            swap.put_back(target.sync.dir, target.state.trash)
+        return "cleared a lock that a dead rclone left" if stale else None
+    returned = undo(target, str(crashed.get("run")))
+    state.append_history(
+        target.state,
+        {
+            "run": crashed.get("run"),
+            "at": target.app.now().isoformat(timespec="seconds"),
+            "mode": crashed.get("mode"),
+            "outcome": "failed",
+            "error": "the run was killed; the next one recovered from it",
+        },
+    )
+    state.close_journal(target.state)
+    files = f", {len(returned)} file(s) put back" if returned else ""
+    return f"recovered from a run that was killed ({crashed.get('run')}{files})"
+
+
+def sweep(target: Target, folders: Iterable[str]) -> int:
+    """Remove half-written downloads that a killed rclone left in the tree; how many."""
+    return apply.sweep_partials(target.sync.dir, apply.find_partials(target.sync.dir, folders))

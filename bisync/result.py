@@ -1,0 +1,64 @@
+"""What tasks report: plain values that the screen and `--json` read alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bisync.plan import Change
+from bisync.snapshot import LeftOut
+
+
+class Outcome(StrEnum):
+    """How a run over one sync ended."""
+
+    DONE = "done"
+    IDLE = "idle"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A conflict of this run: the contested name, the copies kept beside it, and who won the name."""
+
+    path: str
+    copies: tuple[str, ...]
+    winner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them."""
+
+    name: str
+    mode: str
+    outcome: Outcome
+    run: str | None
+    exit_code: int = 0
+    uploaded: int = 0
+    downloaded: int = 0
+    deleted_local: int = 0
+    deleted_cloud: int = 0
+    conflicts: tuple[Conflict, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    bytes: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    hint: str | None = None
+    profile: str = ""
+    resolve: str = ""
+    preview: tuple[Change, ...] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what really happened while a run is under way."""
+
+    uploaded: set[str] = field(default_factory=set)
+    downloaded: set[str] = field(default_factory=set)
+    deleted_local: set[str] = field(default_factory=set)
+    deleted_cloud: set[str] = field(default_factory=set)
+    conflicts: list[Conflict] = field(default_factory=list)
+    bytes: int = 0
