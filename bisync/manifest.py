@@ -71,9 +71,11 @@ def _given(path: Path, by: str, cwd: Path, home: Path) -> Path:
     return target
 
 
-def load(path: Path, *, env: Mapping[str, str], home: Path) -> Manifest:
+def load(path: Path, *, env: Mapping[str, str], home: Path, sync_dir: str | None = None) -> Manifest:
     """Read the manifest at `path`, with the overlay beside it, into typed values.
 
+    `sync_dir` (from `setup --dir`) stands in for config.json's: the folder of the one sync whose `dir` the
+    manifest leaves open. It is judged like any other folder, so that a bad one is never written down.
     Raises ManifestError with every problem of both files and of the values that config.json lends.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a linked manifest to its repo
@@ -83,7 +85,9 @@ def load(path: Path, *, env: Mapping[str, str], home: Path) -> Manifest:
     if document.data is None:
         found.append(Problem(Place(path.name), (), "is empty; see what `bisync init` writes for a start"))
         raise ManifestError([str(one) for one in found])
-    reading = Reading(document=document, folder=path.parent, env=env, home=home, problems=found)
+    reading = Reading(
+        document=document, folder=path.parent, env=env, home=home, problems=found, sync_dir=sync_dir
+    )
     for key_path, text in schemacheck.problems(document.data):
         reading.report(key_path, text)
     draft = Draft.of(reading)

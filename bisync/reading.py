@@ -16,7 +16,7 @@ from typing import Any
 from . import bmconfig
 from .config import DEFAULT_KEEP_DAYS, DEFAULT_PROFILE, DEFAULT_WATCH_INTERVAL
 from .errors import ManifestError
-from .source import Document, KeyPath, Place, Problem
+from .source import Document, KeyPath, Place, Problem, dotted
 
 DEFAULT_SYNC_DIR = "~/basic-memory-cloud-sync"
 DEFAULT_MOUNT_DIR = "~/basic-memory-cloud"
@@ -33,6 +33,7 @@ class Reading:
     env: Mapping[str, str]
     home: Path
     problems: list[Problem]
+    sync_dir: str | None = None
     _paths: dict[KeyPath, Path | None] = field(default_factory=dict)
 
     def report(self, path: KeyPath, text: str, *, place: Place | None = None) -> None:
@@ -112,11 +113,12 @@ def from_home(text: str, home: Path) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Folder:
-    """Where one sync's folder is, and where that is written (`place` None: in the manifest)."""
+    """Where one sync's folder is, the key that says so, and the place if that is not in the manifest."""
 
     sync: str
     path: Path
     shown: str
+    key: KeyPath
     place: Place | None = None
 
     @property
@@ -203,28 +205,42 @@ def _syncs(reading: Reading) -> dict[str, dict[str, Any]]:
 def _folders(
     reading: Reading, syncs: dict[str, dict[str, Any]], sync_dir: str | None, beside: Place
 ) -> dict[str, Folder]:
-    folders = {}
+    """The syncs' folders. A single sync without one takes --dir, then config.json's, then our default."""
+    folders: dict[str, Folder] = {}
     for name, sync in syncs.items():
-        keys = ("syncs", name, "dir")
+        key: KeyPath = ("syncs", name, "dir")
+        place = None
         if "dir" in sync:
-            path = reading.local_path(*keys)
-            if path is not None:
-                folders[name] = Folder(sync=name, path=path, shown=sync["dir"])
+            path, shown = reading.local_path(*key), sync["dir"]
+            if reading.sync_dir is not None:
+                reading.report(
+                    (), f"has no effect: {dotted(key)} is in the manifest; change it there", place=_DIR
+                )
         elif len(syncs) > 1:
-            reading.report(
-                ("syncs", name), 'needs "dir": the folder on this machine (one for each of several syncs)'
-            )
+            path, shown = None, ""
+            reading.report(key[:2], 'needs "dir": the folder on this machine (one for each of several syncs)')
+        elif reading.sync_dir is not None:
+            key, place, shown = (), _DIR, reading.sync_dir
+            path = _lent_path(reading, shown, key, place, Path.cwd())
         elif sync_dir is not None:
-            try:
-                path = expand(sync_dir, env=reading.env, home=reading.home, folder=reading.home)
-            except ValueError as error:
-                reading.report(("bisync_config", "sync_dir"), str(error), place=beside)
-            else:
-                folders[name] = Folder(sync=name, path=path, shown=sync_dir, place=beside)
+            key, place, shown = ("bisync_config", "sync_dir"), beside, sync_dir
+            path = _lent_path(reading, shown, key, place, reading.home)
         else:
-            path = Path(from_home(DEFAULT_SYNC_DIR, reading.home))
-            folders[name] = Folder(sync=name, path=path, shown=DEFAULT_SYNC_DIR)
+            path, shown = Path(from_home(DEFAULT_SYNC_DIR, reading.home)), DEFAULT_SYNC_DIR
+        if path is not None:
+            folders[name] = Folder(sync=name, path=path, shown=shown, key=key, place=place)
     return folders
+
+
+_DIR = Place("--dir")
+
+
+def _lent_path(reading: Reading, text: str, key: KeyPath, place: Place, folder: Path) -> Path | None:
+    try:
+        return expand(text, env=reading.env, home=reading.home, folder=folder)
+    except ValueError as error:
+        reading.report(key, str(error), place=place)
+        return None
 
 
 def remote_path(text: str) -> str:

@@ -68,6 +68,7 @@ def _known_profile(reading: Reading, path: KeyPath, name: str, *, place: Place |
 
 def _check_tenants(reading: Reading, draft: Draft) -> None:
     ids: dict[str, str] = {}
+    storages: dict[str, Path] = {}
     for name, tenant in reading.mapping("tenants").items():
         here = ("tenants", name)
         if not isinstance(tenant, dict):
@@ -79,7 +80,15 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
                 _safe_url(reading, (*here, key), tenant[key])
         for path in _secret_files(tenant, here):
             reading.local_path(*path)
-        reading.local_path(*here, "storage")
+        storage = reading.local_path(*here, "storage")
+        if storage is not None:
+            real = Path(os.path.realpath(storage))
+            for other, theirs in storages.items():
+                if _overlap(real, theirs):
+                    text = f"overlaps the storage of tenants.{other}; give each a folder of its own"
+                    reading.report((*here, "storage"), text)
+                    break
+            storages[name] = real
         if tenant.get("provider") != "basic-memory":
             own_id = tenant.get("tenant_id", name)
             if isinstance(own_id, str) and ids.setdefault(own_id, name) != name:
@@ -87,7 +96,8 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
                 reading.report(at, f"tenants.{ids[own_id]} has this tenant id too; each needs one of its own")
 
 
-def _secret_files(tenant: dict[str, Any], here: KeyPath) -> Iterator[KeyPath]:
+def _secret_files(tenant: Any, here: KeyPath) -> Iterator[KeyPath]:
+    """The keys below `tenant` (at `here`) that name a file with a secret in it."""
     for keys in (("credentials", "access_key_id"), ("credentials", "secret_access_key"), ("token",)):
         value: Any = tenant
         for key in keys:
@@ -154,10 +164,9 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
 
     sound: list[Folder] = []
     for folder in draft.folders.values():
-        at: KeyPath = ("syncs", folder.sync, "dir") if folder.place is None else ("bisync_config", "sync_dir")
         too_wide = _too_wide(folder, home)
         if too_wide:
-            reading.report(at, too_wide, place=folder.place)
+            reading.report(folder.key, too_wide, place=folder.place)
             continue
         texts = [
             _mounted(folder, draft.mount_dir),
@@ -167,8 +176,22 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
         ]
         for text in texts:
             if text:
-                reading.report(at, text, place=folder.place)
+                reading.report(folder.key, text, place=folder.place)
         sound.append(folder)
+    _check_secret_files(reading, sound)
+
+
+def _check_secret_files(reading: Reading, folders: list[Folder]) -> None:
+    """A secret's file is not in a folder that is uploaded."""
+    for name, tenant in reading.mapping("tenants").items():
+        for key in _secret_files(tenant, ("tenants", name)):
+            path = reading.local_path(*key)
+            for folder in folders:
+                if path is not None and folder.real in Path(os.path.realpath(path)).parents:
+                    text = (
+                        f"lies in the folder of syncs.{folder.sync} and would be uploaded; keep it elsewhere"
+                    )
+                    reading.report(key, text)
 
 
 def _too_wide(folder: Folder, home: Path) -> str | None:

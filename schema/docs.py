@@ -45,9 +45,9 @@ bisync.yaml:12:5: syncs.notes.profile: unknown profile "fst"; did you mean "fast
 
 **Not allowed**, beyond what the tables say: two syncs whose folders or whose places in the cloud overlap; a
 folder that is, contains or lies in the mount directory, the state folder or an embedded tenant's storage; a
-folder that is `/`, the home or above it, or that holds rclone's configuration; a profile that extends itself
-or has a built-in one's name; two tenants with one tenant id; an address that is neither https nor on this
-machine.
+folder that is `/`, the home or above it, or that holds rclone's configuration or a secret's file; a profile
+that extends itself or has a built-in one's name; two tenants with one tenant id or overlapping storage; an
+address that is neither https nor on this machine.
 """
 
 

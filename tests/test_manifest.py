@@ -380,6 +380,33 @@ class TestSharedConfig:
         ]
 
 
+class TestChosenFolder:
+    """`setup --dir` is judged before it is written down."""
+
+    def test_it_stands_in_for_config_json(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        written(home / ".basic-memory", '{"bisync_config": {"sync_dir": "~/bm"}}', "config.json")
+        path = written(home.parent / "repo", LOGIN)
+        monkeypatch.chdir(home)
+        found = manifest.load(path, env={}, home=home, sync_dir="chosen")
+        assert found.syncs[0].dir == home / "chosen"
+
+    def test_a_bad_one_is_a_problem_of_the_flag(self, home: Path) -> None:
+        path = written(home.parent / "repo", LOGIN)
+        with pytest.raises(ManifestError) as caught:
+            manifest.load(path, env={}, home=home, sync_dir=f"{home}/basic-memory-cloud")
+        assert caught.value.problems[0].startswith(
+            f"--dir: Cannot use {home}/basic-memory-cloud for bisync - it's the mount directory!"
+        )
+
+    def test_the_manifests_own_folder_is_not_overruled_in_silence(self, home: Path) -> None:
+        path = written(home.parent / "repo", LOGIN + "syncs: {notes: {tenant: me, dir: ~/notes}}\n")
+        with pytest.raises(ManifestError) as caught:
+            manifest.load(path, env={}, home=home, sync_dir="~/other")
+        assert caught.value.problems == (
+            "--dir: has no effect: syncs.notes.dir is in the manifest; change it there",
+        )
+
+
 TOP_LEVEL = (
     *("version", "tenants", "syncs", "profiles", "ignore", "ignore_files"),
     *("defaults", "mount_dir", "state_dir", "rclone"),

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisync import config, manifest, schemacheck, source
+from bisync.errors import ManifestError
 from bisync.render import render
 
 ROOT = Path(__file__).parent.parent
@@ -203,6 +205,25 @@ def test_the_fast_check_agrees_with_jsonschema_on_a_damaged_example(data: st.Dat
     valid = VALIDATOR.is_valid(damaged)
     assert schemacheck.accepts(damaged, SCHEMA, SCHEMA) == valid
     assert bool(schemacheck.problems(damaged)) == (not valid)
+
+
+@given(st.data())
+def test_a_damaged_example_is_refused_in_order(data: st.DataObject) -> None:
+    # Also where the damage meets the rules between keys, which look at documents of any shape.
+    damaged = json.loads(json.dumps(EXAMPLE))
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(list(spots(damaged))))
+        container[key] = data.draw(VALUES)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "bisync.yaml"
+        path.write_text(json.dumps(damaged).replace("Infinity", "0"))
+        try:
+            manifest.load(path, env={}, home=Path(folder))
+        except ManifestError as error:
+            assert error.problems
+            assert all("\n" not in line for line in error.problems)
+        else:
+            assert VALIDATOR.is_valid(damaged)
 
 
 @given(VALUES)
