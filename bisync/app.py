@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bisync import events, lock, providers, rclone_binary, state
+from bisync import events, lock, providers, rclone_binary
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.errors import UsageError
 from bisync.ignore import Layer, read_ignore_file
+from bisync.plan import Change
 from bisync.rclone import Rclone, Remote
+from bisync.state import SyncState, sync_state
 
 # The seed's list, in its order.
 DEFAULT_IGNORES = (
@@ -27,17 +29,25 @@ DEFAULT_IGNORE_TEXT = (
 
 
 def _quiet(sync: str, event: events.Event) -> None:
-    """Nobody listens."""
+    """Nobody listens to events."""
+
+
+def _silent(sync: str, changes: tuple[Change, ...]) -> None:
+    """Nobody wants to know the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """Everything from outside that a task works with; tests pass their own clock and listener."""
+    """Everything from outside that a task works with; tests pass their own clock and listeners.
+
+    `on_plan` hears what a run is about to do, `on_event` what happens.
+    """
 
     manifest: Manifest
     env: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     on_event: Callable[[str, events.Event], None] = _quiet
+    on_plan: Callable[[str, tuple[Change, ...]], None] = _silent
 
     @cached_property
     def rclone(self) -> Rclone:
@@ -75,9 +85,9 @@ class App:
             known = ", ".join(profile.name for profile in self.manifest.profiles)
             raise UsageError(f"unknown profile {override!r} (there are: {known})") from None
 
-    def state(self, sync: Sync) -> state.SyncState:
+    def state(self, sync: Sync) -> SyncState:
         """Where the sync's state lies."""
-        return state.sync_state(self.manifest.state_dir, providers.tenant_id(sync.tenant), sync.name)
+        return sync_state(self.manifest.state_dir, providers.tenant_id(sync.tenant), sync.name)
 
     @contextmanager
     def target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
@@ -98,7 +108,7 @@ class App:
             yield replace(target, rclone=target.rclone.holding(descriptor))
 
     @contextmanager
-    def locked_dir(self, sync: Sync) -> Iterator[state.SyncState]:
+    def locked_dir(self, sync: Sync) -> Iterator[SyncState]:
         """The sync's state with its lock held, for work on the local side alone. Raises Locked."""
         here = self.state(sync)
         here.prepare()
@@ -115,7 +125,7 @@ class Target:
     profile: Profile
     remote: Remote
     rclone: Rclone
-    state: state.SyncState
+    state: SyncState
 
     @property
     def compare(self) -> Compare:

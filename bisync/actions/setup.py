@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import bmconfig, ignore, listing, providers, rclone, rclone_binary, rcloneconf
+from bisync import ignore, listing, providers, rclone, rclone_binary, rcloneconf
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
-from bisync.config import BasicMemoryTenant, EmbeddedTenant, Manifest, RcloneTenant, S3Tenant, Sync
+from bisync.config import BasicMemoryTenant, EmbeddedTenant, RcloneTenant, S3Tenant, Sync
 from bisync.errors import BisyncError, RcloneError, UsageError
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.sources import layer_rules
@@ -42,21 +42,9 @@ class SetupResult:
         return max((step.exit_code for step in self.steps), default=0)
 
 
-def choose_dir(manifest: Manifest, folder: Path) -> bool:
-    """`setup --dir`: make `folder` the sync dir `bm` and we share; True when config.json changed.
-
-    Raises UsageError when the manifest says another dir, or the folder is one that must not be synced.
-    """
-    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - resolve() would follow links
-    refuse_mount(folder, manifest.mount_dir)
-    if folder in (Path("/"), Path.home(), manifest.state_dir):
-        raise UsageError(f"Cannot use {folder} for bisync", hint="choose a folder of its own")
-    return bmconfig.set_sync_dir(manifest.state_dir / "config.json", folder)
-
-
 def refuse_mount(folder: Path, mount: Path) -> None:
     """The seed's refusal of the mount directory. Raises UsageError."""
-    if folder == mount or mount in folder.parents or folder in mount.parents:
+    if folder == mount:
         raise UsageError(
             f"Cannot use {folder} for bisync - it's the mount directory!",
             hint=f"choose another folder: bisync setup --dir {mount}-sync",

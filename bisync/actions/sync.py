@@ -88,6 +88,7 @@ def _run_locked(target: Target, options: Options, expected: Expected | None, beg
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
         notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
         _hook(app, target.sync, "before_sync", {"run": run})
+        app.on_plan(target.sync.name, prepared.plan.changes)
         carry_out = _idle if prepared.plan.mode is Mode.IDLE else _apply
         result = carry_out(target, prepared, run)
         result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)

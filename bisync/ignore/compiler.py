@@ -155,11 +155,11 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
         tokens = rule.tokens
         if rule.negated or tokens is None:
             continue
-        mine = shape(rule, tokens)
         against = []
+        mine = shape(rule, tokens) if negations else None
         floating = not rule.anchored
         for later, negation, others, theirs in negations:
-            if later > place and mine.may_meet(theirs):
+            if mine is not None and later > place and mine.may_meet(theirs):
                 same = floating and not negation.anchored and negation.folder == rule.folder
                 if meet(rule.body or (), negation.body or ()) if same else meet(tokens, others):
                     against.append(later)

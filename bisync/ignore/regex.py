@@ -7,6 +7,7 @@ translates; everything printed here has gone through it. Measured with rclone 1.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 from bisync.ignore import charset
@@ -68,6 +69,7 @@ def _ranges(chars: Charset) -> str:
     return "".join(text)
 
 
+@functools.lru_cache(maxsize=4096)
 def show_one(chars: Charset) -> str:
     """A set of real characters -> an expression for one of them as rclone shows it."""
     plain, quoted = seen(chars)

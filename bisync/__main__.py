@@ -1,0 +1,5 @@
+"""`python -m bisync` is the program `bisync`."""
+
+from bisync.tasks.program import main
+
+main()

@@ -1,0 +1,101 @@
+"""Tasks about the manifest: init, validate, setup."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from bisync.report import Screen, setup_document
+
+from ._edge import HELP, each, edge, leave, open_app, read_manifest
+
+
+if TYPE_CHECKING:
+    from bisync.config import Sync
+
+
+@task(help={"manifest": "where to write it (default: bisync.yaml here)"})
+def init(c: Context, manifest: str = "bisync.yaml") -> None:
+    """Write a commented bisync.yaml to start from."""
+    screen = Screen()
+    with edge(screen):
+        from bisync.manifest import write_starter
+
+        path = Path(manifest).expanduser()
+        write_starter(path)
+        screen.say(f"✓ Wrote {path}: edit it, then type: bisync validate")
+
+
+@task(help={"manifest": HELP["manifest"]})
+def validate(c: Context, manifest: str | None = None) -> None:
+    """Check the manifest; say OK, or every problem with its place."""
+    screen = Screen()
+    with edge(screen):
+        from bisync import ignore
+
+        loaded = read_manifest(manifest)
+        layers = [ignore.Layer(f"{loaded.path.name}: ignore", loaded.ignore)]
+        layers += [
+            ignore.Layer(f"{loaded.path.name}: syncs.{sync.name}.ignore", sync.ignore) for sync in loaded.syncs
+        ]
+        for layer in layers:
+            for warning in ignore.lint(layer):
+                screen.say(f"warning: {warning}")
+        screen.say(f"OK: {loaded.path} ({len(loaded.syncs)} syncs, {len(loaded.tenants)} tenants)")
+
+
+@task(
+    iterable=["only"],
+    help={
+        "manifest": HELP["manifest"],
+        "dir": "the sync dir from now on (kept in config.json, shared with bm)",
+        "only": HELP["only"],
+        "dry-run": "say what would change, change nothing",
+        "rotate": "resolve the credentials again, also when the old ones still work",
+        "json": HELP["json"],
+    },
+)
+def setup(
+    c: Context,
+    manifest: str | None = None,
+    dir: str | None = None,
+    only: list[str] | None = None,
+    dry_run: bool = False,
+    rotate: bool = False,
+    json: bool = False,
+) -> None:
+    """Make everything ready: rclone, credentials, rclone.conf, ignore file, sync dir, baseline."""
+    screen = Screen(as_json=json)
+    with edge(screen):
+        from bisync import bmconfig
+        from bisync.actions import setup as action
+
+        app, syncs = open_app(screen, manifest, only or [], sync_dir=dir)
+        if dir is not None and not dry_run:
+            bmconfig.set_sync_dir(app.manifest.state_dir / "config.json", syncs[0].dir)
+        results = []
+        with screen.progress() as listen:
+            app = replace(app, on_event=listen)
+
+            def work(sync: Sync) -> int:
+                result = action.run(app, sync, dry_run=dry_run, rotate=rotate)
+                results.append(result)
+                for step in result.steps:
+                    mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
+                    screen.say(f"{mark} {step.step:<12} {step.state:<8} {step.detail}")
+                    if step.state == "failed":
+                        screen.error(step.detail, step.hint)
+                return result.exit_code
+
+            code = each(syncs, screen, work)
+        screen.document(setup_document(results))
+        if not code and not dry_run:
+            screen.say("Ready. Next: bisync sync")
+        leave(code)
+
+
+TASKS = (init, validate, setup)
