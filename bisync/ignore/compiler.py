@@ -12,6 +12,7 @@ Rules are merged into as few as possible: rclone tries every rule on every path,
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,11 @@ VERSION = 1
 
 MAX_LINE = 60_000  # bytes; rclone's scanner fails on a line of 64 KiB
 CHUNK = 30_000
-MAX_STATES = 3_000
+MAX_STATES = 6_000
+MAX_STATES_IN_ALL = 60_000
 MAX_EXPRESSION = 200_000  # terms, before printing
 
-DIRECTORIES, FILES = 1, 2
+FOLDERS, FILES = 1, 2
 
 
 def compile_rules(rules: RuleSet, cache_dir: Path | None = None) -> str:
@@ -75,7 +77,7 @@ def _compile(rules: Sequence[Rule]) -> str:
     buckets = Buckets()
     for group in grouped(rules):
         group.compile_into(buckets)
-    return "".join(f"{line}\n" for line in (*header(rules), *builtin.FILTERS, *buckets.lines()))
+    return "".join(f"{line}\n" for line in (*header(rules), *builtin.FILTERS, *buckets.lines(rules)))
 
 
 def header(rules: Sequence[Rule]) -> Iterator[str]:
@@ -150,28 +152,56 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
             known[key] = overlap(one, other)
         return known[key]
 
-    groups: dict[tuple[bool, tuple[int, ...], str | None], Group] = {}
-    for place, rule in enumerate(rules):
-        tokens = rule.tokens
-        if rule.negated or tokens is None:
-            continue
-        against = []
-        mine = shape(rule, tokens) if negations else None
-        floating = not rule.anchored
-        for later, negation, others, theirs in negations:
-            if mine is not None and later > place and mine.may_meet(theirs):
-                same = floating and not negation.anchored and negation.folder == rule.folder
-                if meet(rule.body or (), negation.body or ()) if same else meet(tokens, others):
-                    against.append(later)
+    groups: dict[tuple[int, tuple[int, ...], str | None], Group] = {}
+
+    def put(rule: Rule, wanted: int, against: list[int]) -> None:
         by_name = not rule.anchored and all(
             not rules[one].anchored and rules[one].folder == rule.folder for one in against
         )
         scope = rule.folder if by_name else None
-        key = (rule.directory_only, tuple(against), scope)
+        key = (wanted, tuple(against), scope)
         if key not in groups:
-            groups[key] = Group(scope, tuple(rules[one] for one in against), rule.directory_only)
+            groups[key] = Group(scope, tuple(rules[one] for one in against), wanted)
         groups[key].positives.append(rule)
+
+    for place, rule in enumerate(rules):
+        tokens = rule.tokens
+        if rule.negated or tokens is None:
+            continue
+        wanted = FOLDERS if rule.directory_only else FOLDERS | FILES
+        against = []
+        mine = shape(rule, tokens) if negations else None
+        for later, negation, others, theirs in negations:
+            if mine is None or later < place or not mine.may_meet(theirs):
+                continue
+            if takes_all(negation, rule):
+                wanted &= ~(FOLDERS if negation.directory_only else FOLDERS | FILES)
+                if not wanted:
+                    break
+            elif (
+                meet(rule.body or (), negation.body or ())
+                if not rule.anchored and not negation.anchored and negation.folder == rule.folder
+                else meet(tokens, others)
+            ):
+                against.append(later)
+        for_files = [one for one in against if not rules[one].directory_only]
+        if wanted & FILES and len(for_files) < len(against):
+            put(rule, FILES, for_files)
+            wanted &= ~FILES
+        if wanted:
+            put(rule, wanted, for_files if wanted == FILES else against)
     return list(groups.values())
+
+
+def takes_all(negation: Rule, rule: Rule) -> bool:
+    """Whether `negation` plainly takes back all that `rule` matches, but for files if it ends in a slash.
+
+    True for the same pattern and for `!*` and `!*/`; other cases are left to the automata.
+    """
+    if negation.folder != rule.folder:
+        return False
+    everything = negation.body == (Gap.NAME,) and not negation.anchored
+    return everything or (negation.body == rule.body and negation.anchored == rule.anchored)
 
 
 # --- one group --------------------------------------------------------------------------------------
@@ -184,8 +214,12 @@ class Buckets:
     both: set[tuple[str, ...]] = field(default_factory=set)
     folders: set[tuple[str, ...]] = field(default_factory=set)
     files: set[tuple[str, ...]] = field(default_factory=set)
+    in_order: set[Rule] = field(default_factory=set)
+    """Rules for which a difference is too large; they are about files alone."""
+    states: int = MAX_STATES_IN_ALL
+    """How many states of automata may still be explored."""
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, rules: Sequence[Rule]) -> Iterator[str]:
         """rclone takes a rule as a folder rule, too, when its text holds `**`, and asks it about
         "dir/". `[**]{0}` matches nothing and only carries the stars."""
         for chunk in _chunks(self.both):
@@ -194,6 +228,12 @@ class Buckets:
             yield f"- /{{{{(?s)(?:{chunk})/.*}}}}**"
         for chunk in _chunks(self.files):
             yield f"- /{{{{(?s)(?:{chunk})}}}}"
+        # All that has to do with folders is said, so now a first match may include a file: the
+        # strongest rule first, as git reads them from the last to the first.
+        strongest_first = [rule for rule in reversed(rules) if rule in self.in_order]
+        for negated, run in itertools.groupby(strongest_first, key=lambda rule: rule.negated):
+            for chunk in _chunks({regex.atoms(rule.tokens) for rule in run if rule.tokens is not None}):
+                yield f"{'+' if negated else '-'} /{{{{(?s)(?:{chunk})}}}}"
 
 
 def _chunks(sequences: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -212,7 +252,8 @@ def _chunks(sequences: Iterable[tuple[str, ...]]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Group:
-    """Exclude patterns that the same negations overlap with.
+    """Exclude patterns that the same negations overlap with, as far as they ignore what is `wanted`:
+    folders, files, or both.
 
     `scope` is a folder when patterns and negations all have no slash and speak about that folder:
     then only names are looked at. None when whole paths are.
@@ -220,95 +261,85 @@ class Group:
 
     scope: str | None
     negations: tuple[Rule, ...]
-    directory_only: bool
+    wanted: int
     positives: list[Rule] = field(default_factory=list)
 
     def compile_into(self, buckets: Buckets) -> None:
+        bucket = {FOLDERS: buckets.folders, FILES: buckets.files}.get(self.wanted, buckets.both)
         if not self.negations:
-            bucket = buckets.folders if self.directory_only else buckets.both
             bucket.update(regex.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
             return
         try:
-            expressions = self._difference()
+            expression = self._difference(buckets)
         except TooLarge:
-            if len(self.positives) == 1:
-                raise self._refusal() from None
-            for rule in self.positives:
-                Group(self.scope, self.negations, self.directory_only, [rule]).compile_into(buckets)
+            self._compile_otherwise(buckets)
             return
         head: tuple[str, ...] = ()
         if self.scope is not None:
             below = literal(f"{self.scope}/") if self.scope else ()
             head = regex.atoms((*below, Gap.FOLDERS))
-        for marks, expression in expressions.items():
-            bucket = {DIRECTORIES: buckets.folders, FILES: buckets.files}.get(marks, buckets.both)
+        if expression:
             bucket.add((*head, expression))
+
+    def _compile_otherwise(self, buckets: Buckets) -> None:
+        """Too large for one difference: for files there is another way, for folders smaller groups."""
+        if self.wanted == FILES:
+            buckets.in_order.update((*self.positives, *self.negations))
+            return
+        if len(self.positives) == 1:
+            raise self._refusal()
+        if self.wanted == FOLDERS | FILES:
+            Group(self.scope, self.negations, FILES, self.positives).compile_into(buckets)
+        middle = len(self.positives) // 2
+        for part in (self.positives[:middle], self.positives[middle:]):
+            Group(self.scope, self.negations, FOLDERS, part).compile_into(buckets)
 
     def _refusal(self) -> IgnoreError:
         rule, last = self.positives[0], self.negations[-1]
         return IgnoreError(
             f"{rule.place}: {rule.text!r} with {len(self.negations)} later negations"
             f" (the last is {last.text!r} at {last.place}) is too complex to translate exactly",
-            hint="Use fewer or simpler negations: whole names or folders instead of `?` and `*` within names.",
+            hint="Take folders back first, with `!*/` right after that line, or use fewer, simpler negations.",
         )
 
-    def _difference(self) -> dict[int, str]:
-        """Expressions for the folders, the files, or both (1 | 2) that stay ignored."""
-        dfa, classes = self._automaton()
-        wanted = [DIRECTORIES | FILES] if self._alike() else [DIRECTORIES, FILES]
-        if self.directory_only:
-            wanted = [DIRECTORIES]
-        found = {}
-        for marks in wanted:
-            smallest = language(dfa, marks)
-            if any(smallest.marks):
-                found[marks] = shortest(smallest, classes)
-        return found
-
-    def _alike(self) -> bool:
-        """Whether the same files and folders stay ignored."""
-        return not any(rule.directory_only for rule in self.negations)
-
-    def _automaton(self) -> tuple[Dfa, list[Charset]]:
+    def _difference(self, buckets: Buckets) -> str:
+        """An expression for what stays ignored, "" for nothing."""
         patterns = [*self.positives, *self.negations]
         by_name = self.scope is not None
         nfa = Nfa([(rule.body if by_name else rule.tokens) or () for rule in patterns])
         split = len(self.positives)
         matched = sum(nfa.accepts[:split])
-        back_folders = back_files = settled = 0
-        for place, rule in enumerate(self.negations, split):
-            back_folders |= nfa.accepts[place]
-            if not rule.directory_only:
-                back_files |= nfa.accepts[place]
-            if self.directory_only or not rule.directory_only:
-                settled |= nfa.opens[place]  # takes back all that follows: nothing to find there
+        taken_back = sum(nfa.accepts[split:])
+        settled = sum(nfa.opens[split:])  # a negation takes back all that follows: nothing to find there
 
-        def marks(state: int) -> int:
-            if not state & matched:
-                return 0
-            folder = 0 if state & back_folders else DIRECTORIES
-            file = 0 if self.directory_only or state & back_files else FILES
-            return folder | file
-
-        view = View(nfa)
-        start = (nfa.start, True, False)
+        def ignored(state: int) -> bool:
+            return bool(state & matched) and not state & taken_back
 
         def goes_down(state: int) -> bool:
             # what lies below an ignored folder is ignored with it, whatever is said about it
-            return not by_name and not marks(state) & DIRECTORIES
+            return not by_name and not (self.wanted & FOLDERS and ignored(state))
+
+        view = View(nfa)
 
         def successors(state: _Reading) -> Iterator[tuple[int, _Reading]]:
-            if state[0] & settled:
-                return
-            yield from view.successors(state, goes_down)
+            if not state[0] & settled:
+                yield from view.successors(state, goes_down)
 
         def mark(state: _Reading) -> int:
             places, at_start, quoted = state
             if quoted:
-                return marks(nfa.step(places, view.other))
-            return 0 if at_start or places & settled else marks(places)
+                return int(ignored(nfa.step(places, view.other)))
+            return int(not at_start and not places & settled and ignored(places))
 
-        return explore(start, successors, mark, MAX_STATES), view.classes
+        limit = min(MAX_STATES, buckets.states)
+        try:
+            dfa = explore((nfa.start, True, False), successors, mark, limit)
+        except TooLarge:
+            buckets.states -= limit
+            raise
+        buckets.states -= len(dfa.moves)
+        smallest = language(dfa, 1)
+        return shortest(smallest, view.classes) if any(smallest.marks) else ""
 
 
 _Reading = tuple[int, bool, bool]
@@ -331,7 +362,7 @@ class View:
         points = sorted(cuts)
         self.other = chr(charset.LAST)
         ranges: dict[tuple[str, int, int], list[charset.Range]] = {}
-        for low, after in zip(points, points[1:], strict=False):
+        for low, after in itertools.pairwise(points):
             char = chr(low)
             if char == "/" or char == regex.QUOTE:
                 key = (char, 0, 0)

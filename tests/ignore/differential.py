@@ -370,7 +370,7 @@ def random_line(rng: random.Random, paths: Sequence[str], pool: Sequence[str]) -
         parts = [blurred(rng, part) for part in parts]
         for _ in range(rng.choice([0, 0, 0, 1, 2])):
             parts.insert(rng.randint(0, len(parts)), rng.choice(["**", "*", "**", "***"]))
-        line = "/".join(parts)
+        line = "/".join(parts).replace("\n", "*")
         line = rng.choice(["", "", "/", "**/"]) + line + rng.choice(["", "", "", "/", "/*", "/**", " ", "*"])
     negate = rng.random() < 0.3 and not line.startswith("!")
     return "!" + line if negate else line

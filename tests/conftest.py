@@ -1,0 +1,46 @@
+"""Fixtures are situations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import S3, Device, serve_moto, serve_s3
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    """A fresh S3 server (rclone serve s3) with one empty bucket."""
+    with serve_s3(tmp_path / "cloud") as server:
+        yield server
+
+
+@pytest.fixture
+def moto() -> Iterator[S3]:
+    """A fresh S3 server (moto) with one empty bucket."""
+    with serve_moto() as server:
+        yield server
+
+
+@pytest.fixture
+def make_device(tmp_path: Path, s3: S3) -> Callable[..., Device]:
+    """Make a device by name; it has a manifest and is not set up yet."""
+    return lambda name, **options: Device(tmp_path / name, s3, **options)
+
+
+@pytest.fixture
+def laptop(make_device: Callable[..., Device]) -> Device:
+    """A device that is set up: both sides empty and known."""
+    device = make_device("laptop")
+    device.run("setup")
+    return device
+
+
+@pytest.fixture
+def desktop(laptop: Device, make_device: Callable[..., Device]) -> Device:
+    """A second device, set up after the first."""
+    device = make_device("desktop")
+    device.run("setup")
+    return device
