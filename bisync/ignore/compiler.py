@@ -30,9 +30,11 @@ VERSION = 1
 
 MAX_LINE = 60_000  # bytes; rclone's scanner fails on a line of 64 KiB
 CHUNK = 30_000
-MAX_STATES = 6_000
-MAX_STATES_IN_ALL = 60_000
-MAX_EXPRESSION = 200_000  # terms, before printing
+MAX_STATES = 20_000
+MAX_STATES_FILES = 1_500  # files have another way
+MAX_STATES_IN_ALL = 200_000
+MAX_PAIRS = 100_000  # a minute of looking which patterns overlap, at worst
+MAX_EXPRESSION = 200_000  # parts of terms, before printing
 
 FOLDERS, FILES = 1, 2
 
@@ -75,7 +77,15 @@ def _cached(path: Path) -> str | None:
 
 def _compile(rules: Sequence[Rule]) -> str:
     buckets = Buckets()
-    for group in grouped(rules):
+    try:
+        groups = grouped(rules)
+    except TooLarge:
+        last = next(rule for rule in reversed(rules) if rule.negated)
+        raise IgnoreError(
+            f"{last.place}: {last.text!r} and the negations before it overlap with too many patterns",
+            hint="Use fewer negations, or more specific ones.",
+        ) from None
+    for group in groups:
         group.compile_into(buckets)
     return "".join(f"{line}\n" for line in (*header(rules), *builtin.FILTERS, *buckets.lines(rules)))
 
@@ -149,6 +159,8 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
     def meet(one: Tokens, other: Tokens) -> bool:
         key = (one, other)
         if key not in known:
+            if len(known) >= MAX_PAIRS:
+                raise TooLarge
             known[key] = overlap(one, other)
         return known[key]
 
@@ -331,7 +343,7 @@ class Group:
                 return int(ignored(nfa.step(places, view.other)))
             return int(not at_start and not places & settled and ignored(places))
 
-        limit = min(MAX_STATES, buckets.states)
+        limit = min(MAX_STATES_FILES if self.wanted == FILES else MAX_STATES, buckets.states)
         try:
             dfa = explore((nfa.start, True, False), successors, mark, limit)
         except TooLarge:

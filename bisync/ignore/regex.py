@@ -150,6 +150,8 @@ class Term:
     """A regular expression. Equal ones are one object, within the Terms that made them."""
 
     __slots__ = ("chars", "kind", "nullable", "number", "parts", "size")
+    nullable: bool
+    size: int
 
     def __init__(self, kind: str, parts: tuple[Term, ...], chars: Charset, number: int) -> None:
         self.kind = kind
@@ -283,9 +285,9 @@ def expression(dfa: Dfa, classes: Sequence[Charset], budget: int, reverse: bool 
         ins[target].add(source)
 
     connect(start, 0, terms.empty)
-    for state, row in enumerate(dfa.moves):
+    for state, moves in enumerate(dfa.moves):
         by_target: dict[int, list[charset.Range]] = {}
-        for symbol, target in row.items():
+        for symbol, target in moves.items():
             by_target.setdefault(target, []).extend(classes[symbol])
         for target in sorted(by_target):
             connect(state, target, terms.one(charset.of(by_target[target])))
