@@ -1,0 +1,48 @@
+# Each of these sets up what it needs, also as the first command ever typed here:
+#   make demo     the whole story on an embedded S3 server, in a temporary home
+#   make test     lint, types and the whole suite
+#   make lint     ruff and mypy alone
+#   make docs     the pictures and the manifest's reference, made again
+#   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
+# Another Python: make PYTHON=/path/to/python3.12 test
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+
+.PHONY: demo test lint docs venv clean
+
+demo: $(READY)
+	@$(BIN)/bisync demo
+
+test: lint
+	$(BIN)/pytest -n 2 --durations=10
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python -m bisync.schema.docs > docs/manifest.md.new
+	mv docs/manifest.md.new docs/manifest.md
+	$(BIN)/python docs/pictures.py
+
+venv: $(READY)
+
+# The stamp is written last: an installation that was cut short is done again.
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "bisync needs Python 3.11 or later, and there is none on the PATH." \
+		"Install one (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) does not run," \
+		"or is older than Python 3.11, which bisync needs." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment." \
+		"On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,rclone]'
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
