@@ -77,8 +77,8 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
                 str(target.sync.dir), target.remote.fs, lists / "uploads", profile=target.profile, backup=backup
             )
         )
-    for change in _parted(plan):
-        source, copy = target.remote.below(change.path), target.remote.below(change.copies[1])
+    for change in _renamed_in_cloud(plan):
+        source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
         found.append(rclone.move_argv(source, copy))
     found += [rclone.bisync_argv(call) for call in _calls(target, plan, baseline, RUN)]
     return tuple(found)
@@ -107,7 +107,7 @@ def _fetched(plan: Plan) -> list[tuple[Change, str]]:
     for change in plan.changes:
         if change.action is Action.DOWNLOAD or (change.action is Action.CONFLICT and change.winner == "cloud"):
             found.append((change, change.path))
-        elif change.action is Action.CONFLICT:
+        elif change.action is Action.CONFLICT and change.winner != "folder":
             found.append((change, change.copies[-1]))
     return found
 
@@ -117,9 +117,14 @@ def _overruled(plan: Plan) -> list[Change]:
     return [c for c in plan.changes if c.action is Action.CONFLICT and c.winner == "local"]
 
 
-def _parted(plan: Plan) -> list[Change]:
-    """Conflicts without a winner: the contested name goes away on both sides."""
-    return [c for c in plan.changes if c.action is Action.CONFLICT and c.winner == "both"]
+def _renamed_in_cloud(plan: Plan) -> list[Change]:
+    """Conflicts whose cloud version leaves the contested name: nobody won, or a folder needs it."""
+    return [
+        change
+        for change in plan.changes
+        if change.action is Action.CONFLICT
+        and (change.winner == "both" or (change.winner == "folder" and change.side == "cloud"))
+    ]
 
 
 @dataclass(slots=True)
@@ -194,10 +199,25 @@ class Application:
                 self._note(change, swap.take_away(self.area, file.name, file), self.tally.deleted_local)
                 self.taken[file.name] = file
         for change in self.plan.changes:
+            if change.winner == "folder":
+                self._make_room(change)
+        for change in self.plan.changes:
+            if change.winner == "folder":
+                continue
             if change.action is Action.DOWNLOAD:
                 self._download(change)
             elif change.action is Action.CONFLICT:
                 self._local_conflict(change)
+
+    def _make_room(self, change: Change) -> None:
+        done = True
+        if change.side == "local":
+            name = self.seen.local.files[change.path].name
+            done = swap.place(self.area.root / name, self.area.root / names.from_rclone(change.copies[0]))
+        if done:
+            self.tally.conflicts.append(Conflict(path=change.path, copies=change.copies, winner="folder"))
+        else:
+            self.skipped.append(change.path)
 
     def _download(self, change: Change) -> None:
         there = self.seen.cloud.files[change.path]
@@ -254,10 +274,10 @@ class Application:
                     backup=self.target.remote.below(f"{CLOUD_TRASH}/{self.run}"),
                 )  # fmt: skip
                 self._run(argv)
-        for change in _parted(self.plan):
+        for change in _renamed_in_cloud(self.plan):
             if change.path not in self.skipped:
                 source = self.target.remote.below(self.seen.cloud.files[change.path].name)
-                self._run(rclone.move_argv(source, self.target.remote.below(change.copies[1])), count=False)
+                self._run(rclone.move_argv(source, self.target.remote.below(change.copies[-1])), count=False)
 
     # -- bisync -------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def delete_percent(plan: Plan, baseline: Baseline | None) -> int:
     """
     known = len(baseline.files) + 1 if baseline else 1
     # What we take off the local side, and conflicts that leave their name, are gone when bisync looks.
-    renamed = sum(c.action is Action.CONFLICT and c.winner == "both" for c in plan.changes)
+    renamed = sum(c.action is Action.CONFLICT and c.winner in ("both", "folder") for c in plan.changes)
     here = plan.missing_local + plan.count(Action.DELETE_LOCAL) + renamed
     worst = max(here, plan.missing_cloud + renamed)
     return min(100, -(-100 * worst // known))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -38,14 +38,15 @@ class Action(StrEnum):
     REGISTER_PROJECT = "register_project"
 
 
-Winner = Literal["local", "cloud", "both"]
+Winner = Literal["local", "cloud", "both", "folder"]
 
 
 class Change(NamedTuple):
     """One action on one path. `size` in bytes of what travels or goes.
 
     For a conflict: who wins the name, and the names of the copies kept beside it, the local version's
-    first. `replaces`: a file of that name is there already on the receiving side.
+    first. `replaces`: a file of that name is there already on the receiving side. The winner "folder":
+    the name is a file on `side` alone and a folder on the other; the file makes room.
     """
 
     action: Action
@@ -55,6 +56,7 @@ class Change(NamedTuple):
     winner: Winner | None = None
     copies: tuple[str, ...] = ()
     replaces: bool = False
+    side: Literal["local", "cloud"] | None = None
 
 
 class Difference(NamedTuple):
@@ -142,13 +144,17 @@ def compare_sides(
     left_out = tuple(sorted({*local.left_out, *cloud.left_out}))
     found = _compare_all(baseline, local, cloud, compare, equal, left_out)
     clashes = _clashes(found, local, cloud)
-    if clashes:
-        found = _compare_all(baseline, local, cloud, compare, equal, tuple(sorted({*left_out, *clashes})))
-    return found
+    on_both = {path for path in clashes if path in local.files and path in cloud.files}
+    if on_both:
+        # The cloud holds a key and keys "below" it; no disk can. The file goes on, the folder waits.
+        why = "the cloud has a file of its folder's name, too"
+        hidden = {LeftOut(path, why, folder=True) for path in on_both}
+        found = _compare_all(baseline, local, cloud, compare, equal, tuple(sorted({*left_out, *hidden})))
+    return _make_room(found, clashes - on_both, local, cloud)
 
 
-def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[LeftOut]:
-    """Names that are to stay a file on one side and a folder on the other: no disk can hold both."""
+def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[str]:
+    """Names that are to stay a file on one side and a folder on the other."""
     files = local.files.keys() | cloud.files.keys()
     folders = set()
     for path in files:
@@ -159,9 +165,25 @@ def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> s
             folders.add(path)
     going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
     hidden = {one.path for one in found.left_out}
-    clashes = (files & folders) - going - hidden
-    why = "it is a file on one side and a folder on the other"
-    return {LeftOut(path, why, folder) for path in clashes for folder in (False, True)}
+    return (files & folders) - going - hidden
+
+
+def _make_room(
+    found: Comparison, clashes: set[str], local: LocalSnapshot, cloud: CloudSnapshot
+) -> Comparison:
+    """A file that stands where the other side has a folder moves aside, as a conflict copy."""
+    if not clashes:
+        return found
+    taken = {*local.files, *cloud.files}
+    changes = [change for change in found.changes if change.path not in clashes]
+    for path in sorted(clashes):
+        copy = free_copy_name(path, taken)
+        taken.add(copy)
+        side: Literal["local", "cloud"] = "local" if path in local.files else "cloud"
+        size = local.files[path].size if side == "local" else cloud.files[path].size
+        why = f"a file {'here' if side == 'local' else 'in the cloud'}, a folder on the other side"
+        changes.append(Change(Action.CONFLICT, path, size, why, "folder", (copy,), side=side))
+    return replace(found, changes=tuple(changes))
 
 
 def _compare_all(

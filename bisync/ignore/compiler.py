@@ -11,6 +11,7 @@ Rules are merged into as few as possible: rclone tries every rule on every path,
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ CHUNK = 30_000
 MAX_STATES = 20_000
 MAX_STATES_FILES = 1_500  # files have another way
 MAX_STATES_IN_ALL = 200_000
+MAX_PARTS = 8
 MAX_PAIRS = 100_000  # a minute of looking which patterns overlap, at worst
 MAX_EXPRESSION = 200_000  # parts of terms, before printing
 
@@ -282,7 +284,7 @@ class Group:
             bucket.update(regex.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
             return
         try:
-            expression = self._difference(buckets)
+            expressions = self._difference(buckets)
         except TooLarge:
             self._compile_otherwise(buckets)
             return
@@ -290,8 +292,7 @@ class Group:
         if self.scope is not None:
             below = literal(f"{self.scope}/") if self.scope else ()
             head = regex.atoms((*below, Gap.FOLDERS))
-        if expression:
-            bucket.add((*head, expression))
+        bucket.update((*head, expression) for expression in expressions)
 
     def _compile_otherwise(self, buckets: Buckets) -> None:
         """Too large for one difference: for files there is another way, for folders smaller groups."""
@@ -314,8 +315,8 @@ class Group:
             hint="Take folders back first, with `!*/` right after that line, or use fewer, simpler negations.",
         )
 
-    def _difference(self, buckets: Buckets) -> str:
-        """An expression for what stays ignored, "" for nothing."""
+    def _difference(self, buckets: Buckets) -> list[str]:
+        """Expressions for what stays ignored, one or a few that are shorter than one would be."""
         patterns = [*self.positives, *self.negations]
         by_name = self.scope is not None
         nfa = Nfa([(rule.body if by_name else rule.tokens) or () for rule in patterns])
@@ -350,8 +351,7 @@ class Group:
             buckets.states -= limit
             raise
         buckets.states -= len(dfa.moves)
-        smallest = language(dfa, 1)
-        return shortest(smallest, view.classes) if any(smallest.marks) else ""
+        return fitting(language(dfa, 1), view.classes, MAX_PARTS)
 
 
 _Reading = tuple[int, bool, bool]
@@ -423,20 +423,36 @@ class View:
             yield self._slash, (step(places, "/"), True, False)
 
 
+def fitting(dfa: Dfa, classes: Sequence[Charset], parts: int) -> list[str]:
+    """Expressions that together say what `dfa` says, each short enough for a line; at most `parts`.
+
+    Raises TooLarge if there are none.
+    """
+    ends = [state for state, mark in enumerate(dfa.marks) if mark]
+    if not ends:
+        return []
+    try:
+        return [shortest(dfa, classes)]
+    except TooLarge:
+        if parts < 2 or len(ends) < 2:
+            raise
+    found = []
+    for some in (set(ends[: len(ends) // 2]), set(ends[len(ends) // 2 :])):
+        half = Dfa(dfa.moves, tuple(int(state in some) for state in range(len(dfa.marks))))
+        found.extend(fitting(language(half, 1), classes, parts // 2))
+    return found
+
+
 def shortest(dfa: Dfa, classes: Sequence[Charset]) -> str:
     """The shorter of the expressions read forwards and backwards. Raises TooLarge if neither fits."""
     found: list[str] = []
-    try:
+    with contextlib.suppress(TooLarge):  # the other direction may still do
         found.append(regex.expression(dfa, classes, MAX_EXPRESSION))
-    except TooLarge:
-        pass  # the other direction may still do
     if not found or len(found[0]) > 200:
-        try:
+        with contextlib.suppress(TooLarge):
             reverse = backwards(dfa, 2 * MAX_STATES)
             found.append(regex.expression(reverse, classes, MAX_EXPRESSION, reverse=True))
-        except TooLarge:
-            pass  # likewise
-    fitting = [one for one in found if len(one.encode()) <= MAX_LINE - 1000]
-    if not fitting:
+    short = [one for one in found if len(one.encode()) <= MAX_LINE - 1000]
+    if not short:
         raise TooLarge
-    return min(fitting, key=len)
+    return min(short, key=len)
