@@ -34,7 +34,6 @@ CHUNK = 30_000
 MAX_STATES = 20_000
 MAX_STATES_FILES = 1_500  # files have another way
 MAX_STATES_IN_ALL = 200_000
-MAX_PARTS = 8
 MAX_PAIRS = 100_000  # a minute of looking which patterns overlap, at worst
 MAX_EXPRESSION = 200_000  # parts of terms, before printing
 
@@ -284,7 +283,7 @@ class Group:
             bucket.update(regex.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
             return
         try:
-            expressions = self._difference(buckets)
+            expression = self._difference(buckets)
         except TooLarge:
             self._compile_otherwise(buckets)
             return
@@ -292,7 +291,8 @@ class Group:
         if self.scope is not None:
             below = literal(f"{self.scope}/") if self.scope else ()
             head = regex.atoms((*below, Gap.FOLDERS))
-        bucket.update((*head, expression) for expression in expressions)
+        if expression:
+            bucket.add((*head, expression))
 
     def _compile_otherwise(self, buckets: Buckets) -> None:
         """Too large for one difference: for files there is another way, for folders smaller groups."""
@@ -315,8 +315,8 @@ class Group:
             hint="Take folders back first, with `!*/` right after that line, or use fewer, simpler negations.",
         )
 
-    def _difference(self, buckets: Buckets) -> list[str]:
-        """Expressions for what stays ignored, one or a few that are shorter than one would be."""
+    def _difference(self, buckets: Buckets) -> str:
+        """An expression for what stays ignored, "" for nothing."""
         patterns = [*self.positives, *self.negations]
         by_name = self.scope is not None
         nfa = Nfa([(rule.body if by_name else rule.tokens) or () for rule in patterns])
@@ -351,7 +351,8 @@ class Group:
             buckets.states -= limit
             raise
         buckets.states -= len(dfa.moves)
-        return fitting(language(dfa, 1), view.classes, MAX_PARTS)
+        smallest = language(dfa, 1)
+        return shortest(smallest, view.classes) if any(smallest.marks) else ""
 
 
 _Reading = tuple[int, bool, bool]
@@ -421,26 +422,6 @@ class View:
             yield number, (step(places, plain), False, False)
         if not at_start and goes_down(places):
             yield self._slash, (step(places, "/"), True, False)
-
-
-def fitting(dfa: Dfa, classes: Sequence[Charset], parts: int) -> list[str]:
-    """Expressions that together say what `dfa` says, each short enough for a line; at most `parts`.
-
-    Raises TooLarge if there are none.
-    """
-    ends = [state for state, mark in enumerate(dfa.marks) if mark]
-    if not ends:
-        return []
-    try:
-        return [shortest(dfa, classes)]
-    except TooLarge:
-        if parts < 2 or len(ends) < 2:
-            raise
-    found = []
-    for some in (set(ends[: len(ends) // 2]), set(ends[len(ends) // 2 :])):
-        half = Dfa(dfa.moves, tuple(int(state in some) for state in range(len(dfa.marks))))
-        found.extend(fitting(language(half, 1), classes, parts // 2))
-    return found
 
 
 def shortest(dfa: Dfa, classes: Sequence[Charset]) -> str:

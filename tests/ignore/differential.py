@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from bisync.errors import IgnoreError
-from bisync.ignore import Layer, RuleSet, compile_rules, walk
+from bisync.ignore import Layer, RuleSet, compile_rules, read_ignore_file, walk
 from bisync.ignore.regex import PICTURES, QUOTE
 
 RCLONE = os.environ.get("RCLONE") or shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -276,7 +276,9 @@ class Bench:
         kept = {path for path in files if path not in truth.ignored}
         kept_folders = {f"{path}/" for path in folders if path not in truth.ignored}
 
-        found = walk(tree, [Layer("outside", case.outside)], (".gitignore", ".bmignore"))
+        outside = tree.parent.parent.parent / "ours"
+        outside.write_text("".join(f"{line}\n" for line in case.outside), newline="")
+        found = walk(tree, [Layer("outside", read_ignore_file(outside))], (".gitignore", ".bmignore"))
         yield from compared("walk", {entry.path for entry in found.entries}, kept)
         yield from compared("walk, folders", {f"{path}/" for path in found.folders}, kept_folders)
         yield from lines_differ(found.rules, truth, files, folders)
@@ -348,7 +350,7 @@ def random_case(seed: int) -> Case:
     ascii_only = all(path.isascii() for path in paths)
 
     def lines(count: int) -> tuple[str, ...]:
-        made = [random_line(rng, [*paths, *taken - {""}], pool) for _ in range(count)]
+        made = [random_line(rng, [*paths, *sorted(taken - {""})], pool) for _ in range(count)]
         return tuple(line for line in made if ascii_only or not set("?[") & set(line))
 
     outside = lines(rng.choice([0, 1, 2, 3, 5, 8]))
@@ -443,6 +445,8 @@ def run_many(seeds: Sequence[int], s3: bool, jobs: int, progress: bool = False) 
             tried, refused = tried + count, refused + given_up
             wrong.extend(found)
             if progress:
+                for seed, words in found:
+                    print(f"case {seed}: {random_case(seed)}", *words, sep="\n    ")
                 print(f"{tried} cases, {len(wrong)} wrong, {refused} refused", flush=True)
     return tried, refused, wrong
 
@@ -457,10 +461,6 @@ def main(args: Sequence[str] | None = None) -> int:
     seeds = range(options.seed, options.seed + options.cases)
     start = time.monotonic()
     tried, refused, wrong = run_many(seeds, not options.no_s3, options.jobs, progress=True)
-    for seed, found in wrong:
-        print(f"case {seed}: {random_case(seed)}")
-        for line in found:
-            print(f"    {line}")
     where = "local" if options.no_s3 else "local, S3 and S3 with --fast-list"
     print(f"{tried} cases in {time.monotonic() - start:.0f} s ({where}): {len(wrong)} wrong, {refused} refused")
     return 1 if wrong else 0
