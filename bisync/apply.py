@@ -43,6 +43,11 @@ def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
     return text + "".join(f"{rule}\n" for rule in rules)
 
 
+def cloud_backup(target: Target, run: str) -> str | None:
+    """Where a run keeps what it replaces in the cloud; None where the backend cannot."""
+    return target.remote.below(f"{CLOUD_TRASH}/{run}") if target.remote.keeps_versions else None
+
+
 def bisync_call(target: Target, *, run: str, percent: int, resync: bool, compare: Compare) -> BisyncCall:
     """What this sync's bisync is called with."""
     return BisyncCall(
@@ -53,7 +58,7 @@ def bisync_call(target: Target, *, run: str, percent: int, resync: bool, compare
         filters=target.state.filters,
         workdir=target.state.work,
         backup_local=target.state.trash / run,
-        backup_cloud=target.remote.below(f"{CLOUD_TRASH}/{run}"),
+        backup_cloud=cloud_backup(target, run),
         max_delete_percent=percent,
         resync=resync,
     )
@@ -71,17 +76,21 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
             rclone.copy_argv(target.remote.fs, str(area.staging), lists / "downloads", profile=target.profile)
         )
     if any(_overruled(plan)):
-        backup = target.remote.below(f"{CLOUD_TRASH}/{RUN}")
         found.append(
             rclone.copy_argv(
-                str(target.sync.dir), target.remote.fs, lists / "uploads", profile=target.profile, backup=backup
-            )
+                str(target.sync.dir), target.remote.fs, lists / "uploads", profile=target.profile,
+                backup=cloud_backup(target, RUN),
+            )  # fmt: skip
         )
     for change in _renamed_in_cloud(plan):
         source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
         found.append(rclone.move_argv(source, copy))
-    found += [rclone.bisync_argv(call) for call in _calls(target, plan, baseline, RUN)]
-    return tuple(found)
+    return (*found, *bisync_commands(target, plan, baseline))
+
+
+def bisync_commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
+    """The bisync runs a plan takes, with `{run}` for the run's id."""
+    return tuple(rclone.bisync_argv(call) for call in _calls(target, plan, baseline, RUN))
 
 
 def _calls(target: Target, plan: Plan, baseline: Baseline | None, run: str) -> list[BisyncCall]:
@@ -157,6 +166,14 @@ class Application:
         self._local_changes()
         self._settle_cloud()
         self._bisync(baseline)
+        self._keep_late_edits()
+        swap.empty_hold(self.area)
+        shutil.rmtree(self.area.staging, ignore_errors=True)
+
+    def fetch_only(self) -> None:
+        """Bring the plan's downloads here and nothing else; bisync will find them equal."""
+        self._stage()
+        self._local_changes()
         self._keep_late_edits()
         swap.empty_hold(self.area)
         shutil.rmtree(self.area.staging, ignore_errors=True)
@@ -271,7 +288,7 @@ class Application:
             with name_list(names.to_rclone(local[c.path].name) for c in overruled) as listed:
                 argv = rclone.copy_argv(
                     str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
-                    backup=self.target.remote.below(f"{CLOUD_TRASH}/{self.run}"),
+                    backup=cloud_backup(self.target, self.run),
                 )  # fmt: skip
                 self._run(argv)
         for change in _renamed_in_cloud(self.plan):

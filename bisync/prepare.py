@@ -86,6 +86,14 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
     notes = []
     if rules_changed:
         notes.append("the ignore rules changed: newly ignored files stay where they are, on both sides")
+    coming = [
+        change.path
+        for change in made.changes
+        if change.action is plan.Action.DOWNLOAD
+        and change.path.rpartition("/")[2] in target.app.manifest.ignore_files
+    ]
+    if coming:
+        notes.append(f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them")
     if compare_changed and known is not None:
         notes.append(f"changes are told by {target.compare.value} from now on (before: {known.compare.value})")
     if known is not None and not first and known.profile not in ("", target.profile.name):

@@ -36,13 +36,14 @@ _PASSED_ON = ("RCLONE_CONFIG_", "RCLONE_PASSWORD_COMMAND", "RCLONE_CA_CERT", "RC
 class Remote:
     """The cloud side of a sync: `fs` as rclone spells it, with its trailing slash.
 
-    `hashes`: its listings carry MD5s for free. `env`: what rclone needs to reach it (embedded servers).
-    `label` is for people.
+    `hashes`: its listings carry MD5s for free. `keeps_versions`: it can move files on its own side, into
+    a backup folder. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
     """
 
     fs: str
     hashes: bool
     label: str
+    keeps_versions: bool = True
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def below(self, path: str) -> str:
@@ -200,6 +201,22 @@ def purge_argv(fs: str) -> Argv:
 def probe_argv(remote: Remote) -> Argv:
     """One request that tells whether the remote can be read."""
     return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NETWORK)
+
+
+def list_folders_argv(fs: str) -> Argv:
+    """The folders (on S3's top level: the buckets) right below a remote."""
+    return ("rclone", "lsf", fs, "--dirs-only", "--max-depth", "1", *_NETWORK)
+
+
+def features_argv(fs: str) -> Argv:
+    """What a remote's backend can do."""
+    return ("rclone", "backend", "features", fs)
+
+
+def keeps_versions(stdout: str) -> bool:
+    """Whether a backend can move or copy on its own side, which `--backup-dir` needs. (rclone docs, --backup-dir.)"""
+    features = json.loads(stdout).get("Features", {})
+    return bool(features.get("Move") or features.get("Copy"))
 
 
 def listremotes_argv() -> Argv:

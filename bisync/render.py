@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -35,7 +36,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["commented"] = commented
+    environment.filters["sh"] = shell_word
     return environment
+
+
+def shell_word(text: str) -> str:
+    """`text` as one word of a POSIX shell; `{run}` in it is the variable RUN."""
+    return '"$RUN"'.join(shlex.quote(part) if part else "" for part in text.split("{run}")) or "''"
 
 
 def commented(text: str) -> str:

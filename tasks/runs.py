@@ -146,7 +146,7 @@ def plan(
         results: list[PlanResult] = []
 
         def work(one: Sync) -> int:
-            result = action.run(app, one, profile=profile)
+            result = action.run(app, one, profile=profile, scripted=bool(script))
             results.append(result)
             _show_plan(screen, result)
             return result.exit_code
@@ -162,7 +162,9 @@ def plan(
         if script:
             from bisync.render import render
 
-            text = render("plan.sh.j2", document=document, config=str(app.manifest.rclone_config))
+            steps = {result.name: result.steps for result in results}
+            config = str(app.manifest.rclone_config)
+            text = render("plan.sh.j2", document=document, config=config, steps=steps)
             atomic_write(Path(script).expanduser(), text, mode=0o700)
             screen.say(f"Script written: {script}")
         leave(code)

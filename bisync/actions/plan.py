@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bisync import guard, plandoc
+from bisync import guard, plandoc, script
 from bisync.app import App
 from bisync.config import Sync
 from bisync.errors import BisyncError
@@ -14,11 +14,12 @@ from bisync.prepare import Prepared, prepare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """One sync's plan; `prepared` None and `error` set when it cannot be made."""
+    """One sync's plan, and its steps for a script; `prepared` None and `error` set when it cannot be made."""
 
     name: str
     document: dict[str, Any]
     prepared: Prepared | None
+    steps: dict[str, Any] | None = None
     error: BisyncError | None = None
 
     @property
@@ -29,16 +30,17 @@ class PlanResult:
         return 4 if guard.refusals(self.prepared.verdicts) else 0
 
 
-def run(app: App, sync: Sync, *, profile: str | None = None) -> PlanResult:
-    """The plan of one sync, from both sides as they are now."""
+def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = False) -> PlanResult:
+    """The plan of one sync, from both sides as they are now; with the steps of a script when `scripted`."""
     chosen = app.profile(sync, profile)
     try:
         with app.target(sync, profile=profile) as target:
             prepared = prepare(target)
+            steps = script.steps(target, prepared) if scripted else None
             document = plandoc.sync_document(target, prepared)
     except BisyncError as error:
         document = plandoc.blocked_document(
             sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message
         )
         return PlanResult(name=sync.name, document=document, prepared=None, error=error)
-    return PlanResult(name=sync.name, document=document, prepared=prepared)
+    return PlanResult(name=sync.name, document=document, prepared=prepared, steps=steps)

@@ -11,9 +11,12 @@ from bisync.app import App, Target
 from bisync.apply import Application
 from bisync.config import Sync
 from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked
-from bisync.plan import Mode
+from bisync.plan import Action, Change, Mode
 from bisync.prepare import Prepared, baseline_needed, prepare
-from bisync.result import Outcome, SyncResult
+from bisync.result import Outcome, SyncResult, Tally
+
+# Ignore files may arrive in folders that other ignore files that arrive uncover; this is enough of that.
+ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,7 @@ def _preview(target: Target, options: Options) -> SyncResult:
 
 def _run_locked(target: Target, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = target.app, state.new_run_id(target.app.now())
-    mode = "sync"
+    mode, tally = "sync", Tally()
     try:
         recovered = record.recover(target)
         known = listing.find(target.state.work, target.sync.dir, target.remote.fs)
@@ -83,14 +86,25 @@ def _run_locked(target: Target, options: Options, expected: Expected | None, beg
         if expected is not None:
             expected.check(target, prepared)
         notes = [*([recovered] if recovered else []), *prepared.notes]
+        for _ in range(ROUNDS):
+            rules = _arriving_rules(target, prepared)
+            if not rules or guard.refusals(prepared.verdicts):
+                break
+            # Ignore files come first: what they name must not go up in the same run.
+            _fetch_rules(target, prepared, rules, run, tally)
+            notes.append("ignore rules came from the cloud: " + ", ".join(change.path for change in rules))
+            prepared = prepare(target, resync=options.resync, max_delete=options.max_delete)
+            mode = prepared.plan.mode.value
         refused = guard.refusals(prepared.verdicts)
         if refused and not options.force:
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
         notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
         _hook(app, target.sync, "before_sync", {"run": run})
         app.on_plan(target.sync.name, prepared.plan.changes)
-        carry_out = _idle if prepared.plan.mode is Mode.IDLE else _apply
-        result = carry_out(target, prepared, run)
+        if prepared.plan.mode is Mode.IDLE:
+            result = _idle(target, prepared, run)
+        else:
+            result = _apply(target, prepared, run, tally)
         result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
     except BisyncError as error:
         result = _failed(target.sync, error, run, mode, began)
@@ -101,6 +115,16 @@ def _run_locked(target: Target, options: Options, expected: Expected | None, beg
         _write_down(app, target.sync, _failed(target.sync, stopped, run, mode, began))
         raise
     return _conclude(app, target.sync, result)
+
+
+def _arriving_rules(target: Target, prepared: Prepared) -> tuple[Change, ...]:
+    """Planned downloads of ignore files."""
+    return tuple(
+        change
+        for change in prepared.plan.changes
+        if change.action is Action.DOWNLOAD
+        and change.path.rpartition("/")[2] in target.app.manifest.ignore_files
+    )
 
 
 def _conclude(app: App, sync: Sync, result: SyncResult) -> SyncResult:
@@ -150,14 +174,25 @@ def _idle(target: Target, prepared: Prepared, run: str) -> SyncResult:
     )
 
 
-def _apply(target: Target, prepared: Prepared, run: str) -> SyncResult:
+def _fetch_rules(
+    target: Target, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
+) -> None:
+    first = replace(prepared.plan, changes=rules)
+    try:
+        Application(target, first, prepared.seen, run, tally).fetch_only()
+    except BaseException:
+        record.undo(target, run)
+        raise
+
+
+def _apply(target: Target, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
     pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
     if pair is not None:
         listing.keep_ancestor(pair, target.state.ancestor)
     else:
         listing.forget_ancestor(target.state.ancestor)
     state.open_journal(target.state, run, prepared.plan.mode.value)
-    done = Application(target, prepared.plan, prepared.seen, run)
+    done = Application(target, prepared.plan, prepared.seen, run, tally)
     try:
         record.sweep(target, prepared.seen.folders)
         done.carry_out(prepared.baseline)
@@ -175,7 +210,7 @@ def _apply(target: Target, prepared: Prepared, run: str) -> SyncResult:
             notes.append(f"{len(gone)} run(s) older than {target.app.manifest.keep_days} days left the trash")
     except BisyncError as error:
         notes.append(f"the trash could not be tidied: {error.message}")
-    tally, left_out = done.tally, done.left_out
+    left_out = done.left_out
     return SyncResult(
         name=target.sync.name,
         mode=prepared.plan.mode.value,

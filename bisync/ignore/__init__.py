@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.ignore.compiler import compile_rules
+from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.rules import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet
 from bisync.ignore.sources import Entry, Kind, Tree, Unreadable, load_rules, read_ignore_file, walk
@@ -24,12 +25,14 @@ __all__ = [
     "Entry",
     "Kind",
     "Layer",
+    "LintWarning",
     "Rule",
     "RuleSet",
     "Tree",
     "Unreadable",
     "compile_filters",
     "compile_rules",
+    "lint",
     "load_rules",
     "read_ignore_file",
     "walk",

@@ -1,4 +1,4 @@
-"""Our own rules, stronger than any user's: metadata and partial files are never synced, the marker always is."""
+"""Our own rules, stronger than any user's: metadata is never synced, but the marker always is."""
 
 from __future__ import annotations
 

@@ -344,7 +344,7 @@ class Group:
                 return int(ignored(nfa.step(places, view.other)))
             return int(not at_start and not places & settled and ignored(places))
 
-        limit = min(MAX_STATES_FILES if self.wanted == FILES else MAX_STATES, buckets.states)
+        limit = min(buckets.states, MAX_STATES_FILES if self.wanted == FILES else MAX_STATES)
         try:
             dfa = explore((nfa.start, True, False), successors, mark, limit)
         except TooLarge:
@@ -377,7 +377,7 @@ class View:
         ranges: dict[tuple[str, int, int], list[charset.Range]] = {}
         for low, after in itertools.pairwise(points):
             char = chr(low)
-            if char == "/" or char == regex.QUOTE:
+            if char in ("/", regex.QUOTE):
                 key = (char, 0, 0)
             elif char in controls:
                 key = ("picture", self._go(controls[char]), self._go(char))

@@ -209,7 +209,7 @@ class Terms:
             return self.star(self.alt(*(part for part in term.parts if part is not self.empty)))
         return self._make("star", (term,))
 
-    def alt(self, *terms: Term) -> Term:
+    def alt(self, *terms: Term) -> Term:  # noqa: PLR0912 - one simplification after the other
         chars: list[charset.Range] = []
         parts: dict[int, Term] = {}
         for term in terms:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from bisync.errors import IgnoreError
 from bisync.ignore import charset
@@ -33,7 +32,7 @@ class Gap(enum.Enum):
     """A leading or inner `**/`: no folder or any number of them."""
 
 
-Token = Union[Charset, Gap]
+Token = Charset | Gap
 """A Charset takes one character out of it."""
 
 Tokens = tuple[Token, ...]
@@ -164,7 +163,7 @@ def trim(line: str) -> str:
     return text if spaces is None else text[:spaces]
 
 
-def tokenize(pattern: str) -> Tokens | None:
+def tokenize(pattern: str) -> Tokens | None:  # noqa: PLR0912 - one branch per kind of character
     """A pattern without its `!` and closing slash -> Tokens, or None when nothing can match it.
 
     Every path has non-empty names between single slashes; a pattern that needs otherwise is dead.
@@ -243,7 +242,9 @@ POSIX: dict[str, Charset] = {
 }
 
 
-def bracket(pattern: str, start: int) -> tuple[Charset, int] | None:
+def bracket(  # noqa: PLR0912 - the branches of the loop it retells
+    pattern: str, start: int
+) -> tuple[Charset, int] | None:
     """The class that opens at `start` -> (its characters, where the pattern goes on).
 
     None when git gives up on it (never closed, or an unknown POSIX class): then the whole pattern

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisync import rclone as rclone_cli
 from bisync.config import RcloneTenant
 from bisync.errors import RcloneError
 from bisync.rclone import Rclone, Remote, listremotes_argv, read_remotes
@@ -23,4 +24,10 @@ def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
         )
     folder = "/".join(part.strip("/") if i else part.rstrip("/") for i, part in enumerate((below, path)) if part)
     fs = f"{name}:{folder}/" if folder else f"{name}:"
-    return Remote(fs=fs, hashes=known[name] in HASHES_IN_LISTINGS, label=fs.rstrip("/"))
+    features = rclone.check(rclone_cli.features_argv(f"{name}:")).stdout
+    return Remote(
+        fs=fs,
+        hashes=known[name] in HASHES_IN_LISTINGS,
+        label=fs.rstrip("/"),
+        keeps_versions=rclone_cli.keeps_versions(features),
+    )

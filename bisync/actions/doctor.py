@@ -1,0 +1,269 @@
+"""Everything that could be wrong here, each finding with its cure. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Literal
+
+from bisync import baseline, ignore, lock, providers, rclone, rclone_binary, rcloneconf, state, trash
+from bisync.app import App, Target
+from bisync.config import S3Tenant, Sync
+from bisync.errors import BisyncError
+
+SKEW_SECONDS = 60.0
+OLD_DAYS = 30
+LITTLE_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at. `cure` only where `level` is not ok."""
+
+    about: str
+    level: Literal["ok", "warning", "problem"]
+    text: str
+    cure: str | None = None
+
+
+def machine(app: App) -> list[Finding]:
+    """What is not about one sync: rclone, rclone.conf, the state dir, the ignore file, the mount dir."""
+    looks: tuple[tuple[str, Callable[[App], Iterator[Finding]]], ...] = (
+        ("rclone", _rclone),
+        ("rclone.conf", _conf),
+        ("state dir", _state_dir),
+        ("ignore file", _ignore_file),
+        ("mount dir", _mount_dir),
+    )
+    return [finding for about, look in looks for finding in _guarded(about, look, app)]
+
+
+def run(app: App, sync: Sync) -> list[Finding]:
+    """What is about one sync: its dir, lock, baseline, trash, and the cloud as its keys see it."""
+    found = [
+        *_guarded(sync.name, _sync_dir, app, sync),
+        *_guarded(sync.name, _rules, app, sync),
+        *_guarded(sync.name, _memory, app, sync),
+    ]
+    return [*found, *_guarded(sync.name, _cloud, app, sync)]
+
+
+def _guarded(about: str, look: Callable[..., Iterator[Finding]], *arguments: object) -> Iterator[Finding]:
+    """A look that fails is a finding of its own."""
+    try:
+        yield from look(*arguments)
+    except BisyncError as error:
+        yield Finding(about=about, level="problem", text=error.message, cure=error.hint)
+    except OSError as error:
+        yield Finding(
+            about=about, level="problem", text=f"{error.filename}: {error.strerror}",
+            cure="mend its permissions, or free the disk",
+        )  # fmt: skip
+
+
+def _rclone(app: App) -> Iterator[Finding]:
+    found = rclone_binary.find(app.manifest.rclone_binary, app.manifest.state_dir, app.env)
+    yield Finding(about="rclone", level="ok", text=f"{found.version} at {found.path}")
+
+
+def _conf(app: App) -> Iterator[Finding]:
+    path = app.manifest.rclone_config
+    if not path.exists():
+        needed = any(isinstance(tenant, S3Tenant) for tenant in app.manifest.tenants)
+        yield Finding(
+            about="rclone.conf", level="problem" if needed else "ok", text=f"{path} does not exist",
+            cure="type: bisync setup" if needed else None,
+        )  # fmt: skip
+        return
+    sections = rcloneconf.read_sections(rcloneconf.read(path))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        yield Finding(
+            about="rclone.conf", level="problem", text=f"{path} can be read by others (mode {mode:o})",
+            cure=f"chmod 600 {path}",
+        )  # fmt: skip
+    else:
+        yield Finding(about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)")
+    for tenant in app.manifest.tenants:
+        if isinstance(tenant, S3Tenant) and providers.section_name(tenant) not in sections:
+            yield Finding(
+                about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
+                cure="type: bisync setup",
+            )  # fmt: skip
+
+
+def _state_dir(app: App) -> Iterator[Finding]:
+    path = app.manifest.state_dir
+    if not path.is_dir():
+        yield Finding(about="state dir", level="problem", text=f"{path} does not exist", cure="type: bisync setup")
+        return
+    yield _space("state dir", path)
+
+
+def _space(about: str, path: Path) -> Finding:
+    free = shutil.disk_usage(path).free
+    text = f"{path}: {free / (1 << 30):.1f} GiB free"
+    if free < LITTLE_SPACE:
+        return Finding(about=about, level="warning", text=text, cure="free some space")
+    return Finding(about=about, level="ok", text=text)
+
+
+def _ignore_file(app: App) -> Iterator[Finding]:
+    if not app.ignore_file.exists():
+        yield Finding(
+            about="ignore file", level="warning", text=f"{app.ignore_file} is missing; the default patterns apply",
+            cure="type: bisync setup",
+        )  # fmt: skip
+        return
+    lines = tuple(ignore.read_ignore_file(app.ignore_file))
+    warnings = ignore.lint(ignore.Layer(str(app.ignore_file), lines))
+    for warning in warnings:
+        yield Finding(about="ignore file", level="warning", text=str(warning), cure="look at it with: bisync explain PATH")
+    if not warnings:
+        yield Finding(about="ignore file", level="ok", text=f"{app.ignore_file} ({len(lines)} lines)")
+
+
+def _mount_dir(app: App) -> Iterator[Finding]:
+    mount = app.manifest.mount_dir
+    inside = [sync.name for sync in app.manifest.syncs if mount == sync.dir or mount in sync.dir.parents]
+    if inside:
+        yield Finding(
+            about="mount dir", level="problem", text=f"{', '.join(inside)} would sync the mount {mount}",
+            cure="choose another dir in the manifest",
+        )  # fmt: skip
+    else:
+        yield Finding(about="mount dir", level="ok", text=f"{mount} is no sync dir")
+
+
+def _sync_dir(app: App, sync: Sync) -> Iterator[Finding]:
+    if not sync.dir.is_dir():
+        yield Finding(
+            about=sync.name, level="problem", text=f"{sync.dir} is not there: is its disk mounted?",
+            cure="mount it, or type: bisync setup",
+        )  # fmt: skip
+        return
+    if not os.access(sync.dir, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            about=sync.name, level="problem", text=f"{sync.dir} cannot be read and written",
+            cure=f"chmod u+rwx {sync.dir}",
+        )  # fmt: skip
+    yield _space(sync.name, sync.dir)
+
+
+def _rules(app: App, sync: Sync) -> Iterator[Finding]:
+    if not sync.dir.is_dir():
+        return
+    tree = ignore.walk(sync.dir, app.layers(sync), app.manifest.ignore_files)
+    for one in tree.unreadable:
+        yield Finding(
+            about=sync.name, level="problem", text=f"{one.path} cannot be read: {one.error.strerror}",
+            cure="mend its permissions, or ignore it",
+        )  # fmt: skip
+    skipped = [entry.path for entry in tree.entries if entry.kind is not ignore.Kind.FILE]
+    if skipped:
+        shown = ", ".join(skipped[:3]) + (" …" if len(skipped) > 3 else "")
+        yield Finding(
+            about=sync.name, level="warning", text=f"{len(skipped)} links or special files are not synced: {shown}",
+            cure="put the files themselves there, or ignore the links",
+        )  # fmt: skip
+    for layer in app.layers(sync)[1:]:
+        for warning in ignore.lint(layer):
+            yield Finding(about=sync.name, level="warning", text=str(warning), cure="correct the manifest")
+    yield Finding(about=sync.name, level="ok", text=f"ignore rules: {len(tree.rules.rules)} apply")
+
+
+def _memory(app: App, sync: Sync) -> Iterator[Finding]:
+    here = app.state(sync)
+    if lock.is_held(here.lock):
+        yield Finding(about=sync.name, level="warning", text="a run is at work right now", cure="wait for its end")
+    elif state.read_journal(here) is not None:
+        yield Finding(
+            about=sync.name, level="warning", text="the last run was killed", cure="type: bisync sync (it recovers)"
+        )
+    stale = sorted(here.work.glob("*.lck")) if here.work.is_dir() else []
+    if stale and not lock.is_held(here.lock):
+        yield Finding(
+            about=sync.name, level="warning", text="a dead rclone left its lock", cure="type: bisync sync (it clears it)"
+        )
+    known = baseline.load(here.baseline)
+    if known is None:
+        yield Finding(about=sync.name, level="problem", text="no baseline", cure="type: bisync setup")
+        return
+    began = state.run_time(known.run)
+    age = (app.now() - began).days if began is not None else 0
+    yield Finding(
+        about=sync.name, level="warning" if age >= OLD_DAYS else "ok",
+        text=f"baseline of {len(known.files)} files, {age} days old",
+        cure="type: bisync sync" if age >= OLD_DAYS else None,
+    )  # fmt: skip
+
+
+def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
+    with app.target(sync) as target:
+        began = datetime.now(UTC)
+        target.rclone.check(rclone.probe_argv(target.remote), remote=target.remote)
+        took = (datetime.now(UTC) - began).total_seconds()
+        yield Finding(about=sync.name, level="ok", text=f"{target.remote.label} answers ({took:.1f} s)")
+        if isinstance(sync.tenant, S3Tenant):
+            yield from _scope(target, sync.tenant)
+            if sync.tenant.endpoint is not None:
+                yield from _skew(sync, sync.tenant.endpoint)
+        yield from _trash(target)
+
+
+def _scope(target: Target, tenant: S3Tenant) -> Iterator[Finding]:
+    """Scoped keys see one bucket at most."""
+    remote = target.remote.fs.partition(":")[0] + ":"
+    outcome = target.rclone.run(rclone.list_folders_argv(remote), remote=target.remote)
+    others = {line.strip().rstrip("/") for line in outcome.stdout.splitlines()} - {tenant.bucket, ""}
+    if outcome.code == 0 and others:
+        yield Finding(
+            about=target.sync.name, level="warning",
+            text=f"these keys can see {len(others)} other bucket(s), {sorted(others)[0]} for one",
+            cure=f"use keys that are scoped to the bucket {tenant.bucket}",
+        )  # fmt: skip
+    else:
+        yield Finding(about=target.sync.name, level="ok", text="the keys see no other bucket")
+
+
+def _skew(sync: Sync, endpoint: str) -> Iterator[Finding]:
+    """S3 refuses requests signed with a clock more than 15 minutes off (AWS Signature Version 4)."""
+    import httpx
+
+    try:
+        answer = httpx.head(endpoint, timeout=10)
+    except httpx.HTTPError as error:
+        yield Finding(about=sync.name, level="warning", text=f"{endpoint}: {error}", cure="check your network")
+        return
+    stamp = answer.headers.get("date")
+    if stamp is None:
+        return
+    off = abs((datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds())
+    if off > SKEW_SECONDS:
+        yield Finding(
+            about=sync.name, level="warning", text=f"this clock and the cloud's are {off:.0f} s apart",
+            cure="set the clock: timedatectl set-ntp true",
+        )  # fmt: skip
+    else:
+        yield Finding(about=sync.name, level="ok", text="the clock agrees with the cloud's")
+
+
+def _trash(target: Target) -> Iterator[Finding]:
+    here = sum(kept.size for kept in trash.local_versions(target))
+    there = sum(kept.size for kept in trash.cloud_versions(target))
+    days = target.app.manifest.keep_days
+    yield Finding(
+        about=target.sync.name, level="ok",
+        text=f"trash: {here / (1 << 20):.1f} MiB here, {there / (1 << 20):.1f} MiB in the cloud, kept {days} days",
+    )  # fmt: skip
+    if not target.remote.keeps_versions:
+        yield Finding(
+            about=target.sync.name, level="warning", text="this remote cannot keep what runs overwrite or delete in it",
+            cure="use a remote that can copy or move on its own side",
+        )  # fmt: skip
