@@ -234,9 +234,13 @@ def read_remotes(stdout: str) -> dict[str, str]:
 
 
 def serve_s3_argv(storage: Path, address: str) -> Argv:
-    """rclone's own S3 server over a folder; its keys come by environment, never by argv."""
+    """rclone's own S3 server over a folder; its keys come by environment, never by argv.
+
+    It forgets what it listed almost at once: another device's server may write to the same folder. With
+    no cache at all it stalls on server-side copies (rclone 1.75: 26 of them in parallel take minutes).
+    """
     return ("rclone", "serve", "s3", str(storage), "--addr", address, "--vfs-cache-mode", "off",
-            "--dir-cache-time", "0s", "--use-json-log", "--color", "NEVER")  # fmt: skip
+            "--dir-cache-time", "100ms", "--use-json-log", "--color", "NEVER")  # fmt: skip
 
 
 def serve_s3_env(access_key_id: str, secret_access_key: str) -> dict[str, str]:
