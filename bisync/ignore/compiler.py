@@ -34,7 +34,7 @@ CHUNK = 30_000
 MAX_STATES = 20_000
 MAX_STATES_FILES = 1_500  # files have another way
 MAX_STATES_IN_ALL = 200_000
-MAX_PAIRS = 100_000  # a minute of looking which patterns overlap, at worst
+MAX_PAIRS = 50_000  # of patterns that may overlap, to look at closely: seconds
 MAX_EXPRESSION = 200_000  # parts of terms, before printing
 
 FOLDERS, FILES = 1, 2

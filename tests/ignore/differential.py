@@ -40,7 +40,9 @@ from bisync.errors import IgnoreError
 from bisync.ignore import Layer, RuleSet, compile_rules, read_ignore_file, walk
 from bisync.ignore.regex import PICTURES, QUOTE
 
-RCLONE = os.environ.get("RCLONE") or shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+RCLONE = os.environ.get("RCLONE") or shutil.which(
+    "rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+)
 SHOWN = {**PICTURES, **{char: QUOTE + char for char in (QUOTE, *PICTURES.values())}}
 
 
@@ -92,12 +94,12 @@ class Git:
     def __init__(self, folder: Path) -> None:
         self.repository = folder / "empty.git"
         self.outside = folder / "outside"
+        self.settings = ("-c", f"core.excludesFile={self.outside}", "-c", "core.ignoreCase=false")
         subprocess.run(["git", "init", "-q", "--bare", self.repository], check=True, env=GIT)
 
     def run(self, tree: Path, *args: str, data: bytes | None = None, codes: Sequence[int] = (0,)) -> bytes:
         done = subprocess.run(
-            ["git", f"--git-dir={self.repository}", f"--work-tree={tree}", "-c", f"core.excludesFile={self.outside}"]
-            + ["-c", "core.ignoreCase=false", *args],
+            ["git", f"--git-dir={self.repository}", f"--work-tree={tree}", *self.settings, *args],
             input=data, cwd=tree, env=GIT, capture_output=True, check=False, timeout=60,
         )  # fmt: skip
         if done.returncode not in codes:
@@ -116,11 +118,15 @@ class Git:
         kept = set(_names(self.run(tree, "ls-files", "--others", "--exclude-standard", "-z")))
         paths = [*tree_files(tree), *tree_folders(tree)]
         data = b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in paths)
-        answer = self.run(tree, "check-ignore", "-v", "-n", "-z", "--no-index", "--stdin", data=data, codes=(0, 1))
+        answer = self.run(
+            tree, "check-ignore", "-v", "-n", "-z", "--no-index", "--stdin", data=data, codes=(0, 1)
+        )
         fields = _names(answer)
         lines_of: dict[str, tuple[str, int, str]] = {}
         ignored = set()
-        for source, number, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
+        for source, number, pattern, path in zip(
+            fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True
+        ):
             if not source:
                 continue
             if not pattern.startswith("!"):
@@ -168,10 +174,16 @@ class Rclone:
         assert RCLONE, "rclone is not on PATH"
         self.folder = folder
         self.filters = folder.parent / f"{folder.name}.filters"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "RCLONE_CONFIG": "/notfound"}
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder.parent),
+            "RCLONE_CONFIG": "/notfound",
+        }
         self.children: list[subprocess.Popen[bytes]] = []
         self.control = self._start(["rcd", "--rc-no-auth", "--rc-addr", "127.0.0.1:0"])
-        self.store = self._start(["serve", "s3", "--addr", "127.0.0.1:0", "--dir-cache-time", "0", str(folder)])
+        self.store = self._start(
+            ["serve", "s3", "--addr", "127.0.0.1:0", "--dir-cache-time", "0", str(folder)]
+        )
         self.connection = http.client.HTTPConnection(self.control, timeout=60)
 
     def _start(self, args: list[str]) -> str:
@@ -209,7 +221,9 @@ class Rclone:
             "_config": {"UseListR": fast},
             "_filter": {"FilterFrom": [str(self.filters)]},
         }
-        self.connection.request("POST", "/operations/list", json.dumps(request), {"Content-Type": "application/json"})
+        self.connection.request(
+            "POST", "/operations/list", json.dumps(request), {"Content-Type": "application/json"}
+        )
         response = self.connection.getresponse()
         data = json.loads(response.read())
         if response.status != 200:
@@ -269,7 +283,10 @@ class Bench:
                 (tree / folder).mkdir(parents=True, exist_ok=True)
                 (tree / folder / name).touch()
         truth = self.git.truth(case, tree)
-        for name, texts in ((".gitignore", {**dict.fromkeys(case.second, ()), **case.inside}), (".bmignore", case.second)):
+        for name, texts in (
+            (".gitignore", {**dict.fromkeys(case.second, ()), **case.inside}),
+            (".bmignore", case.second),
+        ):
             for folder, lines in texts.items():
                 (tree / folder / name).write_text("".join(f"{line}\n" for line in lines), newline="")
         files, folders = set(tree_files(tree)), set(tree_folders(tree))
@@ -319,16 +336,38 @@ NAMES = (
     "a b c ab abc foo bar foobar foo.md keep.md x.log .env .hidden .a a.b.c A Foo z 1 12 -dash --rm README x.tmp "
     "build data (p) [x] {a,b} {{z}} a+b a$ ^a a|b ~ a,b #h !n %41 @ = ' \" <t> a;b a&b ** * ? a*b a?b"
 ).split()
-ODD_NAMES = ["a b", " lead", "trail ", "a  b", "back\\slash", "\\", "é", "日本", "e\u0301", "a\u00a0", "\U0001f600", "nb\u2003x"]
+ODD_NAMES = [
+    "a b",
+    " lead",
+    "trail ",
+    "a  b",
+    "back\\slash",
+    "\\",
+    "é",
+    "日本",
+    "e\u0301",
+    "a\u00a0",
+    "\U0001f600",
+    "nb\u2003x",
+]
 VIEWED_NAMES = ["t\tab", "Icon\r", "n\nl", "\x7f", "\u2409", "a\u2421", "\x01", "x\u2409y"]
-ODD_LINES = [
-    "", "#a", "# a", "\\#h", "!", "/", "//", "!/", "\\", "a\\", "foo//", "//foo", "./a", "a//b", "**", "***", "/**", "**/",
-    "*/", "/*", "/*/", "**/*", "**/*/", "*/**", "a/**/", "a/***", "***/a", "**/**/a", "a/**/**/b", "**\\/b", "a**", "a/b**",
-    "[", "[a", "[]", "[]a]", "[!]a]", "[^a]*", "[a-c]", "[c-a]", "[a-]", "[-a]", "[!a-c]*", "[[:alpha:]]", "[[:nope:]]",
-    "[[:space:]]*", "[[:digit:][:upper:]]*", "[[:]", "[[:alpha]", "[a[:digit:]-z]", "[\\]]", "[a\\-c]", "[/]", "a[/]b", "*[!a]",
-    "\\*", "\\?", "\\a", "\\ ", "a\\ ", "trail\\ ", "trail  ", "a ", "a\t", "foo\r", "!*/", "!*.md", "*", "*.*", ".*", "!.*", "?", "??", "?*",
-    "*?", "a*b*c", "*a*a*b", "!keep.md", "!**/keep.md", "!/a/", "foo/*", "!foo/bar", "foo/**", "!foo/**/", "*\\", "a\0b", "\ufeffa",
-]  # fmt: skip
+HARD = Path(__file__).parents[1] / "cases" / "ignore" / "hard.json"
+
+
+def hard_cases() -> dict[str, Case]:
+    """The table of hand-made cases, by name."""
+    table = json.loads(HARD.read_text())
+    found = {}
+    for one in table["cases"]:
+        assert one["name"] not in found, one["name"]
+        inside = {folder: tuple(lines) for folder, lines in one.get("inside", {}).items()}
+        second = {folder: tuple(lines) for folder, lines in one.get("second", {}).items()}
+        files = (*table["common"], *one.get("files", ()))
+        found[one["name"]] = Case(files, tuple(one["rules"]), inside, second)
+    return found
+
+
+ODD_LINES = sorted({line for case in hard_cases().values() for line in case.outside if line.isascii()})
 
 
 def random_case(seed: int) -> Case:
@@ -397,7 +436,19 @@ def blurred(rng: random.Random, name: str) -> str:
         elif chance < 0.16:
             made.append(rng.choice(["*", "**"]))
         elif chance < 0.26 and char not in "]\\!^-[" and char.isascii():
-            made.append(rng.choice([f"[{char}]", f"[!{char}]", f"[{char}x]", f"[^x{char}y]", "[a-z]", f"[!-{char}]", "[[:alnum:]]"]))
+            made.append(
+                rng.choice(
+                    [
+                        f"[{char}]",
+                        f"[!{char}]",
+                        f"[{char}x]",
+                        f"[^x{char}y]",
+                        "[a-z]",
+                        f"[!-{char}]",
+                        "[[:alnum:]]",
+                    ]
+                )
+            )
         elif chance < 0.3:
             continue
         else:
@@ -423,7 +474,7 @@ def bench(s3: bool = True) -> Iterator[Bench]:
             one.close()
 
 
-def run(seeds: Sequence[int], s3: bool) -> tuple[int, int, list[tuple[int, list[str]]]]:
+def run(seeds: Sequence[int], s3: bool = True) -> tuple[int, int, list[tuple[int, list[str]]]]:
     """Try these cases -> how many were tried, how many refused, and the wrong ones by seed."""
     wrong = []
     with bench(s3) as one:
@@ -434,9 +485,15 @@ def run(seeds: Sequence[int], s3: bool) -> tuple[int, int, list[tuple[int, list[
         return one.count, one.refused, wrong
 
 
-def run_many(seeds: Sequence[int], s3: bool, jobs: int, progress: bool = False) -> tuple[int, int, list[tuple[int, list[str]]]]:
+def run_many(
+    seeds: Sequence[int], s3: bool, jobs: int, progress: bool = False
+) -> tuple[int, int, list[tuple[int, list[str]]]]:
     """As `run`, spread over processes."""
-    slices = [seeds[at : at + 250] for at in range(0, len(seeds), 250)] if len(seeds) > 500 else [seeds[at::jobs] for at in range(jobs)]
+    slices = (
+        [seeds[at : at + 250] for at in range(0, len(seeds), 250)]
+        if len(seeds) > 500
+        else [seeds[at::jobs] for at in range(jobs)]
+    )
     tried, refused = 0, 0
     wrong: list[tuple[int, list[str]]] = []
     context = multiprocessing.get_context("spawn")
@@ -462,7 +519,9 @@ def main(args: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     tried, refused, wrong = run_many(seeds, not options.no_s3, options.jobs, progress=True)
     where = "local" if options.no_s3 else "local, S3 and S3 with --fast-list"
-    print(f"{tried} cases in {time.monotonic() - start:.0f} s ({where}): {len(wrong)} wrong, {refused} refused")
+    print(
+        f"{tried} cases in {time.monotonic() - start:.0f} s ({where}): {len(wrong)} wrong, {refused} refused"
+    )
     return 1 if wrong else 0
 
 
