@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -64,10 +65,8 @@ class App:
 
     def layers(self, sync: Sync) -> list[Layer]:
         """The ignore rules outside the tree, weakest first. Raises IgnoreError for an unreadable file."""
-        try:
-            lines = read_ignore_file(self.ignore_file)
-        except FileNotFoundError:
-            lines = list(DEFAULT_IGNORES)
+        there = os.path.lexists(self.ignore_file)
+        lines = read_ignore_file(self.ignore_file) if there else list(DEFAULT_IGNORES)
         shared = self.manifest.path.name
         return [
             Layer(str(self.ignore_file), tuple(lines)),

@@ -360,7 +360,7 @@ _CURES: tuple[tuple[str, str, str], ...] = (
      "create it with your provider, or correct tenants.*.bucket in the manifest"),
     ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
     ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
-    ("connection refused", "nobody answers at the endpoint (connection refused)",
+    ("connection refused", "nobody answers, connection refused",
      "check tenants.*.endpoint and your network, then run again"),
     ("no such host", "the endpoint's host name is not known",
      "check tenants.*.endpoint and your network, then run again"),
@@ -369,13 +369,12 @@ _CURES: tuple[tuple[str, str, str], ...] = (
     ("didn't find section in config file", "rclone.conf has no section for this tenant", "type: bisync setup"),
     ("couldn't decrypt", "rclone.conf is encrypted and no password was given",
      "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
-    ("check file check failed", "the marker is missing on one side",
-     "type: bisync status"),
+    ("check file check failed", "the marker is missing on one side", "see what is wrong: bisync doctor"),
     ("too many deletes", "rclone's own deletion limit stopped the run: files vanished after the plan",
      "look at the plan again: bisync plan"),
     ("StatusCode: 5", "the cloud answered with a server error", "run again in a while"),
-    ("directory not found", "the remote folder or bucket does not exist",
-     "create the bucket with your provider, or correct the manifest"),
+    ("directory not found", "the bucket (or remote folder) does not exist",
+     "create it with your provider, or correct tenants.*.bucket in the manifest"),
     ("permission denied", "a file or folder cannot be read or written",
      "mend its permissions, then run again"),
 )  # fmt: skip
@@ -391,6 +390,14 @@ def diagnose(outcome: Outcome) -> tuple[str, str]:
                 return meaning, cure
     last = next((text for text in texts if text), "no message")
     return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
+
+
+_KEYS_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied", "StatusCode: 403")
+
+
+def refuses_keys(outcome: Outcome) -> bool:
+    """Whether a failed run failed because the cloud did not like the keys. Pure."""
+    return any(needle in problem.text for problem in outcome.problems for needle in _KEYS_REFUSED)
 
 
 # Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
@@ -421,4 +428,6 @@ def failure(argv: Argv, outcome: Outcome, remote: Remote | None) -> RcloneError:
         )
     meaning, cure = diagnose(outcome)
     where = f" ({remote.label})" if remote else ""
-    return RcloneError(f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}{where}", hint=cure)
+    if not any(meaning == known for _, known, _ in _CURES):
+        meaning = f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}"
+    return RcloneError(f"{meaning}{where}", hint=cure)

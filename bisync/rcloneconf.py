@@ -58,8 +58,10 @@ def s3_values(
     return {key: value for key, value in values.items() if value is not None}
 
 
-def write_section(path: Path, section: str, values: Mapping[str, str | Secret]) -> bool:
-    """Bring `section` of the rclone.conf at `path` in line with `values`; True when the file changed.
+def write_section(
+    path: Path, section: str, values: Mapping[str, str | Secret], *, dry_run: bool = False
+) -> bool:
+    """Bring `section` of the rclone.conf at `path` in line with `values`; True when that changes the file.
 
     The file is made when missing, a symlink is followed, and its mode becomes 0600; a wider mode is a
     change too. No copy of the file stays behind. Raises RcloneError for an encrypted file, for a value
@@ -72,8 +74,9 @@ def write_section(path: Path, section: str, values: Mapping[str, str | Secret]) 
         if target.exists():
             if new == text and stat.S_IMODE(target.stat().st_mode) == 0o600:
                 return False
-        else:
-            private_dir(target.parent)
+        if dry_run:
+            return True
+        private_dir(target.parent)
         atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
     except OSError as error:
         raise RcloneError(f"{path}: cannot be written: {error.strerror}", hint=_ANOTHER_FILE) from None

@@ -148,6 +148,17 @@ def sync_lines(result: SyncResult) -> list[str]:
     return lines
 
 
+def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[str]:
+    """One line a step; why a step failed is for the error that follows."""
+    width = len("would change" if dry_run else "changed")
+    lines = []
+    for step in result.steps:
+        mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
+        detail = "" if step.state == "failed" else clean(step.detail)
+        lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
+    return lines
+
+
 # -- documents ------------------------------------------------------------------------------------------
 
 

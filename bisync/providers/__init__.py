@@ -25,6 +25,26 @@ def section_name(tenant: Tenant) -> str:
     return rcloneconf.section_name(tenant_id(tenant))
 
 
+def fs(sync: Sync) -> str:
+    """The cloud side as rclone spells it; nobody is asked and nothing is started."""
+    section = section_name(sync.tenant)
+    match sync.tenant:
+        case S3Tenant() as tenant:
+            from bisync.providers import s3
+
+            return s3.remote(tenant, section, sync.path).fs
+        case RcloneTenant() as tenant:
+            from bisync.providers import rclone_remote
+
+            return rclone_remote.fs(tenant, sync.path)
+        case EmbeddedTenant() as tenant:
+            from bisync.providers import embedded
+
+            return embedded.remote(tenant, section, sync.path).fs
+        case tenant:
+            raise _not_yet(tenant)
+
+
 @contextmanager
 def opened(sync: Sync, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
     """The cloud side of `sync`, reachable until the block ends. Raises BisyncError when it cannot be."""
@@ -42,8 +62,12 @@ def opened(sync: Sync, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
 
             with embedded.serving(tenant, section_name(tenant), sync.path, rclone, state_dir) as remote:
                 yield remote
-        case _:
-            raise BisyncError(
-                f"tenants.{sync.tenant.name}: the provider basic-memory is not part of this version yet",
-                hint="use provider s3 with the bucket's own keys",
-            )
+        case tenant:
+            raise _not_yet(tenant)
+
+
+def _not_yet(tenant: Tenant) -> BisyncError:
+    return BisyncError(
+        f"tenants.{tenant.name}: the provider basic-memory is not part of this version yet",
+        hint="use provider s3 with the bucket's own keys",
+    )

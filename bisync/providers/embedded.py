@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bisync import rclone as rclone_cli
@@ -44,13 +45,7 @@ def serving(
     try:
         _remember(register, child.pid)
         endpoint = _wait_for_endpoint(child)
-        bucket = f"{tenant.tenant_id}/{path}/" if path else f"{tenant.tenant_id}/"
-        yield Remote(
-            fs=f"{section}:{bucket}",
-            hashes=True,
-            label=f"embedded:{tenant.storage / bucket}".rstrip("/"),
-            env=_remote_env(section, endpoint, key, secret),
-        )
+        yield replace(remote(tenant, section, path), env=_remote_env(section, endpoint, key, secret))
     finally:
         child.terminate()
         try:
@@ -61,6 +56,13 @@ def serving(
         _forget(register, child.pid)
         if child.stderr is not None:
             child.stderr.close()
+
+
+def remote(tenant: EmbeddedTenant, section: str, path: str) -> Remote:
+    """The sync's folder below the storage, as it is called while the server runs."""
+    bucket = f"{tenant.tenant_id}/{path}/" if path else f"{tenant.tenant_id}/"
+    label = f"embedded:{tenant.storage / bucket}"
+    return Remote(fs=f"{section}:{bucket}", hashes=True, label=label.rstrip("/"))
 
 
 def _remote_env(section: str, endpoint: str, key: str, secret: str) -> dict[str, str]:

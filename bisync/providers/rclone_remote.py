@@ -14,7 +14,7 @@ HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "driv
 
 def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
     """The sync's folder below the tenant's remote. Raises RcloneError when rclone.conf has no such remote."""
-    name, _, below = tenant.remote.partition(":")
+    name = tenant.remote.partition(":")[0]
     known = read_remotes(rclone.check(listremotes_argv()).stdout)
     if name not in known:
         have = ", ".join(sorted(known)) or "none"
@@ -22,12 +22,17 @@ def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
             f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
             hint=f"make it with: rclone config --config {rclone.config}",
         )
-    folder = "/".join(part.strip("/") if i else part.rstrip("/") for i, part in enumerate((below, path)) if part)
-    fs = f"{name}:{folder}/" if folder else f"{name}:"
     features = rclone.check(rclone_cli.features_argv(f"{name}:")).stdout
     return Remote(
-        fs=fs,
+        fs=fs(tenant, path),
         hashes=known[name] in HASHES_IN_LISTINGS,
-        label=fs.rstrip("/"),
+        label=fs(tenant, path).rstrip("/"),
         keeps_versions=rclone_cli.keeps_versions(features),
     )
+
+
+def fs(tenant: RcloneTenant, path: str) -> str:
+    """The sync's folder as rclone spells it: the tenant's remote, and the path below it."""
+    name, _, below = tenant.remote.partition(":")
+    folder = "/".join(part for part in (below.rstrip("/"), path.strip("/")) if part)
+    return f"{name}:{folder}/" if folder else f"{name}:"
