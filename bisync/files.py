@@ -27,6 +27,15 @@ def atomic_write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     """
     target = path.resolve()
     raw = data.encode() if isinstance(data, str) else data
+    try:
+        _write_beside(target, raw, mode)
+    except OSError as error:
+        # A full disk names no file, a read-only folder the temporary one: neither helps the reader.
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _write_beside(target: Path, raw: bytes, mode: int) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -402,6 +402,10 @@ def refuses_keys(outcome: Outcome) -> bool:
 
 # Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
 _OF_ONE_FILE = frozenset({"permission denied", "directory not found"})
+_FILE_WORDS = (
+    ("file too big for remaining disk space", "the disk has no room for it; free some space"),
+    ("permission denied", "permission denied; mend its permissions"),
+)
 
 
 def troubled_files(outcome: Outcome) -> tuple[Problem, ...]:
@@ -415,7 +419,8 @@ def troubled_files(outcome: Outcome) -> tuple[Problem, ...]:
             if needle in problem.text and needle not in _OF_ONE_FILE:
                 return ()
         if problem.path is not None:
-            found.setdefault(problem.path, replace(problem, text=" ".join(problem.text.split())[:200]))
+            text = next((words for needle, words in _FILE_WORDS if needle in problem.text), problem.text)
+            found.setdefault(problem.path, replace(problem, text=" ".join(text.split())[:200]))
     return tuple(found.values())
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +95,15 @@ def _cached_version(path: Path, state_dir: Path) -> str:
     known: dict[str, str] = {}
     try:
         known = json.loads(cache.read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
+        known = {}
+    if not isinstance(known, dict) or not isinstance(known.get(key, ""), str):
         known = {}
     if key not in known:
         known[key] = ask_version(path)
         if state_dir.is_dir():
-            atomic_write(cache, json.dumps(known, indent=1) + "\n")
+            with suppress(OSError):  # a full disk costs the next run a tenth of a second
+                atomic_write(cache, json.dumps(known, indent=1) + "\n")
     return known[key]
 
 

@@ -1,7 +1,7 @@
 """Results as a person reads them, and as a script does. The only module that knows the terminal.
 
-Text functions are pure; `Screen` prints. rich is imported where it is used: most tasks are done before
-it would be loaded.
+Text functions are pure; `Screen` prints. rich and the engine's own values are imported where they are
+used: every task loads this module, also when all it does is print its help.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisync import events
-from bisync.plan import Action, Change
-from bisync.result import Outcome, SyncResult
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
     from rich.table import Table
 
+    from bisync import events
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup
     from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
+    from bisync.plan import Change
+    from bisync.result import SyncResult
 
 PLAIN_PROGRESS_SECONDS = 5.0
 SHOWN_CHANGES = 20
@@ -78,13 +77,14 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+# By the action's name in `plan --json`; in the order of `plan.Action`.
 _VERBS = {
-    Action.UPLOAD: "upload",
-    Action.DOWNLOAD: "download",
-    Action.DELETE_LOCAL: "delete here",
-    Action.DELETE_CLOUD: "delete in the cloud",
-    Action.CONFLICT: "conflict",
-    Action.REGISTER_PROJECT: "create project",
+    "upload": "upload",
+    "download": "download",
+    "delete_local": "delete here",
+    "delete_cloud": "delete in the cloud",
+    "conflict": "conflict",
+    "register_project": "create project",
 }
 
 
@@ -102,10 +102,10 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
 
 def plan_summary(changes: Sequence[Change]) -> str:
     """ "2 to upload, 1 to download, 1 to delete in the cloud"."""
-    counts = [(action, sum(change.action is action for change in changes)) for action in Action]
+    counts = [(action, sum(change.action == action for change in changes)) for action in _VERBS]
     parts = []
     for action, count in counts:
-        if count and action is Action.CONFLICT:
+        if count and action == "conflict":
             parts.append(f"{count} conflict{'' if count == 1 else 's'}")
         elif count:
             parts.append(f"{count} to {_VERBS[action]}")
@@ -127,6 +127,8 @@ def outcome_text(result: SyncResult) -> str:
 
 def sync_lines(result: SyncResult) -> list[str]:
     """What a person is told about a finished run."""
+    from bisync.result import Outcome
+
     lines = [f"Note: {clean(note)}" for note in result.notes]
     for conflict in result.conflicts:
         lines.append(f"Conflict detected: {clean(conflict.path)}")
@@ -144,6 +146,8 @@ def sync_lines(result: SyncResult) -> list[str]:
         done = outcome_text(result)
         if result.outcome is Outcome.IDLE:
             done = done or "nothing to do"
+        if result.left_out:
+            done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
         lines.append("✓ Sync completed" + (f" - {done}" if done else ""))
     return lines
 
@@ -210,6 +214,7 @@ def status_document(statuses: Iterable[SyncStatus]) -> dict[str, Any]:
                 "storage_bytes": one.storage_bytes,
                 "conflicts": one.conflicts,
                 "blocked": one.blocked,
+                "left_out": list(one.left_out),
                 "running": one.running,
                 "keeps_cloud_versions": one.keeps_cloud_versions,
             }
@@ -294,6 +299,8 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
         ("Storage Used", size_text(one.storage_bytes)),
         ("Conflicts", Text(str(one.conflicts), style="yellow") if one.conflicts else "0"),
     ]
+    if one.left_out:
+        rows.append(("Left Out", Text(", ".join(map(clean, one.left_out)), style="yellow")))
     if one.blocked:
         rows.append(("Blocked", Text(clean(one.blocked), style="red")))
     for name, value in rows:
@@ -380,6 +387,8 @@ class _Listener:
 
     def tell(self, sync: str, event: events.Event) -> None:
         """Print what rclone says, for --verbose."""
+        from bisync import events
+
         text = None
         match event:
             case events.Copied(path=path, to=side):
@@ -398,6 +407,8 @@ class _Lines(_Listener):
     last = 0.0
 
     def __call__(self, sync: str, event: events.Event) -> None:
+        from bisync import events
+
         super().__call__(sync, event)
         if not isinstance(event, events.Progress) or not event.total_files:
             return
@@ -422,6 +433,8 @@ class _Bar(_Listener):
         self.bar, self.task = bar, task
 
     def __call__(self, sync: str, event: events.Event) -> None:
+        from bisync import events
+
         super().__call__(sync, event)
         if isinstance(event, events.Progress) and event.total_files:
             self.bar.update(

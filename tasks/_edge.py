@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -43,7 +44,9 @@ def edge(screen: Screen) -> Iterator[None]:
         screen.error(error.message, error.hint)
         raise Exit(code=error.exit_code) from None
     except KeyboardInterrupt:
-        screen.error("interrupted", "everything is in order; carry on with: bisync sync")
+        hint = "everything is in order; carry on with: bisync sync"
+        screen.document({"version": 1, "error": "interrupted", "hint": hint, "exit_code": 130})
+        screen.error("interrupted", hint)
         raise Exit(code=130) from None
     except BrokenPipeError:
         # Whoever read our output has gone (`bisync plan | head`); there is nobody to tell.
@@ -51,6 +54,9 @@ def edge(screen: Screen) -> Iterator[None]:
         raise Exit(code=1) from None
     except Exit:
         raise
+    except OSError as error:
+        # The disk's or the system's word, and where. (A bug that ends here still says which file.)
+        raise Exit(code=_report_disk(screen, error)) from None
     except Exception as bug:
         raise Exit(code=_report_bug(screen, bug)) from None
     finally:
@@ -62,14 +68,25 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _report_disk(screen: Screen, error: OSError) -> int:
+    text = error.strerror or str(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space, then run again" if full else "mend that, then run again"
+    message = f"{error.filename}: {text}" if error.filename else text
+    screen.document({"version": 1, "error": message, "hint": hint, "exit_code": 1})
+    screen.error(message, hint)
+    return 1
+
+
 def _report_bug(screen: Screen, bug: Exception) -> int:
     """An error nobody foresaw: one line on screen, the traceback in a private file."""
     handle, name = tempfile.mkstemp(prefix="bisync-error-", suffix=".log")
     with os.fdopen(handle, "w") as log:
         log.write("".join(traceback.format_exception(bug)))
-    screen.error(
-        f"an unexpected error: {type(bug).__name__}: {bug}", f"this is a bug; the details are in {name}"
-    )
+    message = f"an unexpected error: {type(bug).__name__}: {bug}"
+    hint = f"this is a bug; the details are in {name}"
+    screen.document({"version": 1, "error": message, "hint": hint, "exit_code": 1})
+    screen.error(message, hint)
     return 1
 
 

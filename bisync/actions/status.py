@@ -13,7 +13,10 @@ from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus:
-    """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None."""
+    """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None.
+
+    `left_out`: the files that the last run had to go without.
+    """
 
     name: str
     tenant: str
@@ -28,6 +31,7 @@ class SyncStatus:
     conflicts: int
     blocked: str | None
     running: bool
+    left_out: tuple[str, ...] = ()
     keeps_cloud_versions: bool = True
 
 
@@ -56,6 +60,7 @@ def run(app: App, sync: Sync) -> SyncStatus:
         conflicts=len(conflicts.groups(files)),
         blocked=_blocked(sync, initialised, last),
         running=lock.is_held(here.lock),
+        left_out=tuple(str(each["path"]) for each in (last or {}).get("left_out") or ()),
     )
 
 
