@@ -76,7 +76,7 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         resolve=resolve,
         cloud_times=times,
         mode=mode,
-        idle_allowed=not compare_changed,
+        idle_allowed=not compare_changed and seen.local.marker and seen.cloud.marker,
     )
     limit = target.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(

@@ -372,6 +372,9 @@ _CURES: tuple[tuple[str, str, str], ...] = (
     ("check file check failed", "the marker is missing on one side", "see what is wrong: bisync doctor"),
     ("too many deletes", "rclone's own deletion limit stopped the run: files vanished after the plan",
      "look at the plan again: bisync plan"),
+    ("request send failed", "the connection to the cloud broke", "check your network, then run again"),
+    ("unexpected EOF", "the connection to the cloud broke", "check your network, then run again"),
+    ("connection reset", "the connection to the cloud broke", "check your network, then run again"),
     ("StatusCode: 5", "the cloud answered with a server error", "run again in a while"),
     ("directory not found", "the bucket (or remote folder) does not exist",
      "create it with your provider, or correct tenants.*.bucket in the manifest"),
@@ -397,7 +400,8 @@ _KEYS_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", 
 
 def refuses_keys(outcome: Outcome) -> bool:
     """Whether a failed run failed because the cloud did not like the keys. Pure."""
-    return any(needle in problem.text for problem in outcome.problems for needle in _KEYS_REFUSED)
+    texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
+    return any(needle in text for text in texts for needle in _KEYS_REFUSED)
 
 
 # Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.

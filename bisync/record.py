@@ -74,8 +74,8 @@ def _look_again(target: Target, path: str, prepared: Prepared) -> LocalFile | No
     return LocalFile(name, after[0], after[1], md5)
 
 
-def refreshed(known: baseline.Baseline, seen: Observation) -> baseline.Baseline:
-    """An idle run's gain: stamps for files that were read and found to be what was synced."""
+def refreshed(known: baseline.Baseline, seen: Observation, profile: str) -> baseline.Baseline:
+    """An idle run's gain: stamps for files that were read and found to be what was synced; where, and how."""
     files = dict(known.files)
     for path, file in seen.local.files.items():
         base = files.get(path)
@@ -83,7 +83,7 @@ def refreshed(known: baseline.Baseline, seen: Observation) -> baseline.Baseline:
             continue
         if base.size == file.size and base.md5 is not None and base.md5 == file.md5:
             files[path] = base._replace(stamp=file.stamp)
-    return replace(known, files=files)
+    return replace(known, files=files, device=seen.local.device, profile=profile, filters=seen.filters_digest)
 
 
 def history_entry(result: SyncResult, at: str) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def resolve(
         app, syncs = open_app(screen, manifest, only or [])
         for one in syncs:
             if any(path in (group.path, *(v.path for v in group.versions)) for group in action.run(app, one)):
-                done = action.resolve(app, one, path, keep)
+                done = action.resolve(app, one, path, action.KEEP[keep])
                 screen.say(f"✓ Resolved {done.path}: kept {', '.join(done.kept)}")
                 if done.trashed:
                     screen.say(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")

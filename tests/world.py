@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bisync import rclone_binary
+from bisync.actions.setup import run as run_setup
+from bisync.actions.sync import Options
+from bisync.actions.sync import run as run_sync
+from bisync.app import App
+from bisync.manifest import load
+from bisync.result import SyncResult
 
 KEY_ID = "TESTKEYID0123456789"
 SECRET = "test-secret-that-must-never-be-seen-anywhere"
@@ -202,6 +208,22 @@ syncs:
         ran = Ran(done.returncode, done.stdout, done.stderr)
         assert expect is None or ran.code == expect, f"exit {ran.code}, not {expect}\n{ran.out}\n{ran.err}"
         return ran
+
+    def app(self, **options: Any) -> App:
+        """The engine on this device, in this process."""
+        env = self.environment
+        return App(manifest=load(self.home / "bisync.yaml", env=env, home=self.home), env=env, **options)
+
+    def sync(self, *, app: App | None = None, **options: Any) -> SyncResult:
+        """One sync in this process. An error in the result is for the test to judge."""
+        app = app or self.app()
+        return run_sync(app, app.manifest.syncs[0], Options(**options))
+
+    def setup(self) -> None:
+        """Set this device up, in this process."""
+        app = self.app()
+        result = run_setup(app, app.manifest.syncs[0])
+        assert result.exit_code == 0, result
 
     def write(self, path: str, text: str, *, mtime: float | None = None) -> Path:
         target = self.notes / path

