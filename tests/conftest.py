@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,3 +45,29 @@ def desktop(laptop: Device, make_device: Callable[..., Device]) -> Device:
     device = make_device("desktop")
     device.run("setup")
     return device
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """One S3 server (rclone serve s3) for all tests of a module; each has a folder of its own in it."""
+    with serve_s3(tmp_path_factory.mktemp("cloud")) as server:
+        yield server
+
+
+@pytest.fixture
+def below(request: pytest.FixtureRequest) -> str:
+    """This test's folder in the bucket of `cloud`."""
+    return re.sub(r"\W+", "-", request.node.name).strip("-")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, cloud: S3, below: str) -> Device:
+    """A device with a manifest for its own folder in the cloud; not set up."""
+    return Device(tmp_path / "home", cloud, sync_extra=f"    path: {below}\n")
+
+
+@pytest.fixture
+def ready(fresh: Device) -> Device:
+    """The same device, set up."""
+    fresh.setup()
+    return fresh
