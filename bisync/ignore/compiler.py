@@ -282,9 +282,8 @@ class Group:
         if not self.negations:
             bucket.update(regex.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
             return
-        try:
-            expression = self._difference(buckets)
-        except TooLarge:
+        expression = self._try_difference(buckets)
+        if expression is None:
             self._compile_otherwise(buckets)
             return
         head: tuple[str, ...] = ()
@@ -312,11 +311,22 @@ class Group:
         return IgnoreError(
             f"{rule.place}: {rule.text!r} with {len(self.negations)} later negations"
             f" (the last is {last.text!r} at {last.place}) is too complex to translate exactly",
-            hint="Take folders back first, with `!*/` right after that line, or use fewer, simpler negations.",
+            hint="Take folders back first, with `!*/` right after that line, or use fewer negations.",
         )
 
-    def _difference(self, buckets: Buckets) -> str:
-        """An expression for what stays ignored, "" for nothing."""
+    def _try_difference(self, buckets: Buckets) -> str | None:
+        """As `_difference`; None when it is too large both ways."""
+        for pruned in (True, False) if self.scope is None and self.wanted & FOLDERS else (False,):
+            with contextlib.suppress(TooLarge):
+                return self._difference(buckets, pruned)
+        return None
+
+    def _difference(self, buckets: Buckets, pruned: bool) -> str:
+        """An expression for what stays ignored, "" for nothing.
+
+        With `pruned` it says nothing about what lies below an ignored folder, which is ignored with
+        it anyway. That is mostly, but not always, shorter.
+        """
         patterns = [*self.positives, *self.negations]
         by_name = self.scope is not None
         nfa = Nfa([(rule.body if by_name else rule.tokens) or () for rule in patterns])
@@ -329,8 +339,7 @@ class Group:
             return bool(state & matched) and not state & taken_back
 
         def goes_down(state: int) -> bool:
-            # what lies below an ignored folder is ignored with it, whatever is said about it
-            return not by_name and not (self.wanted & FOLDERS and ignored(state))
+            return not by_name and not (pruned and ignored(state))
 
         view = View(nfa)
 
@@ -427,10 +436,11 @@ class View:
 def shortest(dfa: Dfa, classes: Sequence[Charset]) -> str:
     """The shorter of the expressions read forwards and backwards. Raises TooLarge if neither fits."""
     found: list[str] = []
-    with contextlib.suppress(TooLarge):  # the other direction may still do
+    # one direction may do where the other fails; deep terms end in Python's own limit at times
+    with contextlib.suppress(TooLarge, RecursionError):
         found.append(regex.expression(dfa, classes, MAX_EXPRESSION))
     if not found or len(found[0]) > 200:
-        with contextlib.suppress(TooLarge):
+        with contextlib.suppress(TooLarge, RecursionError):
             reverse = backwards(dfa, 2 * MAX_STATES)
             found.append(regex.expression(reverse, classes, MAX_EXPRESSION, reverse=True))
     short = [one for one in found if len(one.encode()) <= MAX_LINE - 1000]

@@ -149,9 +149,10 @@ def _merge(rows: Sequence[tuple[str, ...]], start: int, depth: int) -> str:
 class Term:
     """A regular expression. Equal ones are one object, within the Terms that made them."""
 
-    __slots__ = ("chars", "kind", "nullable", "number", "parts", "size")
+    __slots__ = ("chars", "depth", "kind", "nullable", "number", "parts", "size")
     nullable: bool
     size: int
+    depth: int
 
     def __init__(self, kind: str, parts: tuple[Term, ...], chars: Charset, number: int) -> None:
         self.kind = kind
@@ -163,6 +164,7 @@ class Term:
             or (kind == "cat" and all(part.nullable for part in parts))
             or (kind == "alt" and any(part.nullable for part in parts))
         )
+        self.depth = 1 + max((part.depth for part in parts), default=0)
         self.size = sum(part.size for part in parts) + (2 * len(chars) if kind == "chars" else 4)
 
 
@@ -183,7 +185,7 @@ class Terms:
         term = self._made.get(key)
         if term is None:
             term = self._made[key] = Term(kind, parts, chars, len(self._made))
-            if term.size > self._budget:
+            if term.size > self._budget or term.depth > MAX_NESTING:
                 raise TooLarge
         return term
 
