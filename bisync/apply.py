@@ -82,6 +82,10 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
                 backup=cloud_backup(target, RUN),
             )  # fmt: skip
         )
+    backup = cloud_backup(target, RUN)
+    if backup is not None:
+        for change in _in_the_way(plan):
+            found.append(rclone.move_argv(target.remote.below(change.path), f"{backup}/{change.path}"))
     for change in _renamed_in_cloud(plan):
         source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
         found.append(rclone.move_argv(source, copy))
@@ -134,6 +138,27 @@ def _renamed_in_cloud(plan: Plan) -> list[Change]:
         if change.action is Action.CONFLICT
         and (change.winner == "both" or (change.winner == "folder" and change.side == "cloud"))
     ]
+
+
+def _in_the_way(plan: Plan) -> list[Change]:
+    """Deletions in the cloud that must come before uploads: a file becomes a folder, or a folder a file.
+
+    bisync copies first and deletes last, which only a store without real folders can bear.
+    """
+    uploads = {change.path for change in plan.changes if change.action is Action.UPLOAD}
+    folders = {folder for path in uploads for folder in _parents(path)}
+    return [
+        change
+        for change in plan.changes
+        if change.action is Action.DELETE_CLOUD
+        and (change.path in folders or not uploads.isdisjoint(_parents(change.path)))
+    ]
+
+
+def _parents(path: str) -> list[str]:
+    """The folders above a path: "a/b/c" has "a" and "a/b"."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 @dataclass(slots=True)
@@ -291,6 +316,13 @@ class Application:
                     backup=cloud_backup(self.target, self.run),
                 )  # fmt: skip
                 self._run(argv)
+        for change in _in_the_way(self.plan):
+            name = self.seen.cloud.files[change.path].name
+            backup = cloud_backup(self.target, self.run)
+            if backup is not None:
+                moved = rclone.move_argv(self.target.remote.below(name), f"{backup}/{name}")
+                self._run(moved, count=False)
+                self.tally.deleted_cloud.add(change.path)
         for change in _renamed_in_cloud(self.plan):
             if change.path not in self.skipped:
                 source = self.target.remote.below(self.seen.cloud.files[change.path].name)
@@ -300,7 +332,7 @@ class Application:
 
     def _bisync(self, baseline: Baseline | None) -> None:
         for call in _calls(self.target, self.plan, baseline, self.run):
-            self._bisync_once(call)
+            self._bisync_once(self._admitting(call, len(self.failed)))
             if call.resync:
                 # From here on a failure has something to go back to.
                 pair = listing.find(self.target.state.work, self.target.sync.dir, self.target.remote.fs)
@@ -322,10 +354,13 @@ class Application:
         self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
         set_filters(self.target, run_filters(self.seen.filters, self.left_out))
         listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
-        # The files left out look deleted on both sides now, which bisync counts.
+        self._run(rclone.bisync_argv(self._admitting(call, len(troubled))))
+
+    def _admitting(self, call: BisyncCall, left_out: int) -> BisyncCall:
+        """The same call where so many files more look deleted: those left out since the plan was made."""
         known = max(1, len(self.seen.local.files))
-        percent = min(100, call.max_delete_percent + -(-100 * len(troubled) // known))
-        self._run(rclone.bisync_argv(replace(call, max_delete_percent=percent)))
+        percent = min(100, call.max_delete_percent + -(-100 * left_out // known))
+        return replace(call, max_delete_percent=percent)
 
     def _run(self, argv: Argv, *, count: bool = True) -> None:
         outcome = self._try(argv, count=count)

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from bisync.config import Compare, ConflictResolve
 from bisync.conflicts import free_copy_name
+from bisync.names import to_rclone
 from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot
 
 
@@ -209,7 +210,9 @@ def _compare_all(
             missing_cloud += before is not None
             continue
         missing_local += before is not None and here is None
-        missing_cloud += before is not None and there is None
+        # A name that is spelled anew (NFC, NFD) looks to bisync like a deletion and a new file.
+        respelled = here is not None and there is not None and to_rclone(here.name) != there.name
+        missing_cloud += before is not None and (there is None or respelled)
         found = _compare(path, before, here, there, compare, path in equal)
         if isinstance(found, Change):
             changes.append(found)

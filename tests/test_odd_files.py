@@ -1,0 +1,119 @@
+"""What one file cannot do never stops the others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bisync.result import Outcome
+from tests.world import S3, Device, serve_moto
+
+ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}", "ü/é ñ", "🦀", "a" * 250,
+       "line\nbreak", "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
+
+
+def test_odd_names_travel_both_ways(laptop: Device, desktop: Device) -> None:
+    for number, name in enumerate(ODD):
+        laptop.write(name, f"text {number}")
+    assert laptop.sync().error is None
+    assert desktop.sync().error is None
+    assert desktop.tree() == laptop.tree()
+    for name in ODD:
+        desktop.write(name, "edited " + name)
+    desktop.sync(force=True)
+    laptop.sync(force=True)
+    assert laptop.tree() == desktop.tree()
+    for name in ODD[:6]:
+        (laptop.notes / name).unlink()
+    assert laptop.sync().deleted_cloud == 6
+    assert desktop.sync().deleted_local == 6
+
+
+def test_names_that_cannot_travel_are_named_and_the_rest_goes_on(laptop: Device, s3: S3) -> None:
+    bad = os.fsencode(laptop.notes) + b"/bad\xff.md"
+    Path(os.fsdecode(bad)).write_text("x")
+    laptop.write("sign\u201b.md", "x")
+    laptop.write("e\u0301.md", "decomposed")
+    laptop.write("\u00e9.md", "composed")
+    laptop.write("good.md", "good")
+    result = laptop.sync()
+    assert result.outcome is Outcome.DONE and result.exit_code == 1
+    assert len(result.left_out) == 3
+    tree = s3.tree()
+    assert tree.pop("good.md") == "good" and len(tree) == 1
+    (laptop.notes / "good.md").unlink()
+    assert laptop.sync().deleted_cloud == 1
+
+
+def test_nfc_and_nfd_of_one_name_are_one_file(laptop: Device, s3: S3) -> None:
+    laptop.write("caf\u0065\u0301.md", "one")
+    laptop.sync()
+    s3.rclone("moveto", "s3:notes-bucket/cafe\u0301.md", "s3:notes-bucket/caf\u00e9.md")
+    assert laptop.sync().error is None
+    laptop.write("cafe\u0301.md", "two")
+    assert laptop.sync().error is None
+    assert list(s3.tree().values()) == ["two"]
+    assert list(laptop.tree().values()) == ["two"]
+
+
+def test_a_name_the_other_side_refuses(tmp_path: Path) -> None:
+    """moto takes no line break in a key; the rest is synced and deletions travel."""
+    with serve_moto() as moto:
+        device = Device(tmp_path / "d", moto)
+        device.setup()
+        device.write("gone.md", "gone")
+        device.sync()
+        (device.notes / "gone.md").unlink()
+        device.write("a\nb.md", "x")
+        device.write("good.md", "good")
+        result = device.sync()
+        assert result.exit_code == 1, result
+        assert [one.path for one in result.left_out] == ["a␊b.md"]
+        assert moto.tree() == {"good.md": "good"}
+        assert device.sync().error is None
+
+
+def test_links_and_special_files_are_passed_over(laptop: Device, s3: S3) -> None:
+    laptop.write("a.md", "a")
+    (laptop.notes / "link.md").symlink_to("a.md")
+    (laptop.notes / "dangling").symlink_to("nowhere")
+    os.mkfifo(laptop.notes / "pipe")
+    assert laptop.sync().exit_code == 0
+    assert s3.tree() == {"a.md": "a"}
+
+
+def test_empty_folders_stay(laptop: Device, s3: S3) -> None:
+    (laptop.notes / "new-project").mkdir()
+    laptop.write("p/a.md", "a")
+    laptop.sync()
+    (laptop.notes / "p/a.md").unlink()
+    for _ in range(3):
+        laptop.sync()
+        assert (laptop.notes / "new-project").is_dir() and (laptop.notes / "p").is_dir()
+
+
+def test_a_file_becomes_a_folder_and_back(laptop: Device, desktop: Device, s3: S3) -> None:
+    laptop.write("x", "file")
+    laptop.write("y.md", "y")
+    laptop.sync()
+    desktop.sync()
+    (laptop.notes / "x").unlink()
+    laptop.write("x/in.md", "in")
+    laptop.sync()
+    desktop.sync()
+    assert desktop.tree() == s3.tree() == {"x/in.md": "in", "y.md": "y"}
+    (desktop.notes / "x/in.md").unlink()
+    (desktop.notes / "x").rmdir()
+    desktop.write("x", "a file again")
+    assert desktop.sync().error is None
+    assert laptop.sync().error is None
+    assert laptop.tree() == s3.tree() == {"x": "a file again", "y.md": "y"}
+
+
+def test_zero_bytes_and_case_pairs(laptop: Device, desktop: Device) -> None:
+    laptop.write("empty.md", "")
+    laptop.write("Note.md", "upper")
+    laptop.write("note.md", "lower")
+    laptop.sync()
+    desktop.sync()
+    assert desktop.tree() == {"empty.md": "", "Note.md": "upper", "note.md": "lower"}
