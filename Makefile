@@ -18,7 +18,7 @@ demo: $(READY)
 	@$(BIN)/bisync demo
 
 test: lint
-	$(BIN)/pytest -n 2 --durations=10
+	$(BIN)/pytest -n 2 --dist loadgroup --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .
