@@ -348,6 +348,11 @@ class Application:
         outcome = self._try(argv)
         if outcome.code == 0:
             return
+        if rclone.is_out_of_step(outcome):
+            # A file moved while bisync looked. What it copied is equal now: looking again settles it.
+            listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
+            self._run(argv)
+            return
         troubled = rclone.troubled_files(outcome)
         if not troubled:
             raise rclone.failure(argv, outcome, self.target.remote)
