@@ -156,7 +156,8 @@ def compare_sides(
 
 def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[str]:
     """Names that are to stay a file on one side and a folder on the other."""
-    files = local.files.keys() | cloud.files.keys()
+    going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
+    files = (local.files.keys() | cloud.files.keys()) - going
     folders = set()
     for path in files:
         while "/" in path:
@@ -164,9 +165,8 @@ def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> s
             if path in folders:
                 break
             folders.add(path)
-    going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
     hidden = {one.path for one in found.left_out}
-    return (files & folders) - going - hidden
+    return (files & folders) - hidden
 
 
 def _make_room(

@@ -428,6 +428,11 @@ def troubled_files(outcome: Outcome) -> tuple[Problem, ...]:
     return tuple(found.values())
 
 
+def is_out_of_step(outcome: Outcome) -> bool:
+    """Whether bisync did its work and then found its two listings to differ (exit 7)."""
+    return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
+
+
 def failure(argv: Argv, outcome: Outcome, remote: Remote | None) -> RcloneError:
     """The error for a run that ended badly."""
     if outcome.code < 0:

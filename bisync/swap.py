@@ -99,6 +99,12 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     if expected is not None and not take_away(area, name, expected):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        # A folder became a file on the other side; an empty shell may go, anything in it stays.
+        try:
+            path.rmdir()
+        except OSError:
+            return False
     return place(staged, path)
 
 
