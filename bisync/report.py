@@ -452,7 +452,9 @@ def _bar() -> Iterator[tuple[RichProgress, TaskID]]:
         TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True),
         TransferSpeedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # rich would send what we print to stderr with the bar: right on a terminal, lost for `sync > FILE`.
+    on_screen = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen) as bar:
         yield bar, bar.add_task("", visible=False)
 
 
