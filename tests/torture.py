@@ -167,7 +167,7 @@ class Torture:
     # -- syncs --------------------------------------------------------------------------------------
 
     def sync(self, player: Player) -> SyncResult:
-        before = set(player.files().values())
+        before = player.files()
         options = sync_action.Options()
         result = sync_action.run(player.app, player.app.manifest.syncs[0], options)
         if result.outcome is Outcome.REFUSED and "every file changed" in (result.error or ""):
@@ -178,7 +178,10 @@ class Torture:
         counts = (result.uploaded, result.downloaded, result.deleted_local, result.deleted_cloud)
         self.say(player, f"sync {result.mode} {result.outcome} {counts} {result.conflicts} {result.left_out} {result.error}")
         assert result.error is None, result
-        self.required |= before | player.pending
+        # Rules that came with this run may say that a file is its device's own business from now on.
+        ignored = {path for path in before.keys() - player.files().keys() if (player.root / path).is_file()}
+        self.required |= {text for path, text in before.items() if path not in ignored}
+        self.required |= player.pending - {before[path] for path in ignored}
         player.pending.clear()
         return result
 
