@@ -55,6 +55,8 @@ def show_set(chars: Charset) -> str:
     if len(chars) == 1 and chars[0][0] == chars[0][1]:
         return show_char(chars[0][0])
     inverse = charset.invert(chars)
+    if not inverse:
+        return "."  # "[^]" would be no class in RE2
     if chars and chars[-1][1] == charset.LAST:
         return f"[^{_ranges(inverse)}]"
     return f"[{_ranges(charset.without(chars, SURROGATES))}]"

@@ -332,10 +332,59 @@ def lines_differ(rules: RuleSet, truth: Truth, files: set[str], folders: set[str
 
 # --- making cases -------------------------------------------------------------------------------------
 
-NAMES = (
-    "a b c ab abc foo bar foobar foo.md keep.md x.log .env .hidden .a a.b.c A Foo z 1 12 -dash --rm README x.tmp "
-    "build data (p) [x] {a,b} {{z}} a+b a$ ^a a|b ~ a,b #h !n %41 @ = ' \" <t> a;b a&b ** * ? a*b a?b"
-).split()
+NAMES = [
+    "a",
+    "b",
+    "c",
+    "ab",
+    "abc",
+    "foo",
+    "bar",
+    "foobar",
+    "foo.md",
+    "keep.md",
+    "x.log",
+    ".env",
+    ".hidden",
+    ".a",
+    "a.b.c",
+    "A",
+    "Foo",
+    "z",
+    "1",
+    "12",
+    "-dash",
+    "--rm",
+    "README",
+    "x.tmp",
+    "build",
+    "data",
+    "(p)",
+    "[x]",
+    "{a,b}",
+    "{{z}}",
+    "a+b",
+    "a$",
+    "^a",
+    "a|b",
+    "~",
+    "a,b",
+    "#h",
+    "!n",
+    "%41",
+    "@",
+    "=",
+    "'",
+    '"',
+    "<t>",
+    "a;b",
+    "a&b",
+    "**",
+    "*",
+    "?",
+    "a*b",
+    "a?b",
+]
 ODD_NAMES = [
     "a b",
     " lead",
@@ -479,7 +528,10 @@ def run(seeds: Sequence[int], s3: bool = True) -> tuple[int, int, list[tuple[int
     wrong = []
     with bench(s3) as one:
         for seed in seeds:
-            found = one.differences(random_case(seed))
+            try:
+                found = one.differences(random_case(seed))
+            except RuntimeError as error:  # rclone refuses the filter, or git disagrees with itself
+                found = [str(error)[:300]]
             if found:
                 wrong.append((seed, found))
         return one.count, one.refused, wrong

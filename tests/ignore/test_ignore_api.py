@@ -18,11 +18,13 @@ from bisync.ignore import (
     Kind,
     Layer,
     RuleSet,
+    charset,
     compile_filters,
     compile_rules,
     lint,
     load_rules,
     read_ignore_file,
+    regex,
     walk,
 )
 from bisync.ignore.rules import parse_lines
@@ -168,6 +170,20 @@ def test_a_hit_is_read_and_not_compiled(tmp_path: Path, monkeypatch: pytest.Monk
     text = compile_rules(rules, tmp_path)
     monkeypatch.setattr("bisync.ignore.compiler._compile", lambda _: pytest.fail("compiled again"))
     assert compile_rules(rules, tmp_path) == text
+
+
+@pytest.mark.parametrize(
+    ("ranges", "text"),
+    [
+        ([(0, 0x10FFFF)], "."),
+        ([(0, 46), (48, 0x10FFFF)], "[^/]"),
+        ([(42, 42)], "\\x2a"),
+        ([(45, 45), (93, 94)], "[\\x2d\\x5d\\x5e]"),
+        ([(97, 99), (0xD800, 0xDFFF)], "[a-c]"),
+    ],
+)
+def test_sets_are_printed_as_re2_reads_them(ranges: list[tuple[int, int]], text: str) -> None:
+    assert regex.show_set(charset.of(ranges)) == text
 
 
 # --- characters that rclone shows otherwise ------------------------------------------------------------
