@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisync import ignore
+from bisync import ignore, lock
 from bisync.actions import setup as setup_action
 from bisync.actions import sync as sync_action
 from bisync.app import App
@@ -207,8 +207,11 @@ class Torture:
                 except ProcessLookupError:
                     continue
         process.communicate(timeout=60)
-        for child in children:  # an orphaned rclone goes on by itself; the next run waits for its end
-            wait_gone(child)
+        # An orphaned rclone, also one that was started while we looked, holds the lock until its end.
+        deadline = time.monotonic() + 60
+        while lock.is_held(player.device.state / "lock"):
+            assert time.monotonic() < deadline, "the lock is never released"
+            time.sleep(0.02)
 
     # -- what must hold -----------------------------------------------------------------------------
 
