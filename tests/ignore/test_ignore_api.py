@@ -40,13 +40,9 @@ def make(root: Path, *paths: str) -> None:
 def rclone_lists(root: Path, text: str) -> set[str]:
     filters = root.parent / "filters"
     filters.write_text(text)
-    done = subprocess.run(
-        [str(differential.RCLONE), "lsf", "-R", "--files-only", "--fast-list", "--config", "/notfound"]
-        + ["--filter-from", str(filters), str(root)],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    command = [str(differential.RCLONE), "lsf", "-R", "--files-only", "--fast-list", "--config", "/notfound"]
+    command += ["--filter-from", str(filters), str(root)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
     return set(done.stdout.splitlines())
 
 
@@ -54,7 +50,7 @@ def rules_of(*lines: str) -> RuleSet:
     return RuleSet(parse_lines(lines, "x"))
 
 
-# --- our own rules ---------------------------------------------------------------------------------
+# --- our own rules -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -107,13 +103,14 @@ def test_check_access_finds_the_marker(tmp_path: Path) -> None:
     assert "check file check failed" in done.stderr
 
 
-# --- the text ---------------------------------------------------------------------------------------
+# --- the text ------------------------------------------------------------------------------------
 
 
 def test_the_text_depends_on_nothing_but_the_rules(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path; from bisync.ignore import compile_filters;"
-        "print(compile_filters(Path('.'), ['*', '!*/', '!*.md', '*a*', '!b*', '/d/**', '!/d/e/**', '[a-c]?', '!c*']))"
+        "lines = ['*', '!*/', '!*.md', '*a*', '!b*', '/d/**', '!/d/e/**', '[a-c]?', '!c*'];"
+        "print(compile_filters(Path('.'), lines))"
     )
     texts = {
         subprocess.run(
@@ -186,7 +183,7 @@ def test_sets_are_printed_as_re2_reads_them(ranges: list[tuple[int, int]], text:
     assert regex.show_set(charset.of(ranges)) == text
 
 
-# --- characters that rclone shows otherwise ------------------------------------------------------------
+# --- characters that rclone shows otherwise ------------------------------------------------------
 
 
 def test_one_character_is_one_character_whatever_rclone_shows(tmp_path: Path) -> None:
@@ -218,7 +215,7 @@ def test_one_character_is_one_character_whatever_rclone_shows(tmp_path: Path) ->
         assert rclone_lists(root, compile_filters(root, lines)) == found, lines
 
 
-# --- the walk --------------------------------------------------------------------------------------------
+# --- the walk ------------------------------------------------------------------------------------
 
 
 def test_the_walk_reports_kinds_and_folders(tmp_path: Path) -> None:
@@ -305,7 +302,7 @@ def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
         walk(tmp_path / "none")
 
 
-# --- layers ------------------------------------------------------------------------------------------------
+# --- layers --------------------------------------------------------------------------------------
 
 
 def test_later_layers_are_stronger_and_each_is_cited(tmp_path: Path) -> None:
@@ -336,7 +333,7 @@ def test_very_deep_paths() -> None:
     assert rules.decide("a/" * 3000 + "x/" * 3000 + "y", False).ignored
 
 
-# --- refusals ------------------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------
 
 
 def test_ignore_files_that_cannot_be_honoured(tmp_path: Path) -> None:
@@ -455,7 +452,7 @@ def test_what_looks_hostile_compiles_soon_and_rclone_takes_it(tmp_path: Path, li
     assert rclone_lists(root, text) == walked
 
 
-# --- lint ----------------------------------------------------------------------------------------------------
+# --- lint ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
