@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from bisync import rclone
 from bisync.apply import MARKER_TEXT
@@ -66,8 +68,8 @@ class Bare:
         marker.write_text(MARKER_TEXT)
         self._run(rclone.copy_one_argv(str(marker), self.remote.below(MARKER_PATH)))
 
-    def sync(self, *, resync: bool = False) -> float:
-        """The seconds one run takes."""
+    def sync(self, *, resync: bool = False) -> Cost:
+        """What one run takes."""
         profile = BUILTIN_PROFILES[DEFAULT_PROFILE]
         call = rclone.BisyncCall(
             local=self.tree, remote=self.remote, profile=profile, compare=Compare.CHECKSUM,
@@ -76,19 +78,33 @@ class Bare:
         )  # fmt: skip
         return self._run(rclone.bisync_argv(call))
 
-    def _run(self, argv: rclone.Argv) -> float:
+    def _run(self, argv: rclone.Argv) -> Cost:
         command = (str(rclone_path()), *argv[1:], "--config", os.devnull)
         return timed(command, rclone.environment(os.environ, self.remote.env), self.home)
 
 
-def timed(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> float:
-    """The wall time of a command that must end well."""
+class Cost(NamedTuple):
+    """What a command took: wall time, and the processor time of it and all it started, in seconds."""
+
+    wall: float
+    cpu: float
+
+
+def timed(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> Cost:
+    """The cost of a command that must end well."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     ran = subprocess.run(argv, env=dict(env), cwd=cwd, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.returncode:
         raise SystemExit(f"{argv}: exit {ran.returncode}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}")
-    return seconds
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def middle(costs: list[Cost]) -> Cost:
+    """The medians."""
+    return Cost(statistics.median(c.wall for c in costs), statistics.median(c.cpu for c in costs))
 
 
 def main() -> int:
@@ -98,8 +114,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     changed = max(1, options.files // 100)
-    ours: list[float] = []
-    bare: list[float] = []
+    ours: list[Cost] = []
+    bare: list[Cost] = []
     with tempfile.TemporaryDirectory(prefix="bisync-benchmark-") as name:
         top = Path(name).resolve()
         with serve_s3(top / "cloud", (BUCKET, BARE)) as server:
@@ -122,18 +138,19 @@ def main() -> int:
                 else:
                     bare.append(other.sync())
                     ours.append(timed(bisync, device.environment, device.home))
-                print(
-                    f"round {round_ + 1}: bisync sync {ours[-1]:.2f} s, rclone bisync {bare[-1]:.2f} s",
-                    flush=True,
-                )
+                for who, costs in (("bisync sync", ours), ("rclone bisync", bare)):
+                    print(
+                        f"round {round_ + 1}: {who:<13} {costs[-1].wall:.2f} s, CPU {costs[-1].cpu:.2f} s",
+                        flush=True,
+                    )
             one_more = timed(bisync, device.environment, device.home)
-    ours_middle, bare_middle = statistics.median(ours), statistics.median(bare)
-    extra = ours_middle - bare_middle
+    extra = middle(ours).wall - middle(bare).wall
+    cpu = middle(ours).cpu - middle(bare).cpu
     print(
-        f"{options.files} files, {changed} edited: bisync sync {ours_middle:.2f} s, bare {bare_middle:.2f} s"
+        f"{options.files} files, {changed} edited: {middle(ours).wall:.2f} s, bare {middle(bare).wall:.2f} s"
     )
-    print(f"bisync sync - rclone bisync: {extra:+.2f} s (limit +{LIMIT_SECONDS})")
-    print(f"an idle run: {one_more:.2f} s")
+    print(f"bisync sync costs {extra:+.2f} s more (limit +{LIMIT_SECONDS}), CPU {cpu:+.2f} s")
+    print(f"an idle run: {one_more.wall:.2f} s, CPU {one_more.cpu:.2f} s")
     return 0 if extra <= LIMIT_SECONDS else 1
 
 
