@@ -32,3 +32,7 @@ def test_the_game_would_notice_a_loss(tmp_path: Path, s3: S3) -> None:
     s3.rclone("purge", "s3:notes-bucket/.basic-memory/trash")
     with pytest.raises(AssertionError, match="lost: .'first'"):
         game.check_versions()
+
+
+def test_kill_9_at_random_moments_of_a_large_run_needs_no_human() -> None:
+    assert torture.kill_moments(4, seed=3) > 0

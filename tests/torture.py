@@ -1,6 +1,7 @@
 """Two devices, a bucket and chance: random edits, deletions, renames, ignore changes and kills.
 
     python -m tests.torture --steps 5000 --seed 1
+    python -m tests.torture --kills 20
 
 What must hold: after things have calmed down both devices and the bucket are equal, and every version a
 user ever handed to a sync is somewhere: in the trees, in a conflict copy or in a trash.
@@ -293,13 +294,60 @@ def play(seed: int, steps: int, *, settle_every: int = 100, log: bool = False) -
     return game
 
 
+def kill_moments(count: int, seed: int, *, files: int = 200) -> int:
+    """kill -9 at `count` random moments of runs that move `files` files; the next run must do it all.
+
+    How many of them died before they were done.
+    """
+    chance = random.Random(seed)
+    home = Path(tempfile.mkdtemp(prefix="bisync-kills-"))
+    died = 0
+    with serve_s3(home / "cloud") as server:
+        game = Torture(home, server, seed)
+        player, other = game.players
+        length = 2.0
+        for moment in range(count):
+            for number in range(files):
+                (player.root / f"n{number:03d}.md").write_text(f"round {moment}, note {number}")
+            process = player.device.popen("sync", "--force", start_new_session=True)
+            began = time.monotonic()
+            try:
+                process.wait(chance.uniform(0.2, length))
+                length = 0.5 + time.monotonic() - began
+            except subprocess.TimeoutExpired:
+                died += 1
+            children = rclones_of(process.pid)
+            for pid in chance.choice([[process.pid], children, [process.pid, *children]]):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            process.communicate(timeout=60)
+            deadline = time.monotonic() + 60
+            while lock.is_held(player.device.state / "lock"):
+                assert time.monotonic() < deadline, "the lock is never released"
+                time.sleep(0.02)
+            result = sync_action.run(player.app, player.app.manifest.syncs[0], sync_action.Options(force=True))
+            assert result.error is None, f"moment {moment}: {result}"
+            assert game.bucket() == player.files(), f"moment {moment}"
+        sync_action.run(other.app, other.app.manifest.syncs[0], sync_action.Options(force=True))
+        assert other.files() == player.files()
+    shutil.rmtree(home)
+    return died
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", action="store_true")
+    parser.add_argument("--kills", type=int, help="instead: this many kill -9 of a run with 200 files")
     arguments = parser.parse_args()
     began = time.monotonic()
+    if arguments.kills is not None:
+        died = kill_moments(arguments.kills, arguments.seed)
+        print(f"{arguments.kills} kills, {died} in the middle of a run: every next run healed by itself")
+        return 0
     game = play(arguments.seed, arguments.steps, log=arguments.log)
     print(
         f"seed {arguments.seed}: {arguments.steps} steps, {game.syncs} syncs, {game.kills} kills, "
