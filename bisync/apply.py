@@ -12,6 +12,7 @@ moved are then equal on both sides and cost nothing.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ from bisync.result import Conflict, Tally
 from bisync.snapshot import LeftOut, LocalFile
 
 MARKER_TEXT = "This file tells bisync that the folder is the real one and not an empty mount point. Keep it.\n"
+# The same everywhere, or the marker of each new device would be the newer one and travel to all others.
+MARKER_TIME = 1_600_000_000
 CLOUD_TRASH = f"{METADATA_DIR}/trash"
 # Stands for the run's id in printed commands, which are the same for the same plan.
 RUN = "{run}"
@@ -211,6 +214,7 @@ class Application:
         if not self.seen.local.marker:
             marker.parent.mkdir(mode=0o700, exist_ok=True)
             atomic_write(marker, MARKER_TEXT, mode=0o644)
+            os.utime(marker, (MARKER_TIME, MARKER_TIME))
         if not self.seen.cloud.marker:
             argv = rclone.copy_one_argv(str(marker), self.target.remote.below(MARKER_PATH))
             self.target.rclone.check(argv, remote=self.target.remote)
@@ -382,6 +386,8 @@ class Application:
 
     def _count(self, event: events.Event) -> None:
         key = names.key(getattr(event, "path", None) or "")
+        if key == MARKER_PATH:
+            return
         match event:
             case events.Copied(to="cloud", size=size):
                 self.tally.uploaded.add(key)

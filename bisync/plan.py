@@ -114,9 +114,23 @@ def cloud_changed(base: BaseFile, file: CloudFile, compare: Compare) -> bool:
         return True
     if compare is Compare.CHECKSUM and base.md5 is not None:
         return file.md5 != base.md5
-    if compare is Compare.CHECKSUM and base.cloud_mtime_ns is None:
-        return False
-    return file.mtime_ns != base.cloud_mtime_ns
+    if compare is Compare.MODTIME:
+        return not same_time(file.mtime_ns, base.cloud_mtime_ns)
+    return base.cloud_mtime_ns is not None and file.mtime_ns != base.cloud_mtime_ns
+
+
+def same_time(one: int | None, other: int | None) -> bool:
+    """Whether two modification times (ns) are one, as far as the coarser of two clocks can tell.
+
+    A remote may keep seconds or milliseconds only (rclone docs, overview, "ModTime"), while bisync notes
+    the local file's own time as that of the copy it uploaded.
+    """
+    if one is None or other is None or one == other:
+        return one == other
+    for step in (1_000_000_000, 1_000_000):
+        if one % step == 0 or other % step == 0:
+            return abs(one - other) < step
+    return False
 
 
 def same_content(local: LocalFile, cloud: CloudFile, compare: Compare) -> bool | None:
@@ -125,7 +139,7 @@ def same_content(local: LocalFile, cloud: CloudFile, compare: Compare) -> bool |
         return False
     if local.md5 is not None and cloud.md5 is not None:
         return local.md5 == cloud.md5
-    if compare is Compare.MODTIME and local.stamp.mtime_ns == cloud.mtime_ns:
+    if compare is Compare.MODTIME and same_time(local.stamp.mtime_ns, cloud.mtime_ns):
         return True
     return None
 

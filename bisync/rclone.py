@@ -233,6 +233,17 @@ def read_remotes(stdout: str) -> dict[str, str]:
     return found
 
 
+def show_argv(name: str) -> Argv:
+    """The section of one remote."""
+    return ("rclone", "config", "show", name)
+
+
+def read_alias(stdout: str) -> str:
+    """What an alias stands for, from what `config show` printed ("remote = nas:notes")."""
+    values = [line.partition("=")[2].strip() for line in stdout.splitlines() if line.startswith("remote")]
+    return values[-1] if values else ""
+
+
 def serve_s3_argv(storage: Path, address: str) -> Argv:
     """rclone's own S3 server over a folder; its keys come by environment, never by argv.
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from tests.world import S3
 
@@ -111,7 +111,7 @@ class Proxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def on(self, kind: str, action: A, *, path: str = "", times: int | None = None) -> A:
-        """From now on do `action` to requests of this kind whose path contains `path`, at most `times` times."""
+        """Do `action` to requests of this kind whose path contains `path`, at most `times` times."""
         with self._lock:
             self._rules.append(_Rule(kind, path, action, times))
         return action
@@ -257,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
-def _blocks(source: BinaryIO | http.client.HTTPResponse, length: int | None, rate: float | None) -> Iterator[bytes]:
+def _blocks(source: Any, length: int | None, rate: float | None) -> Iterator[bytes]:
     while length is None or length > 0:
         block = source.read(CHUNK if length is None else min(CHUNK, length))
         if not block:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bisync import bmconfig, ignore, listing, providers, rclone, rclone_binary, rcloneconf
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
-from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync
+from bisync.config import BasicMemoryTenant, EmbeddedTenant, RcloneTenant, S3Tenant, Sync
 from bisync.errors import BisyncError, RcloneError, UsageError
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.sources import layer_rules
@@ -126,7 +126,8 @@ class _Setup:
 
     def _tenant(self) -> Step:
         tenant = self.sync.tenant
-        providers.fs(self.sync)  # a provider this version cannot reach says so here
+        if isinstance(tenant, BasicMemoryTenant):
+            raise providers.not_yet(tenant)
         kind = {S3Tenant: "s3", RcloneTenant: "rclone", EmbeddedTenant: "embedded"}[type(tenant)]
         return self._step("tenant", False, f"{tenant.name} ({kind}, {providers.tenant_id(tenant)})")
 
@@ -237,8 +238,10 @@ class _Setup:
     def _baseline(self) -> Step:
         name = "baseline"
         state = self.app.state(self.sync)
-        if listing.find(state.work, self.sync.dir, providers.fs(self.sync)) is not None:
-            return self._step(name, False, "both sides are known")
+        if self.found is not None:
+            fs = providers.fs(self.sync, self.app.rclone)
+            if listing.find(state.work, self.sync.dir, fs) is not None:
+                return self._step(name, False, "both sides are known")
         if self.dry_run:
             return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
         result = sync_action.run(self.app, self.sync, sync_action.Options(resync=True))

@@ -25,8 +25,8 @@ def section_name(tenant: Tenant) -> str:
     return rcloneconf.section_name(tenant_id(tenant))
 
 
-def fs(sync: Sync) -> str:
-    """The cloud side as rclone spells it; nobody is asked and nothing is started."""
+def fs(sync: Sync, rclone: Rclone) -> str:
+    """The cloud side as rclone spells it; nothing is started for it."""
     section = section_name(sync.tenant)
     match sync.tenant:
         case S3Tenant() as tenant:
@@ -36,13 +36,13 @@ def fs(sync: Sync) -> str:
         case RcloneTenant() as tenant:
             from bisync.providers import rclone_remote
 
-            return rclone_remote.fs(tenant, sync.path)
+            return rclone_remote.remote(tenant, sync.path, rclone).fs
         case EmbeddedTenant() as tenant:
             from bisync.providers import embedded
 
             return embedded.remote(tenant, section, sync.path).fs
         case tenant:
-            raise _not_yet(tenant)
+            raise not_yet(tenant)
 
 
 @contextmanager
@@ -63,10 +63,11 @@ def opened(sync: Sync, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
             with embedded.serving(tenant, section_name(tenant), sync.path, rclone, state_dir) as remote:
                 yield remote
         case tenant:
-            raise _not_yet(tenant)
+            raise not_yet(tenant)
 
 
-def _not_yet(tenant: Tenant) -> BisyncError:
+def not_yet(tenant: Tenant) -> BisyncError:
+    """The error for a provider this version cannot reach."""
     return BisyncError(
         f"tenants.{tenant.name}: the provider basic-memory is not part of this version yet",
         hint="use provider s3 with the bucket's own keys",

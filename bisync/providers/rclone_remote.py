@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bisync import rclone as rclone_cli
 from bisync.config import RcloneTenant
 from bisync.errors import RcloneError
-from bisync.rclone import Rclone, Remote, listremotes_argv, read_remotes
+from bisync.rclone import Rclone, Remote
 
 # Backends whose listings carry MD5s without reading or asking for each file
 # (rclone docs, "Overview of cloud storage systems", column Hash).
 HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "drive"})
+ALIASES_DEEP = 10
 
 
 def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
     """The sync's folder below the tenant's remote. Raises RcloneError when rclone.conf has no such remote."""
+    known = rclone_cli.read_remotes(rclone.check(rclone_cli.listremotes_argv()).stdout)
     name = tenant.remote.partition(":")[0]
-    known = read_remotes(rclone.check(listremotes_argv()).stdout)
     if name not in known:
         have = ", ".join(sorted(known)) or "none"
         raise RcloneError(
@@ -23,16 +26,30 @@ def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
             hint=f"make it with: rclone config --config {rclone.config}",
         )
     features = rclone.check(rclone_cli.features_argv(f"{name}:")).stdout
+    real = below(_unaliased(tenant, known, rclone), path)
     return Remote(
-        fs=fs(tenant, path),
-        hashes=known[name] in HASHES_IN_LISTINGS,
-        label=fs(tenant, path).rstrip("/"),
+        fs=real,
+        hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
+        label=real.rstrip("/"),
         keeps_versions=rclone_cli.keeps_versions(features),
     )
 
 
-def fs(tenant: RcloneTenant, path: str) -> str:
-    """The sync's folder as rclone spells it: the tenant's remote, and the path below it."""
-    name, _, below = tenant.remote.partition(":")
-    folder = "/".join(part for part in (below.rstrip("/"), path.strip("/")) if part)
-    return f"{name}:{folder}/" if folder else f"{name}:"
+def below(remote: str, path: str) -> str:
+    """A folder of a remote (or of this machine) as rclone spells it, with its trailing slash."""
+    base = remote if remote.endswith((":", "/")) or not path else remote + "/"
+    found = base + path.strip("/")
+    return found if found.endswith((":", "/")) else found + "/"
+
+
+def _unaliased(tenant: RcloneTenant, known: Mapping[str, str], rclone: Rclone) -> str:
+    """The tenant's remote with aliases spelled out: bisync names its listings after what they stand for."""
+    found = tenant.remote
+    for _ in range(ALIASES_DEEP):
+        name, colon, rest = found.partition(":")
+        if not colon or known.get(name) != "alias":
+            return found
+        target = rclone_cli.read_alias(rclone.check(rclone_cli.show_argv(name)).stdout)
+        found = below(target, rest).removesuffix("/") if rest.strip("/") else target
+    raise RcloneError(f"tenants.{tenant.name}: {tenant.remote} is an alias of an alias without end",
+                      hint=f"mend it with: rclone config --config {rclone.config}")  # fmt: skip
