@@ -328,6 +328,15 @@ def test_later_layers_are_stronger_and_each_is_cited(tmp_path: Path) -> None:
     assert load_rules(tmp_path, layers[:2]).decide("a.log", False).rule == rules.rules[1]
 
 
+@pytest.mark.parametrize("names", [(".bmignore", ".gitignore"), (".gitignore", ".bmignore")])
+def test_in_one_folder_the_later_name_is_stronger(tmp_path: Path, names: tuple[str, str]) -> None:
+    (tmp_path / names[0]).write_text("a\n!b\n")
+    (tmp_path / names[1]).write_text("!a\nb\n")
+    rules = load_rules(tmp_path, ignore_files=names)
+    assert [rules.decide(path, False).ignored for path in ("a", "b")] == [False, True]
+    assert [rule.source for rule in rules.rules] == [names[0], names[0], names[1], names[1]]
+
+
 def test_very_deep_paths() -> None:
     rules = rules_of("**/x/**/y")
     assert rules.decide("a/" * 3000 + "x/" * 3000 + "y", False).ignored
