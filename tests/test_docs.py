@@ -182,7 +182,8 @@ def test_results_go_to_stdout_also_when_only_stderr_is_a_terminal(laptop: Device
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "bisync", "sync"], cwd=laptop.home,
-        env={**laptop.environment, "TERM": "xterm"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, text=True,
+        env={**laptop.environment, "TERM": "xterm"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=theirs, text=True,
     ) as child:  # fmt: skip
         os.close(theirs)
         out, _ = child.communicate(timeout=60)
