@@ -91,7 +91,7 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
             found.append(rclone.move_argv(target.remote.below(change.path), f"{backup}/{change.path}"))
     for change in _renamed_in_cloud(plan):
         source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
-        found.append(rclone.move_argv(source, copy))
+        found.append(rclone.move_argv(source, copy, backup=backup))
     return (*found, *bisync_commands(target, plan, baseline))
 
 
@@ -330,7 +330,9 @@ class Application:
         for change in _renamed_in_cloud(self.plan):
             if change.path not in self.skipped:
                 source = self.target.remote.below(self.seen.cloud.files[change.path].name)
-                self._run(rclone.move_argv(source, self.target.remote.below(change.copies[-1])), count=False)
+                copy = self.target.remote.below(change.copies[-1])
+                backup = cloud_backup(self.target, self.run)
+                self._run(rclone.move_argv(source, copy, backup=backup), count=False)
 
     # -- bisync -------------------------------------------------------------------------------------
 

@@ -214,3 +214,17 @@ def equal_contents(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -
         argv = rclone.check_argv(target.sync.dir, target.remote, filters=listed, names=listed, download=True)
         outcome = target.rclone.run(argv, remote=target.remote)
     return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
+
+
+def copies_on_disk(root: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Names beside `paths` that look like their conflict copies and exist, ignored ones among them."""
+    found = set()
+    for path in paths:
+        here = root / names.from_rclone(path)
+        prefix = here.name + ".conflict"
+        try:
+            beside = [entry.name for entry in os.scandir(here.parent) if entry.name.startswith(prefix)]
+        except FileNotFoundError:
+            continue
+        found |= {path + name[len(here.name) :] for name in beside}
+    return frozenset(found)

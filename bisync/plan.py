@@ -307,20 +307,22 @@ def make_plan(
     resolve: ConflictResolve,
     cloud_times: Mapping[str, int],
     mode: Mode,
+    taken: frozenset[str] = frozenset(),
     idle_allowed: bool = True,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
-    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch. A plan to sync
+    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch. `taken`: names
+    that no conflict copy can have though no snapshot holds them (ignored files). A plan to sync
     with nothing to do is idle, unless the run has something else to bring about (`idle_allowed`).
     """
-    taken = {*local.files, *cloud.files}
+    used = {*local.files, *cloud.files, *taken}
     decided = list(comparison.changes)
     for one in comparison.conflicts:
         if mode is Mode.BASELINE:
-            decided.append(_first_meeting(one, cloud_times.get(one.path), taken))
+            decided.append(_first_meeting(one, cloud_times.get(one.path), used))
         else:
-            decided.append(_conflict(one, resolve, cloud_times.get(one.path), taken))
+            decided.append(_conflict(one, resolve, cloud_times.get(one.path), used))
     renamed = dict(_renames(decided, baseline or {}, local, cloud))
     changes = tuple(
         change._replace(why=f"{change.why}: renamed to {renamed[change.path]}")

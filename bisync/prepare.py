@@ -76,6 +76,7 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         resolve=resolve,
         cloud_times=times,
         mode=mode,
+        taken=observe.copies_on_disk(target.sync.dir, (one.path for one in found.conflicts)),
         idle_allowed=not compare_changed and seen.local.marker and seen.cloud.marker,
     )
     limit = target.profile.max_delete if max_delete is None else max_delete

@@ -165,9 +165,10 @@ def copy_argv(
     return (*argv, *_profile_flags(profile), *_NETWORK, *_LOG)
 
 
-def move_argv(source: str, target: str) -> Argv:
-    """Move one file within a remote (server-side where it can)."""
-    return ("rclone", "moveto", source, target, *_NETWORK, *_LOG)
+def move_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
+    """Move one file within a remote (server-side where it can); what has that name goes to `backup`."""
+    kept = ("--backup-dir", backup) if backup is not None else ()
+    return ("rclone", "moveto", source, target, *kept, *_NETWORK, *_LOG)
 
 
 def copy_one_argv(source: str, target: str) -> Argv:

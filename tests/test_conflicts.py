@@ -62,6 +62,17 @@ def test_copies_do_not_cover_earlier_copies(laptop: Device, s3: S3) -> None:
     }  # fmt: skip
 
 
+def test_copies_do_not_cover_ignored_files(laptop: Device, s3: S3) -> None:
+    laptop.write(".bmignore", "*.conflict1\n*.conflict2\n")
+    laptop.write("ideas.md.conflict1", "ignored, and precious")
+    s3.put("ideas.md.conflict2", "ignored in the cloud")
+    contested(laptop, s3)
+    assert laptop.sync(profile="safe").error is None
+    assert laptop.tree()["ideas.md.conflict1"] == "ignored, and precious"
+    assert {laptop.tree()["ideas.md.conflict2"], laptop.tree()["ideas.md.conflict3"]} == {"mine", "theirs!"}
+    assert laptop.sync().outcome is Outcome.IDLE
+
+
 def test_an_edit_beats_a_deletion_either_way(laptop: Device, s3: S3) -> None:
     for name in "abc":
         laptop.write(f"{name}.md", name)
