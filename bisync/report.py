@@ -336,7 +336,10 @@ class Screen:
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
         if not self.as_json:
-            self._console().print(table)
+            console = self._console()
+            with console.capture() as shown:
+                console.print(table)
+            print(_encodable(shown.get(), sys.stdout), end="", flush=True)
 
     def _console(self) -> Console:
         from rich.console import Console
