@@ -34,6 +34,14 @@ def spread_paths(argv: list[str]) -> list[str]:
     return out
 
 
+def help_first(argv: list[str]) -> list[str]:
+    """`resolve --help` as invoke takes it, which would read `--help` as the path: `--help resolve`."""
+    words = argv[1:]
+    if len(words) > 1 and words[0] in namespace.task_names and {"--help", "-h"} & set(words):
+        return [argv[0], "--help", words[0]]
+    return argv
+
+
 class Bisync(Program):
     """invoke's program with our exit codes: a command line that cannot be meant ends with 2."""
 
@@ -115,7 +123,7 @@ def _usage(said: str, known: Iterable[str], task: str = "") -> Exit:
 def main() -> None:
     """Run one or more tasks from the command line."""
     program = Bisync(name="bisync", binary="bisync", namespace=namespace, version=__version__)
-    program.run(spread_paths(sys.argv))
+    program.run(spread_paths(help_first(sys.argv)))
 
 
 if __name__ == "__main__":

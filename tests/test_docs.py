@@ -55,6 +55,21 @@ def test_every_flag_is_described_and_no_other(task: str) -> None:
     assert alone - flags_of(task) == set()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_explains_itself(task: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bisync", task, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert f"bisync [--core-opts] {task}" in ran.stdout
+    assert all(flag in ran.stdout for flag in flags_of(task))
+
+
 def commands_in(text: str) -> list[list[str]]:
     """Every `bisync …` command line that a page shows."""
     shown = re.findall(r"`bisync ([^`]+)`", text) + re.findall(
