@@ -208,11 +208,7 @@ class Torture:
                 except ProcessLookupError:
                     continue
         process.communicate(timeout=60)
-        # An orphaned rclone, also one that was started while we looked, holds the lock until its end.
-        deadline = time.monotonic() + 60
-        while lock.is_held(player.device.state / "lock"):
-            assert time.monotonic() < deadline, "the lock is never released"
-            time.sleep(0.02)
+        await_free(player.device)
 
     # -- what must hold -----------------------------------------------------------------------------
 
@@ -263,6 +259,14 @@ def rclones_of(pid: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         return found
     return found
+
+
+def await_free(device: Device) -> None:
+    """Until no run holds the lock: an orphaned rclone, also one started while we looked, holds it to its end."""
+    deadline = time.monotonic() + 60
+    while lock.is_held(device.state / "lock"):
+        assert time.monotonic() < deadline, "the lock is never released"
+        time.sleep(0.02)
 
 
 def wait_gone(pid: int) -> None:
@@ -323,10 +327,7 @@ def kill_moments(count: int, seed: int, *, files: int = 200) -> int:
                 except ProcessLookupError:
                     continue
             process.communicate(timeout=60)
-            deadline = time.monotonic() + 60
-            while lock.is_held(player.device.state / "lock"):
-                assert time.monotonic() < deadline, "the lock is never released"
-                time.sleep(0.02)
+            await_free(player.device)
             result = sync_action.run(player.app, player.app.manifest.syncs[0], sync_action.Options(force=True))
             assert result.error is None, f"moment {moment}: {result}"
             assert game.bucket() == player.files(), f"moment {moment}"
