@@ -31,7 +31,11 @@ def rclone(device: Device, *argv: str) -> None:
     conf = device.home / ".config/rclone/rclone.conf"
     env = {**device.environment, "RCLONE_SKIP_LINKS": "true"}
     done = subprocess.run(
-        [str(rclone_path()), *argv, "--config", str(conf)], env=env, capture_output=True, text=True, check=False
+        [str(rclone_path()), *argv, "--config", str(conf)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(done.stderr[-2000:])
@@ -51,13 +55,17 @@ def edit(device: Device, count: int, round_: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--skip-seed", action="store_true", help="leave out v0.15's flags, which take minutes")
+    parser.add_argument(
+        "--skip-seed", action="store_true", help="leave out v0.15's flags, which take minutes"
+    )
     arguments = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="bisync-benchmark-"))
     with serve_s3(home / "cloud") as server:
         near = Device(home / "device", server)
         for number in range(arguments.files):
-            near.write(f"n{number:05d}.md", f"# note {number}\n" + "lorem ipsum " * 100, mtime=1_700_000_000 + number)
+            near.write(
+                f"n{number:05d}.md", f"# note {number}\n" + "lorem ipsum " * 100, mtime=1_700_000_000 + number
+            )
         near.run("setup", timeout=1200)
         near.run("sync")
         with proxied(server) as proxy:
@@ -86,7 +94,9 @@ def main() -> int:
                 conf.write_text(conf.read_text().replace(server.endpoint, proxy.s3.endpoint))
                 edit(far, arguments.files // 100, 2)
                 seed = timed(lambda: rclone(far, *flags))
-                print(f"v0.15's bisync, 1 % edits    {seed:7.2f} s   ratio {edits / seed:5.2f}   (at most 0.1)")
+                print(
+                    f"v0.15's bisync, 1 % edits    {seed:7.2f} s   ratio {edits / seed:5.2f}   (at most 0.1)"
+                )
     print(f"{sys.version.split()[0]}, {os.cpu_count()} cores")
     return 0
 

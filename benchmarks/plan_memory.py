@@ -26,11 +26,19 @@ def main() -> int:
         cloud[path] = CloudFile(path, 1000, md5, None)
         base[path] = BaseFile(1000, md5, stamp, None, None)
     sides = LocalSnapshot(local, (), 1, True), CloudSnapshot(cloud, (), True)
-    known = Baseline(files=base, compare=Compare.CHECKSUM, profile="balanced", filters="", device=1, run="", listings="")
+    known = Baseline(
+        files=base, compare=Compare.CHECKSUM, profile="balanced", filters="", device=1, run="", listings=""
+    )
     began = time.perf_counter()
     found = compare_sides(base, *sides, Compare.CHECKSUM)
     plan = make_plan(
-        found, baseline=base, local=sides[0], cloud=sides[1], resolve=ConflictResolve.NEWER, cloud_times={}, mode=Mode.SYNC
+        found,
+        baseline=base,
+        local=sides[0],
+        cloud=sides[1],
+        resolve=ConflictResolve.NEWER,
+        cloud_times={},
+        mode=Mode.SYNC,
     )
     judge(plan, baseline=known, local=sides[0], cloud=sides[1], max_delete=25, name="notes")
     took = time.perf_counter() - began

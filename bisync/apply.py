@@ -32,7 +32,9 @@ from bisync.rclone import Argv, BisyncCall
 from bisync.result import Conflict, Tally
 from bisync.snapshot import LeftOut, LocalFile
 
-MARKER_TEXT = "This file tells bisync that the folder is the real one and not an empty mount point. Keep it.\n"
+MARKER_TEXT = (
+    "This file tells bisync that the folder is the real one and not an empty mount point. Keep it.\n"
+)
 # The same everywhere, or the marker of each new device would be the newer one and travel to all others.
 MARKER_TIME = 1_600_000_000
 CLOUD_TRASH = f"{METADATA_DIR}/trash"
@@ -81,9 +83,12 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
     if any(_overruled(plan)):
         found.append(
             rclone.copy_argv(
-                str(target.sync.dir), target.remote.fs, lists / "uploads", profile=target.profile,
+                str(target.sync.dir),
+                target.remote.fs,
+                lists / "uploads",
+                profile=target.profile,
                 backup=cloud_backup(target, RUN),
-            )  # fmt: skip
+            )
         )
     backup = cloud_backup(target, RUN)
     if backup is not None:
@@ -121,7 +126,9 @@ def _fetched(plan: Plan) -> list[tuple[Change, str]]:
     """What must be fetched, and the name it gets here."""
     found = []
     for change in plan.changes:
-        if change.action is Action.DOWNLOAD or (change.action is Action.CONFLICT and change.winner == "cloud"):
+        if change.action is Action.DOWNLOAD or (
+            change.action is Action.CONFLICT and change.winner == "cloud"
+        ):
             found.append((change, change.path))
         elif change.action is Action.CONFLICT and change.winner != "folder":
             found.append((change, change.copies[-1]))

@@ -23,7 +23,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text."""
+    """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text.
+
+    `keeps_versions`: whether the remote could keep what the run replaced there.
+    """
 
     files: Mapping[str, BaseFile]
     compare: Compare
@@ -32,11 +35,10 @@ class Baseline:
     device: int
     run: str
     listings: str
+    keeps_versions: bool = True
 
 
-def from_listings(
-    pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: Any
-) -> Baseline:
+def from_listings(pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: Any) -> Baseline:
     """Build the baseline a finished run leaves.
 
     `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
@@ -86,6 +88,7 @@ def save(path: Path, baseline: Baseline) -> None:
         "filters": baseline.filters,
         "device": baseline.device,
         "listings": baseline.listings,
+        "keeps_versions": baseline.keeps_versions,
         "files": {
             path: [base.size, base.md5, base.stamp, base.local_mtime_ns, base.cloud_mtime_ns]
             for path, base in sorted(baseline.files.items())
@@ -114,6 +117,7 @@ def load(path: Path) -> Baseline | None:
         device=document["device"],
         run=document["run"],
         listings=document["listings"],
+        keeps_versions=document["keeps_versions"],
     )
 
 

@@ -39,5 +39,6 @@ def groups(paths: Iterable[str]) -> tuple[Group, ...]:
         if match:
             found.setdefault(match.group("original"), []).append((int(match.group("number")), path))
     return tuple(
-        Group(original, tuple(path for _, path in sorted(copies))) for original, copies in sorted(found.items())
+        Group(original, tuple(path for _, path in sorted(copies)))
+        for original, copies in sorted(found.items())
     )

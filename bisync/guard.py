@@ -85,7 +85,9 @@ def _device(baseline: Baseline, local: LocalSnapshot, name: str) -> Verdict:
         limit=None,
         planned=0 if same else 1,
         passed=same,
-        message="" if same else "the sync dir lies on another disk than at the last run: is the right one mounted?",
+        message=""
+        if same
+        else "the sync dir lies on another disk than at the last run: is the right one mounted?",
         hint="" if same else f"mount it, or if it moved for good: bisync sync --only {name} --force",
     )
 
@@ -113,7 +115,9 @@ def _all_changed(plan: Plan, baseline: Baseline, name: str) -> Verdict:
         limit=None,
         planned=plan.edited,
         passed=passed,
-        message="" if passed else f"every file changed at once ({plan.edited} of {known}): is this the right folder?",
+        message=""
+        if passed
+        else f"every file changed at once ({plan.edited} of {known}): is this the right folder?",
         hint=""
         if passed
         else f"look at it: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --force",

@@ -27,7 +27,7 @@ def run_all(
             )  # fmt: skip
         except OSError as error:
             raise BisyncError(f"{sync}: the {what} hook cannot start: {shown}: {error.strerror}",
-                              hint=f"correct syncs.{sync}.hooks.{what} in the manifest") from None  # fmt: skip
+                              hint=f"correct syncs.{sync}.hooks.{what}") from None  # fmt: skip
         if done.returncode != 0:
             raise BisyncError(
                 f"{sync}: the {what} hook ended with code {done.returncode}: {shown}",

@@ -87,7 +87,8 @@ def _walk(root: Path, target: Target) -> ignore.Tree:
         ) from None
     except NotADirectoryError:
         raise BisyncError(
-            f"the sync dir {root} is not a folder", hint=f"correct syncs.{target.sync.name}.dir in the manifest"
+            f"the sync dir {root} is not a folder",
+            hint=f"correct syncs.{target.sync.name}.dir in the manifest",
         ) from None
     except PermissionError:
         raise BisyncError(f"the sync dir {root} cannot be read", hint="mend its permissions") from None
@@ -138,8 +139,8 @@ def _local(
 
 def _read_all(
     root: Path, files: Sequence[tuple[str, LocalFile]], compare: Compare
-) -> Iterator[tuple[str, str | None | OSError]]:
-    def look(item: tuple[str, LocalFile]) -> tuple[str, str | None | OSError]:
+) -> Iterator[tuple[str, str | OSError | None]]:
+    def look(item: tuple[str, LocalFile]) -> tuple[str, str | OSError | None]:
         key, file = item
         try:
             if compare is Compare.CHECKSUM:
@@ -186,7 +187,9 @@ def _cloud(target: Target, filters: Path, compare: Compare) -> CloudSnapshot:
 @contextmanager
 def name_list(paths: Iterable[str], folder: Path | None = None) -> Iterator[Path]:
     """A private file with one name a line, for rclone's --files-from-raw."""
-    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".list", dir=folder, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="bisync-", suffix=".list", dir=folder, encoding="utf-8"
+    ) as file:
         file.write("".join(f"{path}\n" for path in paths))
         file.flush()
         yield Path(file.name)

@@ -96,7 +96,9 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
     if coming:
         notes.append(f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them")
     if compare_changed and known is not None:
-        notes.append(f"changes are told by {target.compare.value} from now on (before: {known.compare.value})")
+        notes.append(
+            f"changes are told by {target.compare.value} from now on (before: {known.compare.value})"
+        )
     if known is not None and not first and known.profile not in ("", target.profile.name):
         notes.append(f"profile {target.profile.name} (the last run: {known.profile})")
     return Prepared(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -155,9 +155,7 @@ def modtimes_argv(remote: Remote, names: Path) -> Argv:
     return (*argv, "--files-from-raw", str(names), *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
-def copy_argv(
-    source: str, target: str, names: Path, *, profile: Profile, backup: str | None = None
-) -> Argv:
+def copy_argv(source: str, target: str, names: Path, *, profile: Profile, backup: str | None = None) -> Argv:
     """Copy just the files listed in `names` (raw, one a line), whatever the target holds there."""
     argv = ["rclone", "copy", source, target, "--files-from-raw", str(names), "--ignore-times"]
     argv += ["--no-traverse", "--partial-suffix", PARTIAL_SUFFIX]
@@ -407,7 +405,13 @@ def diagnose(outcome: Outcome) -> tuple[str, str]:
     return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
 
 
-_KEYS_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied", "StatusCode: 403")
+_KEYS_REFUSED = (
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "AccessDenied",
+    "StatusCode: 403",
+)
 
 
 def refuses_keys(outcome: Outcome) -> bool:

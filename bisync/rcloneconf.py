@@ -71,9 +71,8 @@ def write_section(
         text = read(path)
         new = splice(text, section, section_text(section, values))
         target = Path(os.path.realpath(path))
-        if target.exists():
-            if new == text and stat.S_IMODE(target.stat().st_mode) == 0o600:
-                return False
+        if target.exists() and new == text and stat.S_IMODE(target.stat().st_mode) == 0o600:
+            return False
         if dry_run:
             return True
         private_dir(target.parent)

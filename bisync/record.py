@@ -47,6 +47,7 @@ def baseline_after(target: Target, prepared: Prepared, done: Application) -> bas
         filters=seen.filters_digest,
         device=seen.local.device,
         run=done.run,
+        keeps_versions=target.remote.keeps_versions,
     )
     untouched = {
         path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded

@@ -137,7 +137,9 @@ def sync_lines(result: SyncResult) -> list[str]:
             lines.append(f"Saved as: {copies}")
             lines.append(f"Please resolve manually, or: bisync resolve {clean(conflict.path)} --keep newer")
         else:
-            rule = {"newer": "newer version", "older": "older version"}.get(result.resolve, f"{conflict.winner} version")
+            rule = {"newer": "newer version", "older": "older version"}.get(
+                result.resolve, f"{conflict.winner} version"
+            )
             lines.append(f"Resolving conflict: using {rule}")
             lines.append(f"The other version is kept as: {copies}")
     for one in result.left_out:
@@ -288,7 +290,9 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
     table = Table(title=f"Cloud Bisync Status: {one.name}", title_justify="left", show_lines=False)
     table.add_column("Property")
     table.add_column("Value", overflow="fold")
-    state = Text("✓ Initialized", style="green") if one.initialised else Text("✗ Not initialized", style="red")
+    state = (
+        Text("✓ Initialized", style="green") if one.initialised else Text("✗ Not initialized", style="red")
+    )
     rows: list[tuple[str, str | Text]] = [
         ("Status", state),
         ("Local Directory", home_text(one.local)),
@@ -299,6 +303,8 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
         ("Storage Used", size_text(one.storage_bytes)),
         ("Conflicts", Text(str(one.conflicts), style="yellow") if one.conflicts else "0"),
     ]
+    if not one.keeps_cloud_versions:
+        rows.append(("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow")))
     if one.left_out:
         rows.append(("Left Out", Text(", ".join(map(clean, one.left_out)), style="yellow")))
     if one.blocked:
@@ -449,7 +455,14 @@ class _Bar(_Listener):
 @contextmanager
 def _bar() -> Iterator[tuple[RichProgress, TaskID]]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True),

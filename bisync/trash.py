@@ -35,7 +35,9 @@ def local_versions(target: Target) -> Iterator[Kept]:
         for folder, _, files in os.walk(run):
             for name in sorted(files):
                 path = Path(folder) / name
-                yield Kept(run=run.name, side="local", path=str(path.relative_to(run)), size=path.stat().st_size)
+                yield Kept(
+                    run=run.name, side="local", path=str(path.relative_to(run)), size=path.stat().st_size
+                )
 
 
 def cloud_versions(target: Target) -> list[Kept]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from . import manifest, runs, rules, views
+from . import manifest, rules, runs, views
 
 namespace = Collection()
 for _module in (manifest, runs, views, rules):

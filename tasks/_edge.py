@@ -40,7 +40,9 @@ def edge(screen: Screen) -> Iterator[None]:
     try:
         yield
     except BisyncError as error:
-        screen.document({"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        screen.document(
+            {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        )
         screen.error(error.message, error.hint)
         raise Exit(code=error.exit_code) from None
     except KeyboardInterrupt:

@@ -13,7 +13,6 @@ from bisync.report import Screen, setup_document, setup_lines
 
 from ._edge import HELP, each, edge, leave, open_app, read_manifest
 
-
 if TYPE_CHECKING:
     from bisync.config import Sync
 
@@ -40,7 +39,8 @@ def validate(c: Context, manifest: str | None = None) -> None:
         loaded = read_manifest(manifest)
         layers = [ignore.Layer(f"{loaded.path.name}: ignore", loaded.ignore)]
         layers += [
-            ignore.Layer(f"{loaded.path.name}: syncs.{sync.name}.ignore", sync.ignore) for sync in loaded.syncs
+            ignore.Layer(f"{loaded.path.name}: syncs.{sync.name}.ignore", sync.ignore)
+            for sync in loaded.syncs
         ]
         for layer in layers:
             for warning in ignore.lint(layer):

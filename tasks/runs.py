@@ -101,17 +101,21 @@ def _whole_number(value: Any, flag: str) -> int | None:
 
 
 def _read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
-    """The plans in a file of `plan --out`, by sync. Raises UsageError when it is none or of another manifest."""
+    """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
     try:
         document = jsonlib.loads(Path(path).expanduser().read_bytes())
         found = {one["name"]: one for one in document["syncs"]}
         made_from = document["manifest"]
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint="make it with: bisync plan --out FILE") from None
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}", hint="make it with: bisync plan --out FILE"
+        ) from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path} is not a plan", hint="make one with: bisync plan --out FILE") from None
     if made_from != digest:
-        raise UsageError(f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}")
+        raise UsageError(
+            f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}"
+        )
     return {name: one for name, one in found.items() if name in names}
 
 
@@ -208,7 +212,8 @@ def resolve(
 
         if keep not in action.KEEP:
             raise UsageError(
-                f"--keep takes one of {', '.join(action.KEEP)}", hint=f"as in: bisync resolve {path} --keep newer"
+                f"--keep takes one of {', '.join(action.KEEP)}",
+                hint=f"as in: bisync resolve {path} --keep newer",
             )
         app, syncs = open_app(screen, manifest, only or [])
         for one in syncs:
@@ -256,7 +261,9 @@ def restore(
                 missing = error
                 continue
             for each_one in done:
-                screen.say(f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size_text(each_one.kept.size)})")
+                screen.say(
+                    f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size_text(each_one.kept.size)})"
+                )
                 if each_one.replaced:
                     screen.say("  the version that lay there is in the trash")
             if target is None:
@@ -276,7 +283,11 @@ def restore(
     },
 )
 def prune(
-    c: Context, manifest: str | None = None, only: list[str] | None = None, yes: bool = False, json: bool = False
+    c: Context,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    yes: bool = False,
+    json: bool = False,
 ) -> None:
     """List files that are ignored now but lie in the cloud from before; remove them there with --yes."""
     screen = Screen(as_json=json)
@@ -295,9 +306,12 @@ def prune(
             if not result.files:
                 screen.say("nothing in the cloud is ignored")
             elif result.run:
-                screen.say(f"✓ Pruned {len(result.files)} from the cloud ({total}); kept in its trash (run {result.run})")
+                kept = f"kept in its trash (run {result.run})"
+                screen.say(f"✓ Pruned {len(result.files)} from the cloud ({total}); {kept}")
             else:
-                screen.say(f"{len(result.files)} in the cloud ({total}). Remove them there with: bisync prune --yes")
+                screen.say(
+                    f"{len(result.files)} in the cloud ({total}). Remove them there with: bisync prune --yes"
+                )
             return 0
 
         code = each(syncs, screen, work)

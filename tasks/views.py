@@ -28,7 +28,11 @@ _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["jso
 
 @task(iterable=["only"], help={**_COMMON, "one-way": "files that only the cloud has are fine"})
 def check(
-    c: Context, manifest: str | None = None, only: list[str] | None = None, one_way: bool = False, json: bool = False
+    c: Context,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    one_way: bool = False,
+    json: bool = False,
 ) -> None:
     """Compare the contents of both sides: missing, different, unreadable."""
     screen = Screen(as_json=json)
@@ -64,7 +68,9 @@ def check(
 
 
 @task(iterable=["only"], help=_COMMON)
-def status(c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
+def status(
+    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+) -> None:
     """Show what state every sync is in, and what blocks the next run."""
     screen = Screen(as_json=json)
     with edge(screen):
@@ -78,7 +84,9 @@ def status(c: Context, manifest: str | None = None, only: list[str] | None = Non
 
 
 @task(iterable=["only"], help=_COMMON)
-def conflicts(c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
+def conflicts(
+    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+) -> None:
     """List the conflict copies that wait for a decision."""
     screen = Screen(as_json=json)
     with edge(screen):
@@ -90,8 +98,12 @@ def conflicts(c: Context, manifest: str | None = None, only: list[str] | None = 
             screen.say(f"{clean(group.path)} ({group.sync})")
             for each_one in group.versions:
                 origin = f"  {each_one.origin}" if each_one.origin else ""
-                screen.say(f"  {each_one.modified}  {size_text(each_one.size):>10}  {clean(each_one.path)}{origin}")
-            screen.say(f"  Settle it with: bisync resolve '{clean(group.path)}' --keep local|cloud|newer|both")
+                screen.say(
+                    f"  {each_one.modified}  {size_text(each_one.size):>10}  {clean(each_one.path)}{origin}"
+                )
+            screen.say(
+                f"  Settle it with: bisync resolve '{clean(group.path)}' --keep local|cloud|newer|both"
+            )
         if not groups:
             screen.say("No conflicts.")
         screen.document(conflicts_document(groups))
@@ -134,7 +146,8 @@ def history(
             if not runs:
                 screen.say("no runs yet")
             for each_one in kept:
-                screen.say(f"  kept ({each_one.side})  {each_one.run}  {size_text(each_one.size):>10}  {clean(each_one.path)}")
+                size = f"{size_text(each_one.size):>10}"
+                screen.say(f"  kept ({each_one.side})  {each_one.run}  {size}  {clean(each_one.path)}")
             if kept:
                 screen.say("  Bring one back with: bisync restore PATH [--run RUN]")
             document.append(
@@ -153,7 +166,9 @@ def history(
 
 
 @task(iterable=["only"], help=_COMMON)
-def doctor(c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
+def doctor(
+    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+) -> None:
     """Check everything that could be wrong here; say the cure of each."""
     screen = Screen(as_json=json)
     with edge(screen):

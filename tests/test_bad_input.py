@@ -99,7 +99,9 @@ def test_a_sync_dir_that_is_a_file(ready: Device, cloud: S3, below: str) -> None
     assert cloud.tree(f"{BUCKET}/{below}") == {"a.md": "a"}
 
 
-def test_a_sync_dir_that_is_gone_is_not_taken_for_an_emptied_one(ready: Device, cloud: S3, below: str) -> None:
+def test_a_sync_dir_that_is_gone_is_not_taken_for_an_emptied_one(
+    ready: Device, cloud: S3, below: str
+) -> None:
     ready.write("a.md", "a")
     ready.sync()
     ready.notes.rename(ready.home / "aside")
@@ -334,5 +336,7 @@ def test_a_full_temporary_folder(ready: Device, tmp_path: Path) -> None:
         said = ready.run("sync", expect=None, env={"TMPDIR": str(disk)})
         assert said.code in (0, 1)
         if said.code:
-            assert "disk is full" in said.err or "No space left" in said.err or "No usable temporary" in said.err
+            assert (
+                "disk is full" in said.err or "No space left" in said.err or "No usable temporary" in said.err
+            )
     assert os.listdir(disk) == []  # noqa: PTH208 - an unmounted folder

@@ -92,7 +92,12 @@ def test_a_file_in_a_folders_way_moves_aside(laptop: Device, s3: S3) -> None:
     s3.put("p", "a file there")
     assert laptop.sync().error is None
     laptop.sync()
-    wanted = {"x.conflict1": "a file here", "x/y.md": "a folder there", "p/q.md": "a folder here", "p.conflict1": "a file there"}
+    wanted = {
+        "x.conflict1": "a file here",
+        "x/y.md": "a folder there",
+        "p/q.md": "a folder here",
+        "p.conflict1": "a file there",
+    }
     assert laptop.tree() == wanted
     assert s3.tree() == wanted
     assert laptop.sync().outcome is Outcome.IDLE

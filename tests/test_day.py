@@ -18,7 +18,15 @@ def test_a_note_travels_to_the_second_device(laptop: Device, desktop: Device) ->
 
 
 def test_secrets_and_junk_stay_at_home(laptop: Device, s3: S3) -> None:
-    for path in (".env", "a/.env", "node_modules/x/y.js", "a/node_modules/z.js", "a/b.tmp", ".git/config", "a/.idea/w"):
+    for path in (
+        ".env",
+        "a/.env",
+        "node_modules/x/y.js",
+        "a/node_modules/z.js",
+        "a/b.tmp",
+        ".git/config",
+        "a/.idea/w",
+    ):
         laptop.write(path, "secret")
     laptop.write("a/note.md", "note")
 

@@ -19,7 +19,15 @@ def test_a_healthy_device_has_no_problem(laptop: Device) -> None:
     found = findings(laptop, expect=0)
     assert not [one for one in found if one["level"] == "problem"]
     said = laptop.run("doctor").out
-    for word in ("rclone: 1.", "mode 600", "baseline of 1 files", "answers", "the clock agrees", "trash:", "ignore rules"):
+    for word in (
+        "rclone: 1.",
+        "mode 600",
+        "baseline of 1 files",
+        "answers",
+        "the clock agrees",
+        "trash:",
+        "ignore rules",
+    ):
         assert word in said, word
 
 

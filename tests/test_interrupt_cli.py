@@ -55,7 +55,7 @@ def test_a_run_stopped_in_an_upload(
     run.send_signal(number)
     time.sleep(0.3)  # rclone has the signal by now; it waits for the transfer under way
     proxy.clear()
-    out, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=60)
 
     assert run.returncode == 130
     assert err == "Error: interrupted\n  → everything is in order; carry on with: bisync sync\n"
@@ -142,7 +142,9 @@ def test_json_says_so_too(laptop: Device, proxy: Proxy) -> None:
     assert json.loads(out)["exit_code"] == 130
 
 
-def test_ctrl_c_from_a_terminal_reaches_rclone_once(laptop: Device, proxy: Proxy, cloud: S3, below: str) -> None:
+def test_ctrl_c_from_a_terminal_reaches_rclone_once(
+    laptop: Device, proxy: Proxy, cloud: S3, below: str
+) -> None:
     """A terminal signals its whole foreground group; rclone must get one SIGINT, not two."""
     laptop.write("big.md", BIG)
     gate = proxy.on("PUT", Gate(), path="big.md")
@@ -153,7 +155,7 @@ def test_ctrl_c_from_a_terminal_reaches_rclone_once(laptop: Device, proxy: Proxy
     run = subprocess.Popen(
         [sys.executable, "-m", "bisync", "sync"], cwd=laptop.home, env=laptop.environment | {"TERM": "xterm"},
         stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-        preexec_fn=lambda: _take_terminal(),
+        preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
     )  # fmt: skip
     os.close(follower)
     gate.wait()
@@ -202,7 +204,10 @@ def test_a_second_run_while_one_is_at_work(laptop: Device, proxy: Proxy, cloud: 
     proxy.clear()
     first.communicate(timeout=60)
 
-    assert second.err.splitlines()[0] == f"Error: notes: another run is at work on this sync (process {first.pid})"
+    assert (
+        second.err.splitlines()[0]
+        == f"Error: notes: another run is at work on this sync (process {first.pid})"
+    )
     assert "bisync status" in second.err
     assert "(one is running)" in status.out
     assert as_json.json["syncs"][0]["outcome"] == "refused"

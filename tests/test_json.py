@@ -10,8 +10,8 @@ from tests.world import S3, Device, Ran
 
 SYNC = {"name", "mode", "outcome", "uploaded", "downloaded", "deleted_local", "deleted_cloud", "conflicts",
         "bytes", "seconds", "run", "error"}  # fmt: skip
-STATUS = {"name", "tenant", "initialised", "local", "remote", "profile", "last_sync", "last_outcome", "projects",
-          "storage_bytes", "conflicts", "blocked"}  # fmt: skip
+STATUS = {"name", "tenant", "initialised", "local", "remote", "profile", "last_sync", "last_outcome",
+          "projects", "storage_bytes", "conflicts", "blocked"}  # fmt: skip
 CHECK = {"name", "match", "differ", "missing_local", "missing_cloud", "errors"}
 PLAN = {"name", "tenant", "local", "remote", "profile", "mode", "filters", "actions", "guards", "commands"}
 
@@ -51,14 +51,21 @@ def test_the_documents_of_a_day(ready: Device, cloud: S3, below: str) -> None:
     cloud.put(f"{below}/ideas.md", "theirs, longer")
     one = only_sync(ready.run("check", "--json", expect=3))
     assert one.keys() >= CHECK
-    assert (one["match"], one["differ"], one["missing_local"], one["missing_cloud"]) == (1, ["ideas.md"], [], [])
+    assert (one["match"], one["differ"], one["missing_local"], one["missing_cloud"]) == (
+        1,
+        ["ideas.md"],
+        [],
+        [],
+    )
 
     one = only_sync(ready.run("sync", "--json", "--profile", "safe"))
     assert one["conflicts"][0]["path"] == "ideas.md"
     assert one["conflicts"][0]["copies"] == ["ideas.md.conflict1", "ideas.md.conflict2"]
     listed = ready.run("conflicts", "--json", expect=3).json
     assert [group["path"] for group in listed["conflicts"]] == ["ideas.md"]
-    assert {version["path"] for version in listed["conflicts"][0]["versions"]} == set(one["conflicts"][0]["copies"])
+    assert {version["path"] for version in listed["conflicts"][0]["versions"]} == set(
+        one["conflicts"][0]["copies"]
+    )
     runs = only_sync(ready.run("history", "--json"))["runs"]
     assert [run["outcome"] for run in runs] == ["done", "done", "done"]
     steps = only_sync(ready.run("setup", "--json"))["steps"]

@@ -29,7 +29,8 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Device:
     [
         ("nosuch", "Error: no task nosuch\n  → see: bisync --help\n"),
         ("synk", "Error: no task synk; did you mean sync?\n  → see: bisync --help\n"),
-        ("sync --forse", "Error: sync has no flag --forse; did you mean --force?\n  → see: bisync sync --help\n"),
+        ("sync --forse", "Error: sync has no flag --forse; did you mean --force?\n"
+                         "  → see: bisync sync --help\n"),
         ("sync --profile", "Error: --profile needs a value\n  → see: bisync sync --help\n"),
         ("sync --only", "Error: --only needs a value\n  → see: bisync --help\n"),
         ("sync --only --json", "Error: --only needs a value\n  → see: bisync --help\n"),
@@ -49,7 +50,18 @@ def test_a_command_line_that_cannot_be_meant(nowhere: Device, argv: str, says: s
 def test_help_and_version(nowhere: Device) -> None:
     assert nowhere.run("--version").out == f"bisync {__version__}\n"
     bare = nowhere.run().out
-    for task in ("init", "validate", "setup", "plan", "sync", "check", "status", "conflicts", "resolve", "history"):
+    for task in (
+        "init",
+        "validate",
+        "setup",
+        "plan",
+        "sync",
+        "check",
+        "status",
+        "conflicts",
+        "resolve",
+        "history",
+    ):
         assert f"\n  {task} " in bare
     assert "sudo" not in bare
     assert "--max-delete" in nowhere.run("sync", "--help").out
@@ -205,7 +217,8 @@ def test_bad_values(ready: Device) -> None:
 def on_a_terminal(device: Device, *argv: str, **env: str) -> str:
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "bisync", *argv], cwd=device.home, env={**device.environment, "TERM": "xterm", **env},
+        [sys.executable, "-m", "bisync", *argv],
+        cwd=device.home, env={**device.environment, "TERM": "xterm", **env},
         stdin=follower, stdout=follower, stderr=follower,
     ) as run:  # fmt: skip
         os.close(follower)

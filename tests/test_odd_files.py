@@ -8,8 +8,8 @@ from pathlib import Path
 from bisync.result import Outcome
 from tests.world import S3, Device, serve_moto
 
-ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}", "ü/é ñ", "🦀", "a" * 250,
-       "line\nbreak", "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
+ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}",
+       "ü/é ñ", "🦀", "a" * 250, "line\nbreak", "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
 
 
 def test_odd_names_travel_both_ways(laptop: Device, desktop: Device) -> None:

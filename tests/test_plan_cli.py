@@ -85,7 +85,9 @@ def test_the_script_needs_only_rclone(laptop: Device, desktop: Device, s3: S3) -
     assert script.stat().st_mode & 0o777 == 0o700
 
     env = {"PATH": os.environ["PATH"], "HOME": str(laptop.home), "RCLONE": str(rclone_path())}
-    done = subprocess.run(["sh", str(script)], env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["sh", str(script)], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     assert laptop.tree() == s3.tree()

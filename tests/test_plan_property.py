@@ -31,7 +31,9 @@ def edit_both_sides(chance: random.Random, device: Device, s3: S3, round_: int) 
                 del cloud[name]
 
 
-def on_paper(changes: tuple[Change, ...], local: dict[str, str], cloud: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def on_paper(
+    changes: tuple[Change, ...], local: dict[str, str], cloud: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Both sides after the plan, by the meaning of its words."""
     here, there = dict(local), dict(cloud)
     for change in changes:

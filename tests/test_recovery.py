@@ -152,7 +152,9 @@ def test_a_bare_bisync_stays_locked(device: Device, proxy: Proxy, s3: S3) -> Non
         pytest.param("COPY", Status(403, "AccessDenied"), id="COPY-403"),
     ],
 )
-def test_a_faulty_server_loses_nothing(device: Device, proxy: Proxy, s3: S3, kind: str, fault: Status | Drop) -> None:
+def test_a_faulty_server_loses_nothing(
+    device: Device, proxy: Proxy, s3: S3, kind: str, fault: Status | Drop
+) -> None:
     wanted = change_both_sides(device, s3)
     proxy.on(kind, fault)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -79,4 +78,4 @@ def test_nothing_private_is_readable_by_others(laptop: Device, s3: S3) -> None:
     for folder in (laptop.state, laptop.state / "trash", laptop.state / "work"):
         assert folder.stat().st_mode & 0o077 == 0, folder
     assert (laptop.home / ".config/rclone/rclone.conf").stat().st_mode & 0o777 == 0o600
-    assert os.stat(laptop.state / "baseline.json").st_mode & 0o777 == 0o600
+    assert (laptop.state / "baseline.json").stat().st_mode & 0o777 == 0o600

@@ -42,7 +42,11 @@ def test_a_full_day(tmp_path: Path, cloud: S3, below: str) -> None:
         device = Device(tmp_path / "home", proxy.s3, sync_extra=f"    path: {below}\n")
         watcher = Watcher(device.home)
         watcher.start()
-        said: list[Ran] = [device.run("validate"), device.run("setup"), device.run("setup", "--rotate", "--json")]
+        said: list[Ran] = [
+            device.run("validate"),
+            device.run("setup"),
+            device.run("setup", "--rotate", "--json"),
+        ]
         device.write("a.md", "a" * 200_000)
         device.write("b.md", "b")
         rule = proxy.on("PUT", Slow(400_000), path="a.md")
@@ -66,7 +70,9 @@ def test_a_full_day(tmp_path: Path, cloud: S3, below: str) -> None:
     output = "".join(ran.out + ran.err for ran in said)
     assert SECRET not in output
     assert KEY_ID not in output
-    assert any(b"\0bisync\0" in line and b"--filters-file" in line for line in lines), "rclone was seen at work"
+    assert any(b"\0bisync\0" in line and b"--filters-file" in line for line in lines), (
+        "rclone was seen at work"
+    )
     assert not any(SECRET.encode() in line for line in lines)
     holding = [name for name, (content, *_) in everything(device.home).items()
                if isinstance(content, bytes) and SECRET.encode() in content]  # fmt: skip

@@ -36,7 +36,9 @@ def write_conf(device: Device, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_each_step_is_reported_and_the_second_run_changes_no_byte(fresh: Device, cloud: S3, below: str) -> None:
+def test_each_step_is_reported_and_the_second_run_changes_no_byte(
+    fresh: Device, cloud: S3, below: str
+) -> None:
     fresh.write("a.md", "a\n")
 
     first = fresh.run("setup", "--json")
@@ -167,7 +169,9 @@ def test_rclone_conf_keeps_a_strangers_bytes_and_becomes_private(fresh: Device) 
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
     assert real.read_text().startswith(STRANGER)
     assert real.read_text()[len(STRANGER) :].strip().startswith("[basic-memory-team]")
-    assert [path.name for path in real.parent.iterdir()] == ["rclone.conf"], "no copy of the secrets lies about"
+    assert [path.name for path in real.parent.iterdir()] == ["rclone.conf"], (
+        "no copy of the secrets lies about"
+    )
 
 
 def test_an_encrypted_rclone_conf_is_left_alone(fresh: Device) -> None:

@@ -13,12 +13,18 @@ from tests.world import BUCKET, S3, Device
 def three(tmp_path: Path, cloud: S3, below: str) -> Device:
     """Syncs `notes`, `work` (one tenant) and `try` (another tenant), all set up."""
     device = Device(tmp_path / "home", cloud, sync_extra=f"    path: {below}/notes\n")
-    text = device.s3_manifest().replace("syncs:\n", "  mine:\n    provider: embedded\n    storage: ~/mine\nsyncs:\n")
+    text = device.s3_manifest().replace(
+        "syncs:\n", "  mine:\n    provider: embedded\n    storage: ~/mine\nsyncs:\n"
+    )
     text += f"  work:\n    tenant: team\n    dir: ~/work\n    path: {below}/work\n"
     text += "  try:\n    tenant: mine\n    dir: ~/try\n"
     device.write_manifest(text)
     said = device.run("setup")
-    assert [line for line in said.out.splitlines() if line.startswith("──")] == ["── notes", "── work", "── try"]
+    assert [line for line in said.out.splitlines() if line.startswith("──")] == [
+        "── notes",
+        "── work",
+        "── try",
+    ]
     return device
 
 

@@ -30,7 +30,7 @@ def test_the_game_would_notice_a_loss(tmp_path: Path, s3: S3) -> None:
     for trash in (one.device.state / "trash", two.device.state / "trash"):
         shutil.rmtree(trash)
     s3.rclone("purge", "s3:notes-bucket/.basic-memory/trash")
-    with pytest.raises(AssertionError, match="lost: .'first'"):
+    with pytest.raises(AssertionError, match=r"lost: .'first'"):
         game.check_versions()
 
 

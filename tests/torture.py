@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,20 @@ from bisync.manifest import load
 from bisync.result import Outcome, SyncResult
 from tests.world import S3, Device, serve_s3
 
-NAMES = ["a.md", "b.md", "c.md", "d/e.md", "d/f.md", "d/g/h.md", "i j.md", "k.log", "d/l.log", "ü.md", "m", "m/n.md"]
+NAMES = [
+    "a.md",
+    "b.md",
+    "c.md",
+    "d/e.md",
+    "d/f.md",
+    "d/g/h.md",
+    "i j.md",
+    "k.log",
+    "d/l.log",
+    "ü.md",
+    "m",
+    "m/n.md",
+]
 RULES = ["*.log", "d/g/", "*.md.conflict1", "!k.log", "i*", "# nothing"]
 
 
@@ -83,7 +97,9 @@ class Torture:
         self.players = [self._player(home / name) for name in ("one", "two")]
 
     def _player(self, home: Path) -> Player:
-        device = Device(home, self.server, profile="anything", extra="profiles:\n  anything: {max_delete: none}\n")
+        device = Device(
+            home, self.server, profile="anything", extra="profiles:\n  anything: {max_delete: none}\n"
+        )
         env = device.environment
         app = App(manifest=load(home / "bisync.yaml", env=env, home=home), env=env)
         result = setup_action.run(app, app.manifest.syncs[0])
@@ -177,7 +193,10 @@ class Torture:
             )
         self.syncs += 1
         counts = (result.uploaded, result.downloaded, result.deleted_local, result.deleted_cloud)
-        self.say(player, f"sync {result.mode} {result.outcome} {counts} {result.conflicts} {result.left_out} {result.error}")
+        self.say(
+            player,
+            f"sync {result.mode} {result.outcome} {counts} {result.conflicts} {result.left_out} {result.error}",
+        )
         assert result.error is None, result
         # Rules that came with this run may say that a file is its device's own business from now on.
         ignored = {path for path in before.keys() - player.files().keys() if (player.root / path).is_file()}
@@ -194,10 +213,8 @@ class Torture:
         whom = self.random.choice(["us", "rclone", "both"])
         self.say(player, f"kill {whom} after {delay:.2f}")
         self.kills += 1
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
-        except subprocess.TimeoutExpired:
-            pass
         children = rclones_of(process.pid)
         if whom in ("us", "both"):
             process.kill()
@@ -222,7 +239,9 @@ class Torture:
             raise AssertionError("the devices never come to rest")
         one, two = (player.files() for player in self.players)
         assert one == two, f"the devices differ: {differences(one, two)}"
-        rules = ignore.load_rules(self.players[0].root, self.players[0].app.layers(self.players[0].app.manifest.syncs[0]))
+        rules = ignore.load_rules(
+            self.players[0].root, self.players[0].app.layers(self.players[0].app.manifest.syncs[0])
+        )
         bucket = self.bucket()
         cloud = {path: text for path, text in bucket.items() if not rules.decide(path, False).ignored}
         assert cloud == one, f"the bucket differs: {differences(cloud, one)}"
@@ -246,7 +265,11 @@ class Torture:
 
 
 def differences(one: dict[str, str], two: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    return {path: (one.get(path), two.get(path)) for path in one.keys() | two.keys() if one.get(path) != two.get(path)}
+    return {
+        path: (one.get(path), two.get(path))
+        for path in one.keys() | two.keys()
+        if one.get(path) != two.get(path)
+    }
 
 
 def rclones_of(pid: int) -> list[int]:
@@ -328,7 +351,9 @@ def kill_moments(count: int, seed: int, *, files: int = 200) -> int:
                     continue
             process.communicate(timeout=60)
             await_free(player.device)
-            result = sync_action.run(player.app, player.app.manifest.syncs[0], sync_action.Options(force=True))
+            result = sync_action.run(
+                player.app, player.app.manifest.syncs[0], sync_action.Options(force=True)
+            )
             assert result.error is None, f"moment {moment}: {result}"
             assert game.bucket() == player.files(), f"moment {moment}"
         sync_action.run(other.app, other.app.manifest.syncs[0], sync_action.Options(force=True))

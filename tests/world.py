@@ -190,7 +190,11 @@ syncs:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_"))
+        }
         return {**kept, "HOME": str(self.home), "TEST_KEY_ID": KEY_ID, "TEST_SECRET": SECRET, **self.env}
 
     def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
@@ -199,7 +203,9 @@ syncs:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
 
-    def run(self, *argv: str, expect: int | None = 0, timeout: float = 120, env: Mapping[str, str] = {}) -> Ran:
+    def run(
+        self, *argv: str, expect: int | None = 0, timeout: float = 120, env: Mapping[str, str] = {}
+    ) -> Ran:
         """Run `bisync ARGV` as a person would. `expect`: the exit code it must have; None: any."""
         done = subprocess.run(
             [sys.executable, "-m", "bisync", *argv], cwd=self.home, env={**self.environment, **env}, text=True,

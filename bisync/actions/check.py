@@ -60,7 +60,9 @@ def run(app: App, sync: Sync, *, one_way: bool = False) -> CheckResult:
         return CheckResult(name=sync.name, error=error)
     except OSError as error:
         text = f"{error.filename or sync.dir}: {error.strerror or error}"
-        return CheckResult(name=sync.name, error=BisyncError(text, hint="mend that, then run again: bisync check"))
+        return CheckResult(
+            name=sync.name, error=BisyncError(text, hint="mend that, then run again: bisync check")
+        )
     found: dict[str, list[str]] = {mark: [] for mark in "=*+-!"}
     for line in outcome.stdout.splitlines():
         mark, path = line[:1], line[2:]

@@ -54,7 +54,9 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
             Version(
                 path=path,
                 size=files[path].size,
-                modified=datetime.fromtimestamp(files[path].mtime_ns / 1e9, UTC).isoformat(timespec="seconds"),
+                modified=datetime.fromtimestamp(files[path].mtime_ns / 1e9, UTC).isoformat(
+                    timespec="seconds"
+                ),
                 mtime_ns=files[path].mtime_ns,
                 origin=origins.get(names.key(names.to_rclone(path))),
             )
@@ -117,7 +119,9 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
                 swap.take_away(area, name, None)
             if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
                 swap.put_back(sync.dir, here.trash)
-                raise BisyncError(f"{group.path} was written to just now", hint="look again: bisync conflicts")
+                raise BisyncError(
+                    f"{group.path} was written to just now", hint="look again: bisync conflicts"
+                )
             kept = [group.path]
         swap.empty_hold(area)
     return Settled(sync=sync.name, path=group.path, kept=tuple(kept), trashed=tuple(trashed), run=began)

@@ -89,7 +89,9 @@ def _conf(app: App) -> Iterator[Finding]:
             cure=f"chmod 600 {path}",
         )  # fmt: skip
     else:
-        yield Finding(about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)")
+        yield Finding(
+            about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)"
+        )
     for tenant in app.manifest.tenants:
         if isinstance(tenant, S3Tenant) and providers.section_name(tenant) not in sections:
             yield Finding(
@@ -101,7 +103,9 @@ def _conf(app: App) -> Iterator[Finding]:
 def _state_dir(app: App) -> Iterator[Finding]:
     path = app.manifest.state_dir
     if not path.is_dir():
-        yield Finding(about="state dir", level="problem", text=f"{path} does not exist", cure="type: bisync setup")
+        yield Finding(
+            about="state dir", level="problem", text=f"{path} does not exist", cure="type: bisync setup"
+        )
         return
     yield _space("state dir", path)
 
@@ -124,7 +128,12 @@ def _ignore_file(app: App) -> Iterator[Finding]:
     lines = tuple(ignore.read_ignore_file(app.ignore_file))
     warnings = ignore.lint(ignore.Layer(str(app.ignore_file), lines))
     for warning in warnings:
-        yield Finding(about="ignore file", level="warning", text=str(warning), cure="look at it with: bisync explain PATH")
+        yield Finding(
+            about="ignore file",
+            level="warning",
+            text=str(warning),
+            cure="look at it with: bisync explain PATH",
+        )
     if not warnings:
         yield Finding(about="ignore file", level="ok", text=f"{app.ignore_file} ({len(lines)} lines)")
 
@@ -181,15 +190,23 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
 def _memory(app: App, sync: Sync) -> Iterator[Finding]:
     here = app.state(sync)
     if lock.is_held(here.lock):
-        yield Finding(about=sync.name, level="warning", text="a run is at work right now", cure="wait for its end")
+        yield Finding(
+            about=sync.name, level="warning", text="a run is at work right now", cure="wait for its end"
+        )
     elif state.read_journal(here) is not None:
         yield Finding(
-            about=sync.name, level="warning", text="the last run was killed", cure="type: bisync sync (it recovers)"
+            about=sync.name,
+            level="warning",
+            text="the last run was killed",
+            cure="type: bisync sync (it recovers)",
         )
     stale = sorted(here.work.glob("*.lck")) if here.work.is_dir() else []
     if stale and not lock.is_held(here.lock):
         yield Finding(
-            about=sync.name, level="warning", text="a dead rclone left its lock", cure="type: bisync sync (it clears it)"
+            about=sync.name,
+            level="warning",
+            text="a dead rclone left its lock",
+            cure="type: bisync sync (it clears it)",
         )
     known = baseline.load(here.baseline)
     if known is None:
@@ -239,7 +256,9 @@ def _skew(sync: Sync, endpoint: str) -> Iterator[Finding]:
     try:
         answer = httpx.head(endpoint, timeout=10)
     except httpx.HTTPError as error:
-        yield Finding(about=sync.name, level="warning", text=f"{endpoint}: {error}", cure="check your network")
+        yield Finding(
+            about=sync.name, level="warning", text=f"{endpoint}: {error}", cure="check your network"
+        )
         return
     stamp = answer.headers.get("date")
     if stamp is None:

@@ -69,7 +69,9 @@ def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
             return sync, os.path.relpath(there, real).replace(os.sep, "/")
     if len(syncs) == 1 and not Path(path).is_absolute() and not path.startswith(".."):
         return syncs[0], os.path.normpath(path).replace(os.sep, "/")
-    raise UsageError(f"{path} lies in none of the sync dirs", hint="name one of: " + ", ".join(str(s.dir) for s in syncs))
+    raise UsageError(
+        f"{path} lies in none of the sync dirs", hint="name one of: " + ", ".join(str(s.dir) for s in syncs)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ def run(app: App, sync: Sync) -> SyncStatus:
         conflicts=len(conflicts.groups(files)),
         blocked=_blocked(sync, initialised, last),
         running=lock.is_held(here.lock),
+        keeps_cloud_versions=known.keeps_versions if known is not None else True,
         left_out=tuple(str(each["path"]) for each in (last or {}).get("left_out") or ()),
     )
 

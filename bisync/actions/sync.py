@@ -247,7 +247,9 @@ def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: f
 def _disk_error(target: Target, error: OSError) -> BisyncError:
     where = error.filename or target.sync.dir
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BisyncError(f"the disk is full ({where})", hint="free some space, then run: bisync sync; nothing was lost")
+        return BisyncError(
+            f"the disk is full ({where})", hint="free some space, then run: bisync sync; nothing was lost"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BisyncError(f"{where} cannot be written: {error.strerror}",
                            hint=f"mend the permissions of {target.sync.dir}, then run: bisync sync")  # fmt: skip

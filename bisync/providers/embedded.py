@@ -108,7 +108,12 @@ def _read(register: Path) -> list[dict[str, object]]:
 
 
 def _remember(register: Path, pid: int) -> None:
-    entry = {"pid": pid, "started": _started(pid), "owner": os.getpid(), "owner_started": _started(os.getpid())}
+    entry = {
+        "pid": pid,
+        "started": _started(pid),
+        "owner": os.getpid(),
+        "owner_started": _started(os.getpid()),
+    }
     atomic_write(register, json.dumps([*_read(register), entry]) + "\n")
 
 
