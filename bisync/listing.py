@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bisync import names
 from bisync.files import atomic_write, private_dir
@@ -24,8 +25,7 @@ _SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
 SIDES = ("path1", "path2")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(NamedTuple):
     """One file in a listing: size in bytes, MD5 or None, modtime in ns since the epoch or None."""
 
     path: str

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bisync import events, process
 from bisync.config import Compare, Profile
@@ -327,8 +327,7 @@ class Rclone:
         return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One file of a remote's listing. `modtime` RFC 3339, as rclone prints it; "" when not asked for."""
 
     path: str
