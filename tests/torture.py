@@ -74,6 +74,13 @@ class Player:
             if entry.kind is ignore.Kind.FILE and entry.path != ignore.MARKER_PATH
         }
 
+    def on_disk(self) -> set[str]:
+        """Every content in the sync dir, ignored or not."""
+        files = (
+            path for path in self.root.rglob("*") if path.is_file() and ".basic-memory" not in path.parts
+        )
+        return {path.read_text() for path in files}
+
     def everything(self) -> set[str]:
         """Every content on this device: tree, working folders and trash."""
         found = set()
@@ -199,9 +206,9 @@ class Torture:
         )
         assert result.error is None, result
         # Rules that came with this run may say that a file is its device's own business from now on.
-        ignored = {path for path in before.keys() - player.files().keys() if (player.root / path).is_file()}
-        self.required |= {text for path, text in before.items() if path not in ignored}
-        self.required |= player.pending - {before[path] for path in ignored}
+        synced = set(player.files().values())
+        ignored = player.on_disk() - synced
+        self.required |= (set(before.values()) | player.pending) - ignored
         player.pending.clear()
         return result
 

@@ -181,6 +181,10 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
             about=sync.name, level="warning", text=f"{len(skipped)} links or special files are not synced: {shown}",
             cure="put the files themselves there, or ignore the links",
         )  # fmt: skip
+    for notice in tree.rules.notices:
+        yield Finding(
+            about=sync.name, level="warning", text=notice, cure="put a plain, readable ignore file there"
+        )
     for layer in app.layers(sync)[1:]:
         for warning in ignore.lint(layer):
             yield Finding(about=sync.name, level="warning", text=str(warning), cure="correct the manifest")
