@@ -99,26 +99,31 @@ def save(path: Path, baseline: Baseline) -> None:
 
 
 def load(path: Path) -> Baseline | None:
-    """The saved baseline; None when there is none, or one of another version or cut short."""
+    """The saved baseline; None when there is none, or one of another version or cut short.
+
+    Nothing is lost then: bisync's own listings say the same, but for the stamps.
+    """
     try:
         document = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        if document["version"] != VERSION:
+            return None
+        return Baseline(
+            files={
+                path: BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud)
+                for path, (size, md5, stamp, local, cloud) in document["files"].items()
+            },
+            compare=Compare(document["compare"]),
+            profile=document["profile"],
+            filters=document["filters"],
+            device=document["device"],
+            run=document["run"],
+            listings=document["listings"],
+            keeps_versions=document["keeps_versions"],
+        )
+    except FileNotFoundError:
         return None
-    if not isinstance(document, dict) or document.get("version") != VERSION:
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Baseline(
-        files={
-            path: BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud)
-            for path, (size, md5, stamp, local, cloud) in document["files"].items()
-        },
-        compare=Compare(document["compare"]),
-        profile=document["profile"],
-        filters=document["filters"],
-        device=document["device"],
-        run=document["run"],
-        listings=document["listings"],
-        keeps_versions=document["keeps_versions"],
-    )
 
 
 def current(saved: Baseline | None, pair: listing.Pair, compare: Compare) -> Baseline:

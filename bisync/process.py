@@ -84,7 +84,9 @@ def run(
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.send_signal(signal.SIGINT)
+    # A job started with `&` by a script ignores SIGINT, and so do its children; SIGTERM means the same to rclone.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    child.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
     try:
         child.wait(GRACE_SECONDS)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -118,7 +119,12 @@ def undo(target: Target, run: str) -> list[str]:
     """
     listing.clear_locks(target.state.work)
     listing.restore_ancestor(target.state.ancestor, target.state.work)
-    if target.sync.dir.is_dir():
+    return _put_back(target)
+
+
+def _put_back(target: Target) -> list[str]:
+    """Return held files to their place; a dir that is gone or locked says so when it is walked."""
+    if os.access(target.sync.dir, os.R_OK | os.W_OK | os.X_OK):
         return swap.put_back(target.sync.dir, target.state.trash)
     return []
 
@@ -128,8 +134,7 @@ def recover(target: Target) -> str | None:
     stale = listing.clear_locks(target.state.work)
     crashed = state.read_journal(target.state)
     if crashed is None:
-        if target.sync.dir.is_dir():
-            swap.put_back(target.sync.dir, target.state.trash)
+        _put_back(target)
         return "cleared a lock that a dead rclone left" if stale else None
     returned = undo(target, str(crashed.get("run")))
     state.append_history(

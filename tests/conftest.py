@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.world import S3, Device, serve_moto, serve_s3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Also in a job that a script started with `&`, where Ctrl-C is ignored, our children hear theirs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -75,6 +75,16 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server; one that waits for a client that is gone is killed."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
 @contextmanager
 def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | None = None) -> Iterator[S3]:
     """rclone's own S3 server. Its buckets exist before it starts: it caches its top folder."""
@@ -91,8 +101,7 @@ def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | Non
         _wait_for(port, process)
         yield S3(f"http://127.0.0.1:{port}", folder, "Rclone", process)
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process)
 
 
 @contextmanager
@@ -110,8 +119,7 @@ def serve_moto(buckets: tuple[str, ...] = (BUCKET,)) -> Iterator[S3]:
             urllib.request.urlopen(request, timeout=10).close()
         yield S3(f"http://127.0.0.1:{port}", None, "Other", process)
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bisync import baseline, guard, hooks, listing, record, state, trash
 from bisync.app import App, Target
@@ -245,14 +246,17 @@ def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: f
 
 
 def _disk_error(target: Target, error: OSError) -> BisyncError:
-    where = error.filename or target.sync.dir
+    where = Path(str(error.filename)) if error.filename else target.sync.dir
+    folder = where if where.is_dir() else where.parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BisyncError(
             f"the disk is full ({where})", hint="free some space, then run: bisync sync; nothing was lost"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return BisyncError(f"{where} cannot be written: {error.strerror}",
-                           hint=f"mend the permissions of {target.sync.dir}, then run: bisync sync")  # fmt: skip
+        return BisyncError(
+            f"{where} cannot be written: {error.strerror}",
+            hint=f"mend the permissions of {folder}, then run: bisync sync",
+        )
     return BisyncError(f"{where}: {error.strerror or error}", hint="run again: bisync sync")
 
 
