@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,30 +17,56 @@ from pathlib import Path
 from bisync.errors import Locked
 from bisync.files import private_dir
 
+# How long a killed run's rclone may take to die of its broken pipe.
+ORPHAN_SECONDS = 3.0
+
 
 @contextmanager
 def held(path: Path, *, name: str) -> Iterator[int]:
     """Hold the lock file `path` for the sync `name`; yield its descriptor for children to inherit.
 
-    Raises Locked at once when somebody else holds it.
+    Raises Locked at once when a living run holds it, and after ORPHAN_SECONDS when a killed run's rclone
+    does not end.
     """
     private_dir(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while not _taken(descriptor):
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            who = f" (process {owner})" if owner else ""
-            raise Locked(
-                f"{name}: another run is at work on this sync{who}",
-                hint="wait for it to end, or watch it with: bisync status",
-            ) from None
+            if _lives(owner) or time.monotonic() > deadline:
+                who = f" (process {owner})" if owner else ""
+                raise Locked(
+                    f"{name}: another run is at work on this sync{who}",
+                    hint="wait for it to end, or watch it with: bisync status",
+                )
+            time.sleep(0.05)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(owner: str) -> bool:
+    """Whether the process that wrote its number into the lock is there; unknown counts as yes."""
+    if not owner.isdigit():
+        return True
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def is_held(path: Path) -> bool:
