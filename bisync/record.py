@@ -123,8 +123,8 @@ def undo(target: Target, run: str) -> list[str]:
 
 
 def _put_back(target: Target) -> list[str]:
-    """Return held files to their place; a dir that is gone or locked says so when it is walked."""
-    if os.access(target.sync.dir, os.R_OK | os.W_OK | os.X_OK):
+    """Return held files to their place; a dir that is gone or unreadable says so when it is walked."""
+    if os.access(target.sync.dir, os.R_OK | os.X_OK):
         return swap.put_back(target.sync.dir, target.state.trash)
     return []
 
