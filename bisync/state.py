@@ -137,11 +137,3 @@ def read_history(state: SyncState) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(entry, dict):
             yield entry
-
-
-def last_entry(state: SyncState) -> dict[str, Any] | None:
-    """The latest run in the history."""
-    entry = None
-    for entry in read_history(state):  # noqa: B007 - the last one is wanted
-        pass
-    return entry

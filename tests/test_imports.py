@@ -234,7 +234,6 @@ HEAVY = (
     "jsonschema",
     "jinja2",
     "httpx",
-    "pathspec",
     "bisync.app",
     "bisync.manifest",
     "bisync.plan",
