@@ -183,6 +183,10 @@ class Application:
     taken: dict[str, LocalFile] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: list[LeftOut] = field(default_factory=list)
+    planned: dict[str, Action] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.planned = {change.path: change.action for change in self.plan.changes}
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -404,15 +408,12 @@ class Application:
             case events.Copied(size=size):
                 self.tally.downloaded.add(key)
                 self.tally.bytes += size
-            case events.Deleted(side="cloud") if self._planned(key) is not Action.UPLOAD:
+            case events.Deleted(side="cloud") if self.planned.get(key) is not Action.UPLOAD:
                 self.tally.deleted_cloud.add(key)
-            case events.Deleted(side="local") if self._planned(key) is not Action.DOWNLOAD:
+            case events.Deleted(side="local") if self.planned.get(key) is not Action.DOWNLOAD:
                 self.tally.deleted_local.add(key)
             case events.ConflictCopy(copy=copy):
                 self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))
-
-    def _planned(self, path: str) -> Action | None:
-        return next((c.action for c in self.plan.changes if c.path == path), None)
 
     # -- afterwards ---------------------------------------------------------------------------------
 
