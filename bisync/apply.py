@@ -14,9 +14,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from bisync import events, listing, names, rclone, swap
 from bisync.app import Target
@@ -25,7 +24,7 @@ from bisync.config import Compare
 from bisync.errors import BisyncError, RcloneError
 from bisync.files import atomic_write, write_if_changed
 from bisync.guard import delete_percent
-from bisync.ignore import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.ignore import MARKER_PATH, METADATA_DIR
 from bisync.observe import Observation, name_list
 from bisync.plan import Action, Change, Mode, Plan
 from bisync.rclone import Argv, BisyncCall
@@ -444,23 +443,6 @@ def set_filters(target: Target, text: str) -> bool:
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     write_if_changed(target.state.filters.with_name(target.state.filters.name + ".md5"), digest)
     return changed
-
-
-def sweep_partials(root: Path, found: Sequence[str]) -> int:
-    """Remove half-written downloads of rclone (`*.bisync-partial`); how many. Only under the lock."""
-    for name in found:
-        (root / name).unlink(missing_ok=True)
-    return len(found)
-
-
-def find_partials(root: Path, folders: Iterable[str]) -> list[str]:
-    """Half-written downloads in the synced folders."""
-    found = []
-    for folder in ("", *folders):
-        for path in (root / folder).glob("*" + PARTIAL_SUFFIX):
-            if path.is_file() and not path.is_symlink():
-                found.append(str(path.relative_to(root)))
-    return found
 
 
 def blocked_by_name_length(target: Target) -> BisyncError | None:

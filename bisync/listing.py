@@ -14,13 +14,15 @@ import re
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from bisync import names
 from bisync.files import atomic_write, private_dir
 
-_LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$')
+_LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
+_FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
 _SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
 SIDES = ("path1", "path2")
 
@@ -53,32 +55,31 @@ def parse_time(text: str) -> int | None:
     """RFC 3339 as rclone writes it, with up to nine digits, to ns since the epoch; None for year 1."""
     if not text or text.startswith("0001-"):
         return None
-    from datetime import datetime
-
-    head, fraction, zone = text[:19], "", text[19:]
-    if zone.startswith("."):
-        digits = re.match(r"\.(\d+)", zone)
-        assert digits is not None
-        fraction, zone = digits.group(1), zone[digits.end() :]
-    whole = datetime.fromisoformat(head + ("+00:00" if zone in ("Z", "") else zone))
-    return int(whole.timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
+    match = _FRACTION.match(text, 19)
+    assert match is not None
+    digits, zone = match.groups()
+    whole = datetime.fromisoformat(text[:19] + ("+00:00" if zone in ("Z", "") else zone))
+    return int(whole.timestamp()) * 1_000_000_000 + (int(digits.ljust(9, "0")[:9]) if digits else 0)
 
 
 def read(path: Path) -> list[ListedFile]:
     """The files in one listing. Raises ValueError for a line it does not know."""
-    files = []
-    for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
-        if not line or line.startswith("#"):
-            continue
-        match = _LINE.match(line)
-        if match is None:
-            raise ValueError(f"{path}: not a line of a bisync listing: {line[:80]!r}")
-        flag, size, digest, _, time, name = match.groups()
-        if flag != "-":
-            continue
-        md5 = digest.removeprefix("md5:") if digest.startswith("md5:") else None
-        files.append(ListedFile(names.unquote_go(name), int(size), md5 or None, parse_time(time)))
-    return files
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    found = _LINE.findall(text)
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    if len(found) != len(lines):
+        strange = next(line for line in lines if not _LINE.match(line))
+        raise ValueError(f"{path}: not a line of a bisync listing: {strange[:80]!r}")
+    return [
+        ListedFile(
+            names.unquote_go(name),
+            int(size),
+            digest[4:] or None if digest.startswith("md5:") else None,
+            parse_time(time),
+        )
+        for flag, size, digest, _, time, name in found
+        if flag == "-"
+    ]
 
 
 def session_name(local: Path, remote: str) -> str:

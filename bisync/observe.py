@@ -1,18 +1,20 @@
 """Look at both sides at once, cheaply: one walk here, one listing there.
 
 The cloud is listed through the filters of the last run while the local tree is walked; when the walk
-finds other rules, it is listed again through those. Local files are read only where neither size nor
+finds other rules, it is listed anew through those. Local files are read only where neither size nor
 stamp (mtime, ctime, inode) vouches for the content of the baseline.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +29,20 @@ from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFi
 # looked at may be written again under the same stamp (git calls such entries racily clean).
 RACY_NS = 50_000_000
 NAME_BYTES = 255
+CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Both sides, the text of the filters they were seen through, the local folders, and when it began."""
+    """Both sides, the text of the filters they were seen through, and when it began.
+
+    `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    """
 
     local: LocalSnapshot
     cloud: CloudSnapshot
     filters: str
-    folders: tuple[str, ...]
+    partials: tuple[str, ...]
     started_ns: int
 
     @property
@@ -45,35 +51,50 @@ class Observation:
         return "sha256:" + hashlib.sha256(self.filters.encode()).hexdigest()
 
 
-def both(target: Target, baseline: Mapping[str, BaseFile], compare: Compare) -> Observation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The cloud being listed, through filters that are probably still the right ones."""
+
+    running: rclone.Running
+    argv: rclone.Argv
+    filters: str
+    compare: Compare
+
+
+@contextmanager
+def listing_ahead(target: Target) -> Iterator[Listing | None]:
+    """Start to list the cloud through the last run's filters, for `both`; None where there are none.
+
+    Listing is what takes long: reading the baseline and the local tree costs nothing while it goes on.
+    """
+    try:
+        filters = target.state.filters.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        yield None
+        return
+    argv = rclone.list_argv(target.remote, compare=target.compare, filters=target.state.filters)
+    with target.rclone.started(argv, remote=target.remote) as running:
+        yield Listing(running=running, argv=argv, filters=filters, compare=target.compare)
+
+
+def both(
+    target: Target, baseline: Mapping[str, BaseFile], compare: Compare, ahead: Listing | None
+) -> Observation:
     """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
     root = target.sync.dir
-    known = target.state.filters
     started = time.time_ns()
-    with ThreadPoolExecutor(1) as background, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
-        before = known.read_text() if known.is_file() else None
-        early: Future[CloudSnapshot] | None = None
-        if before is not None:
-            early = background.submit(_cloud, target, known, compare)
-        try:
-            tree = _walk(root, target)
-            text = ignore.compile_rules(tree.rules, target.app.manifest.state_dir / "cache")
-            local = _local(tree, root, baseline, compare)
-        finally:
-            listed = early.exception() if early is not None else None
-        if early is not None and text == before:
-            if listed is not None:
-                raise listed
-            cloud = early.result()
-        else:
-            path = Path(scratch) / "filters.rclone"
-            path.write_text(text)
-            cloud = _cloud(target, path, compare)
+    tree = _walk(root, target)
+    text = ignore.compile_rules(tree.rules, target.app.manifest.state_dir / "cache")
+    local = _local(tree, root, baseline, compare)
+    if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
+        cloud = _cloud(target, ahead.argv, ahead.running)
+    else:
+        cloud = _cloud_through(target, text, compare)
     return Observation(
-        local=local, cloud=cloud, filters=text, folders=tuple(tree.folders), started_ns=started
+        local=local, cloud=cloud, filters=text, partials=tuple(tree.partials), started_ns=started
     )
 
 
@@ -139,30 +160,52 @@ def _local(
 
 def _read_all(
     root: Path, files: Sequence[tuple[str, LocalFile]], compare: Compare
-) -> Iterator[tuple[str, str | OSError | None]]:
+) -> list[tuple[str, str | OSError | None]]:
+    stopped = threading.Event()
+
     def look(item: tuple[str, LocalFile]) -> tuple[str, str | OSError | None]:
         key, file = item
         try:
             if compare is Compare.CHECKSUM:
-                return key, file_md5(root / file.name)
+                return key, file_md5(root / file.name, stopped)
             os.close(os.open(root / file.name, os.O_RDONLY))
         except OSError as error:
             return key, error
         return key, None
 
     with ThreadPoolExecutor(4) as pool:
-        yield from pool.map(look, files)
+        try:
+            return list(pool.map(look, files))
+        except BaseException:
+            # Ctrl-C: the files in hand may be of many gigabytes.
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def file_md5(path: Path) -> str:
-    """The MD5 of a file's content, as S3 names it. Raises OSError."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def file_md5(path: Path, stopped: threading.Event | None = None) -> str:
+    """The MD5 of a file's content, as S3 names it. Raises OSError, also when it was `stopped` midway."""
+    digest = hashlib.md5(usedforsecurity=False)
+    buffer = bytearray(CHUNK)
+    with path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            if stopped is not None and stopped.is_set():
+                raise InterruptedError(errno.EINTR, "stopped", str(path))
+            digest.update(memoryview(buffer)[:count])
+    return digest.hexdigest()
 
 
-def _cloud(target: Target, filters: Path, compare: Compare) -> CloudSnapshot:
-    argv = rclone.list_argv(target.remote, compare=compare, filters=filters)
-    outcome = target.rclone.run(argv, remote=target.remote)
+def _cloud_through(target: Target, filters: str, compare: Compare) -> CloudSnapshot:
+    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
+        file.write(filters)
+        file.flush()
+        argv = rclone.list_argv(target.remote, compare=compare, filters=Path(file.name))
+        with target.rclone.started(argv, remote=target.remote) as running:
+            return _cloud(target, argv, running)
+
+
+def _cloud(target: Target, argv: rclone.Argv, running: rclone.Running) -> CloudSnapshot:
+    outcome = running.outcome()
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code != 0 and not (outcome.code == 3 and not target.remote.hashes):
         raise rclone.failure(argv, outcome, target.remote)
@@ -177,11 +220,17 @@ def _cloud(target: Target, filters: Path, compare: Compare) -> CloudSnapshot:
         if not each.path.isascii() and key in files:
             left_out.append(LeftOut(each.path, f"its name is another spelling of {files[key].name}"))
             continue
-        if any(len(part.encode()) > NAME_BYTES for part in each.path.split("/")):
+        if _is_too_long(each.path):
             left_out.append(LeftOut(each.path, "its name is too long for this disk"))
             continue
         files[key] = CloudFile(each.path, each.size, each.md5, listing.parse_time(each.modtime))
     return CloudSnapshot(files, tuple(left_out), marker)
+
+
+def _is_too_long(path: str) -> bool:
+    if path.isascii() and len(path) <= NAME_BYTES:
+        return False
+    return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
 
 
 @contextmanager

@@ -52,11 +52,12 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
     too_long = apply.blocked_by_name_length(target)
     if too_long is not None:
         raise too_long
-    known = baseline_of(target)
-    first = resync or known is None
-    compare = target.compare if known is None or first else known.compare
-    before = {} if known is None else known.files
-    seen = observe.both(target, before, compare)
+    with observe.listing_ahead(target) as ahead:
+        known = baseline_of(target)
+        first = resync or known is None
+        compare = target.compare if known is None or first else known.compare
+        before = {} if known is None else known.files
+        seen = observe.both(target, before, compare, ahead)
     base = None if first else before
     found = plan.compare_sides(base, seen.local, seen.cloud, compare)
     unsure = plan.undecided(found)

@@ -1,4 +1,4 @@
-"""Run one child process to its end, stream its stderr, and stop it in order.
+"""Run child processes, stream their stderr, and stop them in order.
 
 A child lives in its own session: a terminal's Ctrl-C reaches us only, and we pass on exactly one SIGINT
 (a second one makes rclone quit without saving its listings).
@@ -24,63 +24,87 @@ class Finished:
     stdout: str
 
 
-def run(
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    on_line: Callable[[str], None],
-    inherit: Sequence[int] = (),
-    timeout: float | None = None,
-) -> Finished:
-    """Run `argv`, give every stderr line to `on_line` as it comes, return when it has ended.
+class Child:
+    """A child process under way; as a context it never outlives its block."""
 
-    `inherit` are descriptors the child keeps open. On KeyboardInterrupt the child gets one SIGINT and
-    GRACE_SECONDS to end; a second KeyboardInterrupt, or the grace running out, kills it. Either way the
-    KeyboardInterrupt is raised on. Raises subprocess.TimeoutExpired after `timeout` seconds.
-    """
-    with subprocess.Popen(
-        list(argv),
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=tuple(inherit),
-        start_new_session=True,
-    ) as child:
-        lines: list[BaseException] = []
-        out = bytearray()
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        on_line: Callable[[str], None],
+        inherit: Sequence[int] = (),
+    ) -> None:
+        """Start `argv`; every stderr line goes to `on_line` as it comes.
 
-        def read_stderr() -> None:
-            assert child.stderr is not None
-            for raw in child.stderr:
-                if not lines:
-                    try:
-                        on_line(raw.decode(errors="replace"))
-                    except BaseException as error:  # handed to the caller below
-                        lines.append(error)
-
-        def read_stdout() -> None:
-            assert child.stdout is not None
-            while chunk := child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-                out.extend(chunk)
-
-        readers = [threading.Thread(target=each, daemon=True) for each in (read_stderr, read_stdout)]
-        for reader in readers:
+        `inherit` are descriptors the child keeps open. Raises OSError when it cannot be started.
+        """
+        self._child = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(inherit),
+            start_new_session=True,
+        )
+        self._on_line = on_line
+        self._out = bytearray()
+        self._failed: list[BaseException] = []
+        self._readers = [
+            threading.Thread(target=each, daemon=True) for each in (self._read_stderr, self._read_stdout)
+        ]
+        for reader in self._readers:
             reader.start()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._child.poll() is None:
+            _stop(self._child)
+        self._join()
+        for pipe in (self._child.stdout, self._child.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def wait(self, timeout: float | None = None) -> Finished:
+        """How the child ended, once it has.
+
+        On KeyboardInterrupt it gets one SIGINT and GRACE_SECONDS to end; a second KeyboardInterrupt, or the
+        grace running out, kills it. Either way the KeyboardInterrupt is raised on. Raises
+        subprocess.TimeoutExpired after `timeout` seconds, and what `on_line` raised.
+        """
         try:
-            child.wait(timeout)
+            self._child.wait(timeout)
         except KeyboardInterrupt:
-            _stop(child)
+            _stop(self._child)
             raise
         except BaseException:
-            child.kill()
+            self._child.kill()
             raise
-        finally:
-            for reader in readers:
-                reader.join(5.0)
-        if lines:
-            raise lines[0]
-        return Finished(child.returncode, out.decode(errors="surrogateescape"))
+        self._join()
+        if self._failed:
+            raise self._failed[0]
+        return Finished(self._child.returncode, self._out.decode(errors="surrogateescape"))
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join(5.0)
+
+    def _read_stderr(self) -> None:
+        assert self._child.stderr is not None
+        for raw in self._child.stderr:
+            if not self._failed:
+                try:
+                    self._on_line(raw.decode(errors="replace"))
+                except BaseException as error:  # handed to the caller by `wait`
+                    self._failed.append(error)
+
+    def _read_stdout(self) -> None:
+        assert self._child.stdout is not None
+        while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
+            self._out.extend(chunk)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,6 +269,18 @@ def environment(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, 
     return {**kept, **_LOCAL_OPTIONS, **extra}
 
 
+class Running(NamedTuple):
+    """A command under way and what it has said so far."""
+
+    child: process.Child
+    seen: list[events.Event]
+
+    def outcome(self, timeout: float | None = None) -> Outcome:
+        """How it ended, once it has. Raises subprocess.TimeoutExpired after `timeout` seconds."""
+        finished = self.child.wait(timeout)
+        return Outcome(finished.code, finished.stdout, tuple(self.seen))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rclone:
     """One rclone binary with one config file. `inherit` are lock descriptors its children keep."""
@@ -286,15 +299,15 @@ class Rclone:
         """`argv` as it is run: the binary's path, and the config file said out loud."""
         return (str(self.binary), *argv[1:], "--config", str(self.config))
 
-    def run(
+    @contextmanager
+    def started(
         self,
         argv: Argv,
         *,
         remote: Remote | None = None,
         on_event: Callable[[events.Event], None] = lambda event: None,
-        timeout: float | None = None,
-    ) -> Outcome:
-        """Run one command to its end, whatever its exit code."""
+    ) -> Iterator[Running]:
+        """One command under way, for as long as the block lasts; it is stopped at the end."""
         seen: list[events.Event] = []
 
         def on_line(line: str) -> None:
@@ -304,14 +317,21 @@ class Rclone:
                     seen.append(event)
                 on_event(event)
 
-        finished = process.run(
-            self.command(argv),
-            env=environment(self.env, remote.env if remote else {}),
-            on_line=on_line,
-            inherit=self.inherit,
-            timeout=timeout,
-        )
-        return Outcome(finished.code, finished.stdout, tuple(seen))
+        env = environment(self.env, remote.env if remote else {})
+        with process.Child(self.command(argv), env=env, on_line=on_line, inherit=self.inherit) as child:
+            yield Running(child, seen)
+
+    def run(
+        self,
+        argv: Argv,
+        *,
+        remote: Remote | None = None,
+        on_event: Callable[[events.Event], None] = lambda event: None,
+        timeout: float | None = None,
+    ) -> Outcome:
+        """Run one command to its end, whatever its exit code."""
+        with self.started(argv, remote=remote, on_event=on_event) as running:
+            return running.outcome(timeout)
 
     def check(
         self,

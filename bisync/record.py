@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from bisync import apply, baseline, listing, state, swap
+from bisync import baseline, listing, state, swap
 from bisync.app import Target
 from bisync.apply import Application
 from bisync.errors import RcloneError
@@ -152,6 +152,7 @@ def recover(target: Target) -> str | None:
     return f"recovered from a run that was killed ({crashed.get('run')}{files})"
 
 
-def sweep(target: Target, folders: Iterable[str]) -> int:
-    """Remove half-written downloads that a killed rclone left in the tree; how many."""
-    return apply.sweep_partials(target.sync.dir, apply.find_partials(target.sync.dir, folders))
+def sweep(target: Target, partials: Iterable[str]) -> None:
+    """Remove half-written downloads (`*.bisync-partial`) that a killed rclone left. Only under the lock."""
+    for name in partials:
+        (target.sync.dir / name).unlink(missing_ok=True)

@@ -109,6 +109,48 @@ def test_a_second_ctrl_c_stops_at_once(laptop: Device, proxy: Proxy, cloud: S3, 
     assert cloud.tree(f"{BUCKET}/{below}") == {"big.md": BIG}
 
 
+@pytest.mark.parametrize("command", ["sync", "plan", "check"])
+def test_stopped_while_the_cloud_is_listed(laptop: Device, proxy: Proxy, command: str) -> None:
+    laptop.write("a.md", "a")
+    laptop.sync()
+    laptop.write("b.md", "b")
+    gate = proxy.on("LIST", Gate())
+    run = laptop.popen(command)
+    gate.wait()
+
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=5)
+
+    assert run.returncode == 130
+    assert err == "Error: interrupted\n  → everything is in order; carry on with: bisync sync\n"
+    proxy.clear()
+    assert nobody_left(laptop)
+
+
+def test_stopped_while_a_huge_file_is_read(laptop: Device) -> None:
+    laptop.sync()
+    huge = laptop.notes / "huge.bin"
+    with huge.open("wb") as stream:
+        stream.truncate(1 << 40)  # a hole: it takes no room and 20 minutes to read
+    run = laptop.popen("sync")
+    deadline = time.monotonic() + 20
+    while not reads(run.pid, huge):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=5)
+
+    assert run.returncode == 130
+    assert "Error: interrupted" in err
+    assert nobody_left(laptop)
+
+
+def reads(pid: int, path: Path) -> bool:
+    """Whether a process has this file open."""
+    return any(link.resolve() == path.resolve() for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_an_interrupted_setup(tmp_path: Path, proxy: Proxy, cloud: S3, below: str) -> None:
     device = Device(tmp_path / "home", proxy.s3, sync_extra=f"    path: {below}\n")
     device.write("big.md", BIG)

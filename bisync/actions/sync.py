@@ -195,7 +195,7 @@ def _apply(target: Target, prepared: Prepared, run: str, tally: Tally) -> SyncRe
     state.open_journal(target.state, run, prepared.plan.mode.value)
     done = Application(target, prepared.plan, prepared.seen, run, tally)
     try:
-        record.sweep(target, prepared.seen.folders)
+        record.sweep(target, prepared.seen.partials)
         done.carry_out(prepared.baseline)
         made = record.baseline_after(target, prepared, done)
     except BaseException:

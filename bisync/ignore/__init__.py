@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
-from bisync.ignore.compiler import compile_rules
+from bisync.ignore.cache import compile_rules
 from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.rules import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet

@@ -12,22 +12,15 @@ Rules are merged into as few as possible: rclone tries every rule on every path,
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bisync import files
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin, charset, regex
 from bisync.ignore.automaton import Dfa, Nfa, TooLarge, backwards, explore, language, overlap
 from bisync.ignore.charset import Charset
 from bisync.ignore.rules import Gap, Rule, Tokens, literal
-from bisync.ignore.ruleset import RuleSet
-
-VERSION = 1
-"""Part of the cache key: raise it when the same rules compile to another text."""
 
 MAX_LINE = 60_000  # bytes; rclone's scanner fails on a line of 64 KiB
 CHUNK = 30_000
@@ -40,43 +33,10 @@ MAX_EXPRESSION = 200_000  # parts of terms, before printing
 FOLDERS, FILES = 1, 2
 
 
-def compile_rules(rules: RuleSet, cache_dir: Path | None = None) -> str:
+def filter_text(rules: Sequence[Rule]) -> str:
     """The text of the filter file for `rules`, weakest first. Raises IgnoreError for a pattern
     whose exact translation is too large.
-
-    With `cache_dir`, a text compiled before is taken from there; one that was damaged is not.
     """
-    if cache_dir is None:
-        return _compile(rules.rules)
-    path = cache_dir / f"{fingerprint(rules.rules)}.rclone"
-    known = _cached(path)
-    if known is not None:
-        return known
-    text = _compile(rules.rules)
-    files.private_dir(cache_dir)
-    files.atomic_write(path, f"# {_digest(text)}\n{text}")
-    return text
-
-
-def fingerprint(rules: Sequence[Rule]) -> str:
-    """A hash of all that the compiled text depends on."""
-    facts = [f"{VERSION}", *(repr((rule.folder, rule.source, rule.text)) for rule in rules)]
-    return _digest("\n".join(facts))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _cached(path: Path) -> str | None:
-    try:
-        seal, _, text = path.read_bytes().decode("utf-8", "surrogateescape").partition("\n")
-    except FileNotFoundError:
-        return None
-    return text if seal == f"# {_digest(text)}" else None
-
-
-def _compile(rules: Sequence[Rule]) -> str:
     buckets = Buckets()
     try:
         groups = grouped(rules)

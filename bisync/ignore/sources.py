@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.errors import IgnoreError
-from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR
+from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.ignore.rules import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.ruleset import Folder, RuleSet
 
@@ -52,12 +52,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path."""
+    """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path.
+
+    `partials`: rclone's half-written downloads in those folders.
+    """
 
     rules: RuleSet
     entries: list[Entry]
     folders: list[str]
     unreadable: list[Unreadable]
+    partials: list[str]
 
 
 def _entry(path: str, status: os.stat_result) -> Entry:
@@ -89,6 +93,7 @@ def _marker(root: Path) -> list[Entry]:
 class _Collected:
     rules: list[Rule]
     notices: list[str] = field(default_factory=list)
+    partials: list[str] = field(default_factory=list)
 
 
 def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)) -> Tree:
@@ -116,7 +121,8 @@ def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] =
     entries.extend(_marker(root))
     entries.sort()
     rules = RuleSet(collected.rules, collected.notices)
-    return Tree(rules, entries, sorted(folder.rstrip("/") for folder in folders if folder), unreadable)
+    inside = sorted(folder.rstrip("/") for folder in folders if folder)
+    return Tree(rules, entries, inside, unreadable, sorted(collected.partials))
 
 
 def load_rules(
@@ -178,6 +184,8 @@ def _walk(
         for one in found:
             is_dir = one.is_dir(follow_symlinks=False)
             if folder.decide(one.name, is_dir).ignored:
+                if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
+                    collected.partials.append(path + one.name)
                 continue
             if is_dir:
                 todo.append((f"{path}{one.name}/", one.name, folder))
