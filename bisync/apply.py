@@ -199,6 +199,7 @@ class Application:
     def carry_out(self, baseline: Baseline | None) -> None:
         """Steps 2 and 3. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
         set_filters(self.target, run_filters(self.seen.filters, self.plan.left_out))
+        self.target.emit(events.Step("syncing"))
         self._place_markers()
         self._stage()
         self._local_changes()

@@ -1,4 +1,4 @@
-"""One line of rclone's JSON log becomes one typed value. Pure; unknown lines pass through as text.
+"""What happens in a run, as typed values; most come from rclone's JSON log, a line each. Pure.
 
 rclone writes one JSON object a line to stderr (`--use-json-log`). Names are read from `object`, which
 is plain, never from `msg`, which bisync quotes and pads.
@@ -40,7 +40,10 @@ class ConflictCopy:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Totals so far: bytes and files, speed in bytes per second, eta in seconds or None."""
+    """Totals so far: bytes and files, speed in bytes per second, eta in seconds or None.
+
+    `reading`: of files here that are read to tell what changed, not of transfers.
+    """
 
     bytes: int
     total_bytes: int
@@ -48,6 +51,14 @@ class Progress:
     total_files: int
     speed: float
     eta: float | None
+    reading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What begins now and may take a while, in a few words for people."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,7 @@ class Text:
     text: str
 
 
-Event = Copied | Deleted | ConflictCopy | Progress | Problem | Text
+Event = Copied | Deleted | ConflictCopy | Progress | Step | Problem | Text
 
 
 def parse(line: str) -> Event | None:

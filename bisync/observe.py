@@ -13,13 +13,13 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import ignore, listing, names, rclone
+from bisync import events, ignore, listing, names, rclone
 from bisync.app import Target
 from bisync.config import Compare
 from bisync.errors import BisyncError
@@ -30,6 +30,7 @@ from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFi
 RACY_NS = 50_000_000
 NAME_BYTES = 255
 CHUNK = 1 << 18
+PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,10 @@ def both(
     """
     root = target.sync.dir
     started = time.time_ns()
+    target.emit(events.Step("looking at both sides"))
     tree = _walk(root, target)
     text = ignore.compile_rules(tree.rules, target.app.manifest.state_dir / "cache")
-    local = _local(tree, root, baseline, compare)
+    local = _local(tree, target, baseline, compare)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         cloud = _cloud(target, ahead.argv, ahead.running)
     else:
@@ -116,8 +118,9 @@ def _walk(root: Path, target: Target) -> ignore.Tree:
 
 
 def _local(
-    tree: ignore.Tree, root: Path, baseline: Mapping[str, BaseFile], compare: Compare
+    tree: ignore.Tree, target: Target, baseline: Mapping[str, BaseFile], compare: Compare
 ) -> LocalSnapshot:
+    root = target.sync.dir
     device = root.stat().st_dev
     left_out = [
         LeftOut(names.to_rclone(one.path.rstrip("/")), f"cannot be read: {one.error.strerror}", folder=True)
@@ -148,7 +151,7 @@ def _local(
         else:
             unread.append(key)
         files[key] = LocalFile(entry.path, entry.size, stamp, md5)
-    for key, read in _read_all(root, [(key, files[key]) for key in unread], compare):
+    for key, read in _read_all(target, [(key, files[key]) for key in unread], compare):
         if isinstance(read, OSError):
             file = files.pop(key)
             if not isinstance(read, FileNotFoundError):
@@ -158,39 +161,64 @@ def _local(
     return LocalSnapshot(files, tuple(left_out), device, marker)
 
 
-def _read_all(
-    root: Path, files: Sequence[tuple[str, LocalFile]], compare: Compare
-) -> list[tuple[str, str | OSError | None]]:
-    stopped = threading.Event()
+_Read = tuple[str, str | OSError | None]
 
-    def look(item: tuple[str, LocalFile]) -> tuple[str, str | OSError | None]:
-        key, file = item
+
+def _read_all(target: Target, files: Sequence[tuple[str, LocalFile]], compare: Compare) -> list[_Read]:
+    """The MD5 of each file, or why it cannot be read; by modtime only whether it can be."""
+    root = target.sync.dir
+    stopped = threading.Event()
+    taken: list[int] = []
+
+    def on_bytes(count: int) -> None:
+        if stopped.is_set():
+            raise InterruptedError(errno.EINTR, "stopped")
+        taken.append(count)
+
+    def look(key: str, file: LocalFile) -> _Read:
         try:
             if compare is Compare.CHECKSUM:
-                return key, file_md5(root / file.name, stopped)
+                return key, file_md5(root / file.name, on_bytes)
             os.close(os.open(root / file.name, os.O_RDONLY))
         except OSError as error:
             return key, error
         return key, None
 
+    total = sum(file.size for _, file in files)
+    began = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(look, key, file) for key, file in files]
+        open_: set[Future[_Read]] = set(futures)
         try:
-            return list(pool.map(look, files))
+            while open_:
+                _, open_ = wait(open_, timeout=PROGRESS_SECONDS)
+                if open_:
+                    done = len(files) - len(open_)
+                    target.emit(_reading(sum(taken), total, done, len(files), time.monotonic() - began))
         except BaseException:
             # Ctrl-C: the files in hand may be of many gigabytes.
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return [future.result() for future in futures]
 
 
-def file_md5(path: Path, stopped: threading.Event | None = None) -> str:
-    """The MD5 of a file's content, as S3 names it. Raises OSError, also when it was `stopped` midway."""
+def _reading(taken: int, total: int, done: int, files: int, seconds: float) -> events.Progress:
+    speed = taken / seconds
+    eta = (total - taken) / speed if speed and total >= taken else None
+    return events.Progress(taken, total, done, files, speed, eta, reading=True)
+
+
+def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+    """The MD5 of a file's content, as S3 names it. Raises OSError, and whatever `on_bytes` raises.
+
+    `on_bytes` hears of every piece that was read, by its length.
+    """
     digest = hashlib.md5(usedforsecurity=False)
     buffer = bytearray(CHUNK)
     with path.open("rb", buffering=0) as stream:
         while count := stream.readinto(buffer):
-            if stopped is not None and stopped.is_set():
-                raise InterruptedError(errno.EINTR, "stopped", str(path))
+            on_bytes(count)
             digest.update(memoryview(buffer)[:count])
     return digest.hexdigest()
 

@@ -10,8 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
     from rich.table import Table
 
     from bisync import events
@@ -304,7 +302,9 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
         ("Conflicts", Text(str(one.conflicts), style="yellow") if one.conflicts else "0"),
     ]
     if not one.keeps_cloud_versions:
-        rows.append(("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow")))
+        rows.append(
+            ("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow"))
+        )
     if one.left_out:
         rows.append(("Left Out", Text(", ".join(map(clean, one.left_out)), style="yellow")))
     if one.blocked:
@@ -320,6 +320,7 @@ class Screen:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
+        self._listener: _Listener | None = None
 
     def say(self, text: str = "") -> None:
         """One line of result."""
@@ -359,16 +360,25 @@ class Screen:
             for line in plan_lines(changes, limit=None if self.verbose else SHOWN_CHANGES):
                 self.say(line)
 
-    @contextmanager
-    def progress(self) -> Iterator[_Listener]:
-        """Show events as they come: a bar on a terminal, a line now and then in a pipe."""
-        if self.as_json:
-            yield _Listener(verbose=False)
-        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-            with _bar() as (bar, task):
-                yield _Bar(bar, task, verbose=self.verbose)
-        else:
-            yield _Lines(verbose=self.verbose)
+    def hear(self, sync: str, event: events.Event) -> None:
+        """Show an event as it comes: a bar on a terminal, a line now and then in a pipe."""
+        if self._listener is None:
+            if self.as_json:
+                self._listener = _Listener(verbose=False)
+            elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+                self._listener = _Bar(verbose=self.verbose)
+            else:
+                self._listener = _Lines(verbose=self.verbose)
+        self._listener(sync, event)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Take the bar off the screen."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
 
 def style(text: str, code: str) -> str:
@@ -393,6 +403,9 @@ class _Listener:
     def __call__(self, sync: str, event: events.Event) -> None:
         if self.verbose:
             self.tell(sync, event)
+
+    def close(self) -> None:
+        """Nothing more will come."""
 
     def tell(self, sync: str, event: events.Event) -> None:
         """Print what rclone says, for --verbose."""
@@ -427,51 +440,76 @@ class _Lines(_Listener):
         if now - self.last >= PLAIN_PROGRESS_SECONDS:
             self.last = now
             eta = f", {event.eta:.0f} s left" if event.eta is not None else ""
+            verb = "read " if event.reading else ""
             print(
-                f"{sync}: {event.files} of {files(event.total_files)}, {size_text(event.bytes)} of "
+                f"{sync}: {verb}{event.files} of {files(event.total_files)}, {size_text(event.bytes)} of "
                 f"{size_text(event.total_bytes)}, {size_text(int(event.speed))}/s{eta}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
 
 
 class _Bar(_Listener):
-    """A bar with bytes, files, speed and time left."""
+    """A bar with bytes, files, speed and time left; it pulses while nobody knows how much there is."""
 
-    def __init__(self, bar: RichProgress, task: TaskID, *, verbose: bool) -> None:
+    def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
-        self.bar, self.task = bar, task
+        self._bar: RichProgress | None = None
 
     def __call__(self, sync: str, event: events.Event) -> None:
         from bisync import events
 
         super().__call__(sync, event)
-        if isinstance(event, events.Progress) and event.total_files:
-            self.bar.update(
-                self.task, visible=True, completed=event.bytes, total=event.total_bytes or None,
-                description=f"{sync}: {event.files}/{event.total_files} files",
-            )  # fmt: skip
+        match event:
+            case events.Step(text=text):
+                self._show(f"{sync}: {text}", 0, None)
+            case events.Progress(total_files=total) if total:
+                verb = "reading " if event.reading else ""
+                text = f"{sync}: {verb}{event.files}/{files(total)}"
+                self._show(text, event.bytes, event.total_bytes or None)
+
+    def _show(self, text: str, done: int, total: int | None) -> None:
+        if self._bar is None:
+            self._bar = _rich_bar()
+            self._bar.add_task("")
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], description=text, completed=done, total=total)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
 
-@contextmanager
-def _bar() -> Iterator[tuple[RichProgress, TaskID]]:
+def _rich_bar() -> RichProgress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         DownloadColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.text import Text
+
+    class WhenKnown(ProgressColumn):
+        """A column that is empty as long as there is nothing to count."""
+
+        def __init__(self, column: ProgressColumn) -> None:
+            super().__init__()
+            self.column = column
+
+        def render(self, task: Task) -> Any:
+            return Text("") if task.total is None else self.column.render(task)
 
     columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True),
-        TransferSpeedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), WhenKnown(DownloadColumn(binary_units=True)),
+        WhenKnown(TransferSpeedColumn()), WhenKnown(TimeRemainingColumn()),
     )  # fmt: skip
     # rich would send what we print to stderr with the bar: right on a terminal, lost for `sync > FILE`.
     on_screen = sys.stdout.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen) as bar:
-        yield bar, bar.add_task("", visible=False)
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen)
 
 
 def now() -> datetime:

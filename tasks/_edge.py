@@ -39,7 +39,8 @@ def edge(screen: Screen) -> Iterator[None]:
     """
     before = {each: signal.signal(each, _interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        with screen:
+            yield
     except BisyncError as error:
         screen.document(
             {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
@@ -114,7 +115,8 @@ def open_app(
     # walk all of them again and again (a third of the time at 10,000 files).
     gc.set_threshold(100_000)
     manifest = read_manifest(path, sync_dir=sync_dir)
-    return App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan), select_syncs(manifest, only)
+    app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
+    return app, select_syncs(manifest, only)
 
 
 def leave(code: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,20 +74,18 @@ def setup(
 
         app, syncs = open_app(screen, manifest, only or [], sync_dir=dir)
         results = []
-        with screen.progress() as listen:
-            app = replace(app, on_event=listen)
 
-            def work(sync: Sync) -> int:
-                result = action.run(app, sync, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
-                results.append(result)
-                for line in setup_lines(result, dry_run=dry_run):
-                    screen.say(line)
-                for step in result.steps:
-                    if step.state == "failed":
-                        screen.error(step.detail, step.hint)
-                return result.exit_code
+        def work(sync: Sync) -> int:
+            result = action.run(app, sync, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
+            results.append(result)
+            for line in setup_lines(result, dry_run=dry_run):
+                screen.say(line)
+            for step in result.steps:
+                if step.state == "failed":
+                    screen.error(step.detail, step.hint)
+            return result.exit_code
 
-            code = each(syncs, screen, work)
+        code = each(syncs, screen, work)
         screen.document(setup_document(results))
         if dry_run:
             screen.say("Nothing was changed (dry run).")

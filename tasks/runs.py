@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,28 +60,26 @@ def sync(
         expected = _read_plan(plan, app.manifest.digest, {one.name for one in syncs}) if plan else {}
         syncs = tuple(one for one in syncs if not plan or one.name in expected)
         results = []
-        with screen.progress() as listen:
-            app = replace(app, on_event=listen)
 
-            def work(one: Sync) -> int:
-                wanted = action.Expected(document=expected[one.name]) if plan else None
-                result = action.run(app, one, options, expected=wanted)
-                results.append(result)
-                if dry_run and result.error is None:
-                    screen.say(f"{one.name}: {plan_summary(result.preview)}")
-                    for line in plan_lines(result.preview, limit=None):
-                        screen.say(line)
-                    screen.say("Nothing was changed (dry run).")
-                else:
-                    if dry_run:
-                        screen.plan(one.name, result.preview)
-                    for line in sync_lines(result):
-                        screen.say(line)
-                if result.error is not None:
-                    screen.error(result.error, result.hint)
-                return result.exit_code
+        def work(one: Sync) -> int:
+            wanted = action.Expected(document=expected[one.name]) if plan else None
+            result = action.run(app, one, options, expected=wanted)
+            results.append(result)
+            if dry_run and result.error is None:
+                screen.say(f"{one.name}: {plan_summary(result.preview)}")
+                for line in plan_lines(result.preview, limit=None):
+                    screen.say(line)
+                screen.say("Nothing was changed (dry run).")
+            else:
+                if dry_run:
+                    screen.plan(one.name, result.preview)
+                for line in sync_lines(result):
+                    screen.say(line)
+            if result.error is not None:
+                screen.error(result.error, result.hint)
+            return result.exit_code
 
-            code = each(syncs, screen, work)
+        code = each(syncs, screen, work)
         screen.document(sync_document(results))
         leave(code)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import re
 import signal
+import struct
+import subprocess
+import sys
+import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -190,33 +197,35 @@ def test_ctrl_c_from_a_terminal_reaches_rclone_once(
     """A terminal signals its whole foreground group; rclone must get one SIGINT, not two."""
     laptop.write("big.md", BIG)
     gate = proxy.on("PUT", Gate(), path="big.md")
-    leader, follower = pty.openpty()
-    import subprocess
-    import sys
-
-    run = subprocess.Popen(
-        [sys.executable, "-m", "bisync", "sync"], cwd=laptop.home, env=laptop.environment | {"TERM": "xterm"},
-        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-        preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
-    )  # fmt: skip
-    os.close(follower)
-    gate.wait()
-    os.write(leader, b"\x03")
-    time.sleep(0.5)
-    assert run.poll() is None, "rclone ends its transfer first"
-    proxy.clear()
-    said = _read_all(leader)
-    assert run.wait(60) == 130
+    with on_a_terminal(laptop, "sync") as (run, leader):
+        gate.wait()
+        os.write(leader, b"\x03")
+        time.sleep(0.5)
+        assert run.poll() is None, "rclone ends its transfer first"
+        proxy.clear()
+        said = _read_all(leader)
+        assert run.wait(60) == 130
 
     assert "interrupted" in said
     assert cloud.tree(f"{BUCKET}/{below}") == {"big.md": BIG}, "the transfer under way was finished"
     assert not list((laptop.state / "work").glob("*.lck"))
 
 
-def _take_terminal() -> None:
-    import fcntl
-    import termios
+@contextmanager
+def on_a_terminal(device: Device, command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A command in the foreground of a terminal of its own, and the terminal's other end."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bisync", command], cwd=device.home, env=device.environment | {"TERM": "xterm"},
+        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
+        preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
+    ) as run:  # fmt: skip
+        os.close(follower)
+        yield run, leader
 
+
+def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -270,3 +279,28 @@ def test_progress_in_a_pipe_is_plain_lines(laptop: Device, proxy: Proxy) -> None
     assert all("of 1 file, " in line and "MiB, " in line and "/s" in line for line in lines)
     assert "\x1b" not in said.err + said.out
     assert "\r" not in said.err + said.out
+
+
+def test_a_terminal_shows_what_takes_long(laptop: Device, proxy: Proxy) -> None:
+    laptop.sync()
+    with (laptop.notes / "huge.bin").open("wb") as stream:
+        stream.truncate(1 << 40)
+    gate = proxy.on("LIST", Gate())
+    with on_a_terminal(laptop, "plan") as (run, leader):
+        gate.wait()
+        _wait_for(leader, r"notes: looking at both sides")
+        proxy.clear()
+        _wait_for(leader, r"notes: reading 0/1 file .*/1\.0 TiB.*B/s")
+        os.write(leader, b"\x03")
+        said = _read_all(leader)
+        assert run.wait(60) == 130
+
+    assert "interrupted" in said
+
+
+def _wait_for(leader: int, pattern: str) -> None:
+    seen = ""
+    deadline = time.monotonic() + 20
+    while not re.search(pattern, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)):
+        assert time.monotonic() < deadline, seen
+        seen += os.read(leader, 4096).decode(errors="replace")

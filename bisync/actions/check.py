@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import ignore, names, rclone
+from bisync import events, ignore, names, rclone
 from bisync.app import App
 from bisync.config import Sync
 from bisync.errors import BisyncError
@@ -52,6 +52,7 @@ def run(app: App, sync: Sync, *, one_way: bool = False) -> CheckResult:
             filters = Path(scratch) / "filters.rclone"
             filters.write_text(ignore.compile_rules(rules, app.manifest.state_dir / "cache"))
             argv = rclone.check_argv(sync.dir, target.remote, filters=filters, one_way=one_way)
+            target.emit(events.Step("comparing both sides"))
             outcome = target.rclone.run(argv, remote=target.remote)
             # 0 equal, 1 differences; a general failure has no file lines to show for itself.
             if outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip()):

