@@ -44,9 +44,10 @@ def from_listings(pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: 
     `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
     taken only where its content is the listed one. Paths in one listing only are no common ground.
     """
-    cloud = {names.key(each.path): each for each in listing.read(pair.path2)}
+    ours, theirs = listing.read_pair(pair)
+    cloud = {names.key(each.path): each for each in theirs}
     files: dict[str, BaseFile] = {}
-    for each in listing.read(pair.path1):
+    for each in ours:
         key = names.key(each.path)
         other = cloud.get(key)
         if other is None or key == MARKER_PATH:

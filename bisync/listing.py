@@ -62,9 +62,25 @@ def parse_time(text: str) -> int | None:
     return int(whole.timestamp()) * 1_000_000_000 + (int(digits.ljust(9, "0")[:9]) if digits else 0)
 
 
+def read_pair(pair: Pair) -> tuple[list[ListedFile], list[ListedFile]]:
+    """The files in both listings. Raises ValueError for a line it does not know."""
+    ours, theirs = _read_text(pair.path1), _read_text(pair.path2)
+    first = _parse(ours, pair.path1)
+    # By checksum, equal sides have equal listings, but for the moment in the first line.
+    equal = ours.partition("\n")[2] == theirs.partition("\n")[2]
+    return first, first if equal else _parse(theirs, pair.path2)
+
+
 def read(path: Path) -> list[ListedFile]:
     """The files in one listing. Raises ValueError for a line it does not know."""
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    return _parse(_read_text(path), path)
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _parse(text: str, path: Path) -> list[ListedFile]:
     found = _LINE.findall(text)
     lines = [line for line in text.split("\n") if line and not line.startswith("#")]
     if len(found) != len(lines):
@@ -151,7 +167,7 @@ def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterabl
             continue
         present = {names.key(each.path) for each in read(target)}
         kept = []
-        for line in source.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+        for line in _read_text(source).split("\n"):
             match = _LINE.match(line)
             if match is None:
                 continue
@@ -159,6 +175,6 @@ def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterabl
             if name not in present and (name in keys or name.startswith(folders)):
                 kept.append(line)
         if kept:
-            text = target.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
+            text = _read_text(target).rstrip("\n")
             merged = "\n".join([text, *kept]) + "\n"
             atomic_write(target, os.fsencode(merged))
