@@ -24,6 +24,7 @@ from bisync.files import atomic_write, private_dir
 _LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
 _FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
 _SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
+_HEADER = "# bisync listing v1"
 SIDES = ("path1", "path2")
 
 
@@ -63,7 +64,7 @@ def parse_time(text: str) -> int | None:
 
 
 def read_pair(pair: Pair) -> tuple[list[ListedFile], list[ListedFile]]:
-    """The files in both listings. Raises ValueError for a line it does not know."""
+    """The files in both listings. Raises ValueError for a damaged one."""
     ours, theirs = _read_text(pair.path1), _read_text(pair.path2)
     first = _parse(ours, pair.path1)
     # By checksum, equal sides have equal listings, but for the moment in the first line.
@@ -72,7 +73,7 @@ def read_pair(pair: Pair) -> tuple[list[ListedFile], list[ListedFile]]:
 
 
 def read(path: Path) -> list[ListedFile]:
-    """The files in one listing. Raises ValueError for a line it does not know."""
+    """The files in one listing. Raises ValueError for a damaged one."""
     return _parse(_read_text(path), path)
 
 
@@ -81,6 +82,8 @@ def _read_text(path: Path) -> str:
 
 
 def _parse(text: str, path: Path) -> list[ListedFile]:
+    if not text.startswith(_HEADER):
+        raise ValueError(f"{path}: not a bisync listing: it begins with {text[:20]!r}")
     found = _LINE.findall(text)
     lines = [line for line in text.split("\n") if line and not line.startswith("#")]
     if len(found) != len(lines):
@@ -115,6 +118,16 @@ def find(workdir: Path, local: Path, remote: str) -> Pair | None:
         if pair.path1.is_file() and pair.path2.is_file():
             return pair
     return None
+
+
+def make_durable(pair: Pair) -> None:
+    """Have the pair on the disk for good: rclone leaves that to the system, and a power cut to zeros."""
+    for path in (pair.path1, pair.path2, pair.path1.parent):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def keep_ancestor(pair: Pair, folder: Path) -> None:

@@ -27,11 +27,17 @@ class Prepared:
 
 
 def baseline_of(target: Target) -> Baseline | None:
-    """The sync's baseline; None before the first."""
+    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one."""
     pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
     if pair is None:
         return None
-    return baseline.current(baseline.load(target.state.baseline), pair, target.compare)
+    try:
+        return baseline.current(baseline.load(target.state.baseline), pair, target.compare)
+    except ValueError as error:
+        raise BaselineNeeded(
+            f"the baseline is damaged: {error}",
+            hint=f"type: bisync sync --only {target.sync.name} --resync   (it merges both sides, nothing is lost)",
+        ) from None
 
 
 def baseline_needed(name: str) -> BaselineNeeded:
@@ -47,13 +53,18 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
 
     `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
-    Raises BisyncError when a side cannot be seen.
+    Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
     """
     too_long = apply.blocked_by_name_length(target)
     if too_long is not None:
         raise too_long
     with observe.listing_ahead(target) as ahead:
-        known = baseline_of(target)
+        try:
+            known = baseline_of(target)
+        except BaselineNeeded:
+            if not resync:
+                raise
+            known = None
         first = resync or known is None
         compare = target.compare if known is None or first else known.compare
         before = {} if known is None else known.files

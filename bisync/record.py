@@ -27,6 +27,7 @@ def baseline_after(target: Target, prepared: Prepared, done: Application) -> bas
     pair = listing.find(target.state.work, target.sync.dir, target.remote.fs)
     if pair is None:
         raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
+    listing.make_durable(pair)
     hidden = done.left_out
     if hidden:
         listing.carry_over(

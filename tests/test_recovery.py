@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -207,6 +207,31 @@ def test_a_crash_between_bisync_and_our_record(device: Device, s3: S3) -> None:
     (device.state / "baseline.json").unlink()
     (device.notes / "n2.md").unlink()
     assert device.sync().deleted_cloud == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda good: b"", lambda good: good[:-20], lambda good: bytes(len(good)), lambda good: b"hello\n"],
+    ids=["empty", "cut short", "zeros", "something else"],
+)
+def test_a_damaged_listing_is_named_with_its_cure(
+    device: Device, s3: S3, damage: Callable[[bytes], bytes]
+) -> None:
+    (listing,) = (device.state / "work").glob("*.path1.lst")
+    listing.write_bytes(damage(listing.read_bytes()))
+    before = device.tree()
+
+    plan = device.run("plan", expect=5)
+    sync = device.run("sync", expect=5)
+
+    assert f"the baseline is damaged: {listing}" in plan.err
+    assert f"the baseline is damaged: {listing}" in sync.err
+    assert "--resync" in sync.err
+    assert device.tree() == s3.tree() == before
+    device.run("sync", "--only", "notes", "--resync")
+    assert device.tree() == s3.tree() == before
+    device.write("after.md", "the damage")
+    assert device.sync().uploaded == 1
 
 
 def test_a_broken_history_line_does_no_harm(device: Device) -> None:
