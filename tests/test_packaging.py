@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bisync
-from tests.world import rclone_path
+from tests.world import Device, rclone_path
 
 # One worker builds and installs for all of them.
 pytestmark = pytest.mark.xdist_group("packaging")
@@ -183,3 +183,10 @@ def test_invoke_works_in_the_checkout_itself(tmp_path: Path) -> None:
     assert names and all(f"  {name}" in program for name in names)
     assert {"setup", "sync", "check", "status", "demo"} <= set(names)
     assert run(invoke, "validate", cwd=ROOT, env=env).startswith("OK: ")
+
+
+def test_an_install_without_byte_code_is_compiled_once(fresh: Device, tmp_path: Path) -> None:
+    """Editable installs and those of uv come uncompiled, and invoke turns the writing of byte code off."""
+    fresh.run("validate", env={"PYTHONPYCACHEPREFIX": str(tmp_path / "cache")})
+
+    assert list((tmp_path / "cache").rglob("schemacheck.*.pyc"))

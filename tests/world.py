@@ -198,11 +198,9 @@ syncs:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_"))
-        }
+        # Without byte code every start would compile the program anew, which no installed one does.
+        foreign = ("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_", "PYTHONDONTWRITEBYTECODE")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {**kept, "HOME": str(self.home), "TEST_KEY_ID": KEY_ID, "TEST_SECRET": SECRET, **self.env}
 
     def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
