@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bisync import events, lock, providers, rclone_binary
+from bisync import events, ignore, lock, providers, rclone_binary
 from bisync.config import Compare, Manifest, Profile, Sync
-from bisync.errors import UsageError
+from bisync.errors import BisyncError, UsageError
 from bisync.ignore import Layer, read_ignore_file
 from bisync.plan import Change
 from bisync.rclone import Rclone, Remote
@@ -27,6 +27,25 @@ DEFAULT_IGNORE_TEXT = (
     "# Patterns that are never synced, in gitignore format; for every sync of this machine.\n"
     + "".join(f"{pattern}\n" for pattern in DEFAULT_IGNORES)
 )
+
+
+@contextmanager
+def _reading(sync: Sync) -> Iterator[None]:
+    """Say what is the matter with a sync dir that cannot be read, and what to do."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise BisyncError(
+            f"the sync dir {sync.dir} does not exist: is its disk mounted?",
+            hint="mount it, or make it with: bisync setup",
+        ) from None
+    except NotADirectoryError:
+        raise BisyncError(
+            f"the sync dir {sync.dir} is not a folder",
+            hint=f"move it away, or correct syncs.{sync.name}.dir in the manifest",
+        ) from None
+    except PermissionError:
+        raise BisyncError(f"the sync dir {sync.dir} cannot be read", hint="mend its permissions") from None
 
 
 def _quiet(sync: str, event: events.Event) -> None:
@@ -73,6 +92,22 @@ class App:
             Layer(f"{shared}: ignore", self.manifest.ignore),
             Layer(f"{shared}: syncs.{sync.name}.ignore", sync.ignore),
         ]
+
+    def walk(self, sync: Sync) -> ignore.Tree:
+        """The sync dir as far as it is not ignored. Raises BisyncError when it cannot be read, IgnoreError."""
+        layers = self.layers(sync)
+        with _reading(sync):
+            return ignore.walk(sync.dir, layers, self.manifest.ignore_files)
+
+    def rules(self, sync: Sync) -> ignore.RuleSet:
+        """The sync's ignore rules, those in its tree among them. Raises as `walk`."""
+        layers = self.layers(sync)
+        with _reading(sync):
+            return ignore.load_rules(sync.dir, layers, self.manifest.ignore_files)
+
+    def filters(self, rules: ignore.RuleSet) -> str:
+        """The rules as the text of an rclone filter file. Raises IgnoreError."""
+        return ignore.compile_rules(rules, self.manifest.state_dir / "cache")
 
     def profile(self, sync: Sync, override: str | None) -> Profile:
         """The sync's profile, or the one named on the command line. Raises UsageError for an unknown name."""

@@ -22,7 +22,6 @@ from pathlib import Path
 from bisync import events, ignore, listing, names, rclone
 from bisync.app import Target
 from bisync.config import Compare
-from bisync.errors import BisyncError
 from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 
 # ext4 and friends stamp files by a clock that ticks every 4 ms or so; a file as young as this when it was
@@ -85,11 +84,10 @@ def both(
 
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
-    root = target.sync.dir
     started = time.time_ns()
     target.emit(events.Step("looking at both sides"))
-    tree = _walk(root, target)
-    text = ignore.compile_rules(tree.rules, target.app.manifest.state_dir / "cache")
+    tree = target.app.walk(target.sync)
+    text = target.app.filters(tree.rules)
     local = _local(tree, target, baseline, compare)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         cloud = _cloud(target, ahead.argv, ahead.running)
@@ -98,23 +96,6 @@ def both(
     return Observation(
         local=local, cloud=cloud, filters=text, partials=tuple(tree.partials), started_ns=started
     )
-
-
-def _walk(root: Path, target: Target) -> ignore.Tree:
-    try:
-        return ignore.walk(root, target.app.layers(target.sync), target.app.manifest.ignore_files)
-    except FileNotFoundError:
-        raise BisyncError(
-            f"the sync dir {root} does not exist: is its disk mounted?",
-            hint="mount it, or make it with: bisync setup",
-        ) from None
-    except NotADirectoryError:
-        raise BisyncError(
-            f"the sync dir {root} is not a folder",
-            hint=f"correct syncs.{target.sync.name}.dir in the manifest",
-        ) from None
-    except PermissionError:
-        raise BisyncError(f"the sync dir {root} cannot be read", hint="mend its permissions") from None
 
 
 def _local(

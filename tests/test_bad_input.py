@@ -115,6 +115,15 @@ def test_a_sync_dir_that_is_gone_is_not_taken_for_an_emptied_one(
     assert "nothing to do" in ready.run("sync").out
 
 
+@pytest.mark.parametrize("command", ["sync", "plan", "check", "conflicts", "filters"])
+def test_every_task_says_the_same_of_a_sync_dir_that_is_not_there(ready: Device, command: str) -> None:
+    shutil.rmtree(ready.notes)
+    assert f"{ready.notes} does not exist: is its disk mounted?" in ready.run(command, expect=1).err
+
+    ready.notes.write_text("a file")
+    assert f"{ready.notes} is not a folder" in ready.run(command, expect=1).err
+
+
 def test_a_sync_dir_may_be_a_link_to_a_folder(fresh: Device, cloud: S3, below: str) -> None:
     real = fresh.home / "real"
     real.mkdir()

@@ -41,16 +41,8 @@ def run(app: App, sync: Sync, *, one_way: bool = False) -> CheckResult:
     """
     try:
         with app.target(sync) as target, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
-            if sync.dir.exists() and not sync.dir.is_dir():
-                raise BisyncError(
-                    f"the sync dir {sync.dir} is not a folder",
-                    hint=f"move it away, or correct syncs.{sync.name}.dir in the manifest",
-                )
-            if not sync.dir.is_dir():
-                raise BisyncError(f"the sync dir {sync.dir} does not exist", hint="type: bisync setup")
-            rules = ignore.load_rules(sync.dir, app.layers(sync), app.manifest.ignore_files)
             filters = Path(scratch) / "filters.rclone"
-            filters.write_text(ignore.compile_rules(rules, app.manifest.state_dir / "cache"))
+            filters.write_text(app.filters(app.rules(sync)))
             argv = rclone.check_argv(sync.dir, target.remote, filters=filters, one_way=one_way)
             target.emit(events.Step("comparing both sides"))
             outcome = target.rclone.run(argv, remote=target.remote)

@@ -42,9 +42,7 @@ class ConflictGroup:
 
 def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     """The unsettled conflicts in one sync dir, sorted. Raises BisyncError when it cannot be read."""
-    if not sync.dir.is_dir():
-        raise BisyncError(f"the sync dir {sync.dir} does not exist", hint="type: bisync setup")
-    tree = ignore.walk(sync.dir, app.layers(sync), app.manifest.ignore_files)
+    tree = app.walk(sync)
     files = {entry.path: entry for entry in tree.entries if entry.kind is ignore.Kind.FILE}
     origins = _origins(app.state(sync))
     found = []

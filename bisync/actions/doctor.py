@@ -168,7 +168,7 @@ def _sync_dir(app: App, sync: Sync) -> Iterator[Finding]:
 def _rules(app: App, sync: Sync) -> Iterator[Finding]:
     if not sync.dir.is_dir():
         return
-    tree = ignore.walk(sync.dir, app.layers(sync), app.manifest.ignore_files)
+    tree = app.walk(sync)
     for one in tree.unreadable:
         yield Finding(
             about=sync.name, level="problem", text=f"{one.path} cannot be read: {one.error.strerror}",

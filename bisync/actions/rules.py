@@ -10,18 +10,12 @@ from bisync import ignore, names, observe, rclone, state
 from bisync.app import App
 from bisync.apply import CLOUD_TRASH
 from bisync.config import Sync
-from bisync.errors import BisyncError, UsageError
+from bisync.errors import UsageError
 
 
 def filters(app: App, sync: Sync) -> str:
     """The filter text this sync runs with. Raises IgnoreError."""
-    return ignore.compile_rules(_rules(app, sync), app.manifest.state_dir / "cache")
-
-
-def _rules(app: App, sync: Sync) -> ignore.RuleSet:
-    if not sync.dir.is_dir():
-        raise BisyncError(f"the sync dir {sync.dir} does not exist", hint="type: bisync setup")
-    return ignore.load_rules(sync.dir, app.layers(sync), app.manifest.ignore_files)
+    return app.filters(app.rules(sync))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +39,7 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
     sync, below = _locate(syncs, path, cwd)
     full = sync.dir / below
     is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
-    decision = _rules(app, sync).decide(below, is_dir)
+    decision = app.rules(sync).decide(below, is_dir)
     rule = decision.rule
     return Explanation(
         sync=sync.name,
@@ -89,7 +83,7 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
     Local files stay where they are. Raises RcloneError.
     """
     with app.locked_target(sync) as target:
-        rules = _rules(app, sync)
+        rules = app.rules(sync)
         argv = rclone.list_argv(target.remote, compare=target.compare)
         listed = rclone.read_listing(target.rclone.check(argv, remote=target.remote).stdout)
         found = tuple(
