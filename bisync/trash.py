@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from bisync import rclone, state
+from bisync import names, rclone, state
 from bisync.app import Target
 from bisync.apply import CLOUD_TRASH
 from bisync.config import Compare
 from bisync.errors import BisyncError
 from bisync.files import atomic_write
+from bisync.observe import name_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def cloud_versions(target: Target) -> list[Kept]:
     for each in rclone.read_listing(outcome.stdout):
         run, _, path = each.path.partition("/")
         if path:
-            found.append(Kept(run=run, side="cloud", path=path, size=each.size))
+            found.append(Kept(run=run, side="cloud", path=names.from_rclone(path), size=each.size))
     return sorted(found, key=lambda kept: (kept.run, kept.path))
 
 
@@ -65,16 +66,29 @@ def _trash_remote(target: Target) -> rclone.Remote:
     )
 
 
-def fetch(target: Target, kept: Kept, into: Path) -> None:
-    """Copy one kept version to the exact path `into`, which must not exist. Raises BisyncError."""
-    into.parent.mkdir(parents=True, exist_ok=True)
-    if into.exists():
-        raise BisyncError(f"{into} exists already", hint="give another folder with --to")
-    if kept.side == "local":
-        shutil.copy2(target.state.trash / kept.run / kept.path, into)
-    else:
-        source = target.remote.below(f"{CLOUD_TRASH}/{kept.run}/{kept.path}")
-        target.rclone.check(rclone.copy_one_argv(source, str(into)), remote=target.remote)
+def fetch(target: Target, versions: Sequence[Kept], into: Path) -> None:
+    """Copy kept versions, at most one of a path, to their paths below `into`, which must all be free.
+
+    One rclone a run that kept some in the cloud. Raises BisyncError.
+    """
+    for kept in versions:
+        if os.path.lexists(into / kept.path):
+            raise BisyncError(f"{into / kept.path} exists already", hint="give another folder with --to")
+    in_cloud: dict[str, list[str]] = {}
+    for kept in versions:
+        if kept.side == "cloud":
+            in_cloud.setdefault(kept.run, []).append(kept.path)
+            continue
+        (into / kept.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(target.state.trash / kept.run / kept.path, into / kept.path)
+    for run, paths in in_cloud.items():
+        source = target.remote.below(f"{CLOUD_TRASH}/{run}")
+        with name_list(names.to_rclone(path) for path in paths) as listed:
+            argv = rclone.copy_argv(source, str(into), listed, profile=target.profile)
+            target.rclone.check(argv, remote=target.remote, on_event=target.emit)
+        for path in paths:
+            if not (into / path).exists():  # rclone passes over names that it does not find
+                raise BisyncError(f"{path} is no longer in the cloud's trash", hint="see: bisync history --versions")
 
 
 def expire(target: Target, now: datetime, keep_days: int) -> list[str]:
@@ -92,11 +106,8 @@ def expire(target: Target, now: datetime, keep_days: int) -> list[str]:
             gone.append(run.name)
     asked = target.state.root / "trash-checked.json"
     today = now.date().isoformat()
-    try:
-        if json.loads(asked.read_text()).get("on") == today:
-            return gone
-    except (FileNotFoundError, ValueError):
-        gone = list(gone)
+    if _day_in(asked) == today:
+        return gone
     for name in sorted({kept.run for kept in cloud_versions(target)}):
         if is_due(name):
             target.rclone.check(
@@ -105,3 +116,12 @@ def expire(target: Target, now: datetime, keep_days: int) -> list[str]:
             gone.append(name)
     atomic_write(asked, json.dumps({"version": 1, "on": today}) + "\n")
     return gone
+
+
+def _day_in(path: Path) -> str | None:
+    """The day a note in the state dir names; None when there is none, or one that was cut short."""
+    try:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found.get("on") if isinstance(found, dict) else None

@@ -10,7 +10,16 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from bisync.errors import UsageError
-from bisync.report import Screen, plan_lines, plan_summary, size_text, sync_document, sync_lines
+from bisync.report import (
+    Screen,
+    clean,
+    files,
+    plan_lines,
+    plan_summary,
+    size_text,
+    sync_document,
+    sync_lines,
+)
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -243,7 +252,7 @@ def restore(
     manifest: str | None = None,
     only: list[str] | None = None,
 ) -> None:
-    """Bring back what a run overwrote or deleted."""
+    """Bring back what a run overwrote or deleted: a file, or what is missing below a folder."""
     screen = Screen()
     with edge(screen):
         from bisync.actions import history as action
@@ -257,13 +266,17 @@ def restore(
             except UsageError as error:
                 missing = error
                 continue
-            for each_one in done:
-                screen.say(
-                    f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size_text(each_one.kept.size)})"
-                )
+            for each_one in done.restored:
+                size = size_text(each_one.kept.size)
+                screen.say(f"✓ Restored {clean(str(each_one.path))} (run {each_one.kept.run}, {size})")
                 if each_one.replaced:
                     screen.say("  the version that lay there is in the trash")
-            if target is None:
+            if done.left:
+                screen.say(
+                    f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
+                    "name, with --run or with --to"
+                )
+            if target is None and done.restored:
                 screen.say("  Next: bisync sync")
             return
         if missing is not None:

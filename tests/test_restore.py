@@ -47,6 +47,48 @@ def test_a_whole_folder_and_a_given_run(laptop: Device) -> None:
     assert "nothing called never.md" in nothing.err and "bisync history" in nothing.err
 
 
+def test_below_a_folder_only_what_is_missing_comes_back(laptop: Device, s3: S3) -> None:
+    names = [f"p/{number}.md" for number in range(12)] + ["p/tab\there.md", "p/ümlaut.md"]
+    laptop.write("other.md", "untouched, or the guards would refuse")
+    for name in names:
+        laptop.write(name, "first")
+    laptop.sync()
+    for name in names:
+        laptop.write(name, "second")
+    assert laptop.sync().uploaded == len(names)
+    for name in names[1:]:
+        (laptop.notes / name).unlink()
+    assert laptop.sync().deleted_cloud == len(names) - 1
+
+    said = laptop.run("restore", "p").out
+
+    assert said.count("✓ Restored") == len(names) - 1
+    assert "1 file still here, left alone" in said
+    (laptop.notes / "other.md").unlink()
+    assert laptop.tree() == dict.fromkeys(names, "second")
+    assert laptop.sync().uploaded == len(names) - 1
+    assert not (laptop.notes / ".basic-memory/staging").exists()
+    again = laptop.run("restore", "p").out
+    assert "Restored" not in again and f"{len(names)} files still here, left alone" in again
+    laptop.run("restore", "p/0.md")
+    assert laptop.tree()["p/0.md"] == "first"
+
+
+def test_a_folder_of_that_name_is_not_replaced(laptop: Device) -> None:
+    laptop.write("a", "a file")
+    laptop.sync()
+    (laptop.notes / "a").unlink()
+    laptop.sync()
+    laptop.write("a/b.md", "in a folder")
+
+    said = laptop.run("restore", "a", expect=1)
+
+    assert "a is a folder now" in said.err and "--to DIR" in said.err
+    assert laptop.tree() == {"a/b.md": "in a folder"}
+    laptop.run("restore", "a", "--to", "aside")
+    assert (laptop.home / "aside/a").read_text() == "a file"
+
+
 def test_the_trash_is_never_synced_and_expires(make_device: Callable[..., Device], s3: S3) -> None:
     device = make_device("tidy", extra="defaults: {keep_days: 7}\n")
     device.setup()

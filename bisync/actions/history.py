@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from bisync import state, swap, trash
 from bisync.app import App, Target
 from bisync.config import Sync
-from bisync.errors import UsageError
+from bisync.errors import BisyncError, UsageError
 from bisync.trash import Kept
 
 
@@ -34,19 +36,28 @@ def _versions(target: Target) -> tuple[Kept, ...]:
 class Restored:
     """What came back: the kept version and where it lies now. `replaced`: what was there is in the trash."""
 
-    sync: str
     kept: Kept
     path: Path
     replaced: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What came back, sorted by path, and which files below a folder were left as they are."""
+
+    restored: tuple[Restored, ...]
+    left: tuple[str, ...]
+
+
 def restore(
     app: App, sync: Sync, path: str, *, run_id: str | None = None, to: Path | None = None
-) -> tuple[Restored, ...]:
-    """Bring a file, or everything below a folder, back from the trash: its latest version, or that of `run_id`.
+) -> Restoration:
+    """Bring a file, or what is missing below a folder, back from the trash: its latest version.
 
-    Into the sync dir, or into the folder `to`. What lies there now goes to the trash itself first.
-    Raises UsageError when nothing of that name is kept.
+    With `run_id`, what that run took away. Into the sync dir, or into the folder `to`. Files that are still
+    below a folder are left alone, unless a run or another folder is named: nobody asked to turn them back.
+    What lies in the way goes to the trash itself first. Raises UsageError when nothing of that name is
+    kept, BisyncError when it cannot be brought back.
     """
     wanted = path.strip("/")
     with app.locked_target(sync) as target:
@@ -60,24 +71,43 @@ def restore(
             raise UsageError(
                 f"{sync.name}: nothing called {path} was overwritten or deleted{where} in the last "
                 f"{app.manifest.keep_days} days",
-                hint="see what is kept: bisync history",
+                hint="see what is kept: bisync history --versions",
             )
         latest = {kept.path: kept for kept in found}
-        began = state.new_run_id(app.now())
-        area = swap.Area(sync.dir, began, target.state.trash / began)
-        done = []
-        for name, kept in sorted(latest.items()):
-            if to is not None:
-                trash.fetch(target, kept, to / name)
-                done.append(Restored(sync=sync.name, kept=kept, path=to / name, replaced=False))
-                continue
-            trash.fetch(target, kept, area.staging / name)
-            replaced = swap.take_away(area, name, None)
-            (sync.dir / name).parent.mkdir(parents=True, exist_ok=True)
-            if not swap.place(area.staging / name, sync.dir / name):
-                swap.put_back(sync.dir, target.state.trash)
-                raise UsageError(f"{name} was written to just now", hint="restore it elsewhere with --to DIR")
-            done.append(Restored(sync=sync.name, kept=kept, path=sync.dir / name, replaced=replaced))
+        left: list[str] = []
+        if run_id is None and to is None:
+            left = sorted(name for name in latest if name != wanted and os.path.lexists(sync.dir / name))
+        chosen = [kept for name, kept in sorted(latest.items()) if name not in set(left)]
+        if to is not None:
+            trash.fetch(target, chosen, to)
+            restored = [Restored(kept=kept, path=to / kept.path, replaced=False) for kept in chosen]
+        else:
+            restored = _put_in(target, chosen)
+        return Restoration(restored=tuple(restored), left=tuple(left))
+
+
+def _put_in(target: Target, versions: Sequence[Kept]) -> list[Restored]:
+    """Fetch versions beside the tree, then give them their names in it."""
+    root = target.sync.dir
+    run = state.new_run_id(target.app.now())
+    area = swap.Area(root, run, target.state.trash / run)
+    restored = []
+    for kept in versions:
+        if (root / kept.path).is_dir():
+            raise BisyncError(f"{kept.path} is a folder now", hint="restore it elsewhere with --to DIR")
+    try:
+        area.staging.mkdir(mode=0o700, parents=True)
+        trash.fetch(target, versions, area.staging)
+        for kept in versions:
+            replaced = swap.take_away(area, kept.path, None)
+            (root / kept.path).parent.mkdir(parents=True, exist_ok=True)
+            if not swap.place(area.staging / kept.path, root / kept.path):
+                raise BisyncError(
+                    f"{kept.path} was written to just now", hint="restore it elsewhere with --to DIR"
+                )
+            restored.append(Restored(kept=kept, path=root / kept.path, replaced=replaced))
         swap.empty_hold(area)
-        swap.put_back(sync.dir, target.state.trash)  # removes the emptied working folders
-    return tuple(done)
+    finally:
+        # What is still held returns to its place; the emptied working folders go.
+        swap.put_back(root, target.state.trash)
+    return restored
