@@ -408,9 +408,12 @@ class Application:
             case events.Copied(size=size):
                 self.tally.downloaded.add(key)
                 self.tally.bytes += size
-            case events.Deleted(side="cloud") if self.planned.get(key) is not Action.UPLOAD:
-                self.tally.deleted_cloud.add(key)
-            case events.Deleted(side="local") if self.planned.get(key) is not Action.DOWNLOAD:
+            # Replaced files and renamed conflicts leave their place, too; only a deletion is one.
+            case events.Deleted(side="cloud", kept=kept):
+                planned = self.planned.get(key)
+                if planned is Action.DELETE_CLOUD or (kept and planned is not Action.UPLOAD):
+                    self.tally.deleted_cloud.add(key)
+            case events.Deleted(side="local", kept=True) if self.planned.get(key) is not Action.DOWNLOAD:
                 self.tally.deleted_local.add(key)
             case events.ConflictCopy(copy=copy):
                 self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))

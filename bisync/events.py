@@ -7,10 +7,13 @@ is plain, never from `msg`, which bisync quotes and pads.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Side = Literal["local", "cloud"]
+# "Copied (new)", and for files of 256 MiB and more "Multi-thread Copied (replaced existing)".
+_COPIED = re.compile(r"(Multi-thread )?Copied \((Rcat, )?(new|replaced existing)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,11 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A file left `side`; with a backup dir it was moved there."""
+    """A file left `side`; `kept`: it was moved into the backup dir."""
 
     path: str
     side: Side
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,10 @@ def _from_record(record: dict[str, Any]) -> Event:
     if path is not None:
         # The object logged is the source of a copy: a local one was uploaded.
         source: Side = "local" if kind == "*local.Object" else "cloud"
-        if message in ("Copied (new)", "Copied (replaced existing)"):
+        if _COPIED.match(message):
             return Copied(path, "cloud" if source == "local" else "local", int(record.get("size", 0)))
-        if message == "Moved into backup dir":
-            return Deleted(path, source)
+        if message in ("Moved into backup dir", "Deleted"):
+            return Deleted(path, source, kept=message != "Deleted")
         moved = ("Copied (server-side copy) to: ", "Moved (server-side) to: ")
         for prefix in moved:
             if message.startswith(prefix) and ".conflict" in message:

@@ -415,8 +415,10 @@ class _Listener:
         match event:
             case events.Copied(path=path, to=side):
                 text = f"{'uploaded' if side == 'cloud' else 'downloaded'} {path}"
-            case events.Deleted(path=path, side=side):
+            case events.Deleted(path=path, side=side, kept=True):
                 text = f"deleted {path} ({side})"
+            case events.Deleted(path=path):
+                text = f"rclone: Deleted {path}"
             case events.Problem(text=said) | events.Text(text=said):
                 text = f"rclone: {said}"
         if text:
@@ -454,6 +456,7 @@ class _Bar(_Listener):
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._bar: RichProgress | None = None
+        self._phase = ""
 
     def __call__(self, sync: str, event: events.Event) -> None:
         from bisync import events
@@ -461,17 +464,22 @@ class _Bar(_Listener):
         super().__call__(sync, event)
         match event:
             case events.Step(text=text):
-                self._show(f"{sync}: {text}", 0, None)
+                self._show(f"{sync}: {text}", f"{sync}: {text}", 0, None)
             case events.Progress(total_files=total) if total:
                 verb = "reading " if event.reading else ""
                 text = f"{sync}: {verb}{event.files}/{files(total)}"
-                self._show(text, event.bytes, event.total_bytes or None)
+                self._show(f"{sync}: {verb}", text, event.bytes, event.total_bytes or None)
 
-    def _show(self, text: str, done: int, total: int | None) -> None:
+    def _show(self, phase: str, text: str, done: int, total: int | None) -> None:
         if self._bar is None:
             self._bar = _rich_bar()
-            self._bar.add_task("")
             self._bar.start()
+        if phase != self._phase:
+            # A task of its own: rich knows the speed of each, and cannot forget a total.
+            self._phase = phase
+            for old in self._bar.task_ids:
+                self._bar.remove_task(old)
+            self._bar.add_task(text, total=None)
         self._bar.update(self._bar.task_ids[0], description=text, completed=done, total=total)
 
     def close(self) -> None:

@@ -117,3 +117,16 @@ def test_zero_bytes_and_case_pairs(laptop: Device, desktop: Device) -> None:
     laptop.sync()
     desktop.sync()
     assert desktop.tree() == {"empty.md": "", "Note.md": "upper", "note.md": "lower"}
+
+
+def test_a_file_of_many_parts_is_counted(laptop: Device, desktop: Device) -> None:
+    """rclone sends files of 256 MiB and more in parallel parts, and logs them in other words."""
+    with (laptop.notes / "big.bin").open("wb") as stream:
+        stream.truncate(257 << 20)
+
+    sent = laptop.sync()
+    fetched = desktop.sync()
+
+    assert (sent.uploaded, sent.bytes) == (1, 257 << 20)
+    assert (fetched.downloaded, fetched.bytes) == (1, 257 << 20)
+    assert laptop.sync().outcome is desktop.sync().outcome is Outcome.IDLE
