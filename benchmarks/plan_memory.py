@@ -36,6 +36,7 @@ def main() -> int:
         baseline=base,
         local=sides[0],
         cloud=sides[1],
+        compare=Compare.CHECKSUM,
         resolve=ConflictResolve.NEWER,
         cloud_times={},
         mode=Mode.SYNC,

@@ -79,7 +79,7 @@ def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Arg
         found.append(
             rclone.copy_argv(target.remote.fs, str(area.staging), lists / "downloads", profile=target.profile)
         )
-    if any(_overruled(plan)):
+    if any(_sent_first(plan)):
         found.append(
             rclone.copy_argv(
                 str(target.sync.dir),
@@ -134,9 +134,16 @@ def _fetched(plan: Plan) -> list[tuple[Change, str]]:
     return found
 
 
-def _overruled(plan: Plan) -> list[Change]:
-    """Conflicts the local version wins: it goes up before bisync, or bisync would see a conflict."""
-    return [c for c in plan.changes if c.action is Action.CONFLICT and c.winner == "local"]
+def _sent_first(plan: Plan) -> list[Change]:
+    """What goes up before bisync: conflicts the local version wins, or bisync would see a conflict; edits of
+    files whose version in the cloud has no hash, or bisync would see no edit.
+    """
+    return [
+        c
+        for c in plan.changes
+        if (c.action is Action.CONFLICT and c.winner == "local")
+        or (c.action is Action.UPLOAD and c.unhashed)
+    ]
 
 
 def _renamed_in_cloud(plan: Plan) -> list[Change]:
@@ -172,7 +179,10 @@ def _parents(path: str) -> list[str]:
 
 @dataclass(slots=True)
 class Application:
-    """One plan being carried out. `skipped`: what the user was faster at; bisync or the next run has it."""
+    """One plan being carried out. `skipped`: what the user was faster at; bisync or the next run has it.
+
+    `placed`: the files it has put into the tree, by their key: size, mtime and inode.
+    """
 
     target: Target
     plan: Plan
@@ -182,6 +192,7 @@ class Application:
     taken: dict[str, LocalFile] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: list[LeftOut] = field(default_factory=list)
+    placed: dict[str, swap.Identity] = field(default_factory=dict)
     planned: dict[str, Action] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -288,9 +299,10 @@ class Application:
             swap.place(staged, self.area.staging / here.name)  # this side keeps its own spelling
         if here is not None:
             self.taken[here.name] = here
-        size = (self.area.staging / name).stat().st_size
+        fetched = swap.identity(self.area.staging / name)
         if self._note(change, swap.put_in(self.area, name, here), self.tally.downloaded):
-            self.tally.bytes += size
+            self.placed[change.path] = fetched
+            self.tally.bytes += fetched.size
 
     def _local_conflict(self, change: Change) -> None:
         """Give the losers their names here. The cloud's half follows in `_settle_cloud`."""
@@ -301,11 +313,13 @@ class Application:
             self.skipped.append(change.path)
             return
         copies = [names.from_rclone(copy) for copy in change.copies]
+        fetched = swap.identity(staged)
         if change.winner == "local":
             done = swap.place(staged, root / copies[0])
         elif change.winner == "cloud":
             # Whatever the user has there by now is the local version: it is kept, not judged again.
             done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / here.name)
+            self.placed[change.path] = fetched
         else:
             done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / copies[1])
         if self._note(change, done, self.tally.downloaded):
@@ -322,10 +336,10 @@ class Application:
         return done
 
     def _settle_cloud(self) -> None:
-        overruled = [c for c in _overruled(self.plan) if c.path not in self.skipped]
-        if overruled:
+        first = [c for c in _sent_first(self.plan) if c.path not in self.skipped]
+        if first:
             local = self.seen.local.files
-            with name_list(names.to_rclone(local[c.path].name) for c in overruled) as listed:
+            with name_list(names.to_rclone(local[c.path].name) for c in first) as listed:
                 argv = rclone.copy_argv(
                     str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
                     backup=cloud_backup(self.target, self.run),

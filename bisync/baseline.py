@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,18 @@ class Baseline:
     keeps_versions: bool = True
 
 
-def from_listings(pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: Any) -> Baseline:
+def from_listings(
+    pair: listing.Pair,
+    stamps: Mapping[str, LocalFile],
+    stored: Mapping[str, int | None],
+    **about: Any,
+) -> Baseline:
     """Build the baseline a finished run leaves.
 
     `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
-    taken only where its content is the listed one. Paths in one listing only are no common ground.
+    taken only where its content is the listed one. `stored`: when cloud files were stored (ns since the
+    epoch), the only thing that tells a change of one without a hash. Paths in one listing only are no
+    common ground.
     """
     ours, theirs = listing.read_pair(pair)
     cloud = {names.key(each.path): each for each in theirs}
@@ -60,23 +67,12 @@ def from_listings(pair: listing.Pair, stamps: Mapping[str, LocalFile], **about: 
         )
         files[key] = BaseFile(
             each.size,
-            each.md5 if each.md5 == other.md5 else None,
+            each.md5 if other.md5 in (None, each.md5) else None,
             known.stamp if known is not None and vouched else None,
             each.mtime_ns,
-            other.mtime_ns,
+            stored.get(key) if other.md5 is None and other.mtime_ns is None else other.mtime_ns,
         )
     return Baseline(files=files, listings=pair.digest(), **about)
-
-
-def with_cloud_times(baseline: Baseline, times: Mapping[str, int | None]) -> Baseline:
-    """Remember when hashless objects were stored, the only thing that tells a same-size change."""
-    files = {
-        path: base._replace(cloud_mtime_ns=times[path])
-        if base.md5 is None and base.cloud_mtime_ns is None and path in times
-        else base
-        for path, base in baseline.files.items()
-    }
-    return replace(baseline, files=files)
 
 
 def save(path: Path, baseline: Baseline) -> None:
@@ -144,6 +140,7 @@ def current(saved: Baseline | None, pair: listing.Pair, compare: Compare) -> Bas
     return from_listings(
         pair,
         stamps,
+        {path: base.cloud_mtime_ns for path, base in saved.files.items()} if saved else {},
         compare=saved.compare if saved else compare,
         profile=saved.profile if saved else "",
         filters=saved.filters if saved else "",

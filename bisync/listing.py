@@ -25,6 +25,7 @@ _LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILI
 _FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
 _SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
 _HEADER = "# bisync listing v1"
+_NO_TIME = "0001-01-01T00:00:00.000000000+0000"
 SIDES = ("path1", "path2")
 
 
@@ -35,6 +36,15 @@ class ListedFile(NamedTuple):
     size: int
     md5: str | None
     mtime_ns: int | None
+
+
+class EqualFile(NamedTuple):
+    """A file whose content both sides hold: its name on either, size in bytes, MD5. path2 cannot tell the MD5."""
+
+    path1: str
+    path2: str
+    size: int
+    md5: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +175,24 @@ def clear_locks(workdir: Path) -> list[Path]:
     for lock in stale:
         lock.unlink(missing_ok=True)
     return stale
+
+
+def add_equal(pair: Pair, files: Iterable[EqualFile]) -> None:
+    """Put files that both sides hold alike into the pair, where either listing misses them.
+
+    bisync drops a file from its listings when a hash is missing to confirm the copy (rclone 1.75: "files
+    not equal on recheck"), though nothing is the matter with it.
+    """
+    files = list(files)
+    ours = [(each.path1, f"- {each.size:>8} md5:{each.md5}") for each in files]
+    theirs = [(each.path2, f"- {each.size:>8} -") for each in files]
+    for target, lines in ((pair.path1, ours), (pair.path2, theirs)) if files else ():
+        present = {each.path for each in read(target)}
+        missing = [
+            f"{start} - {_NO_TIME} {names.quote_go(name)}\n" for name, start in lines if name not in present
+        ]
+        if missing:
+            atomic_write(target, os.fsencode(_read_text(target).rstrip("\n") + "\n" + "".join(missing)))
 
 
 def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterable[str]) -> None:

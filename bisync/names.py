@@ -66,6 +66,11 @@ def unquote_go(text: str) -> str:
     )
 
 
+def quote_go(text: str) -> str:
+    """A Go-quoted literal of a name in rclone's spelling, which has no control characters left."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 _GO = {
     "a": "\a",
     "b": "\b",

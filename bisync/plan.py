@@ -46,8 +46,9 @@ class Change(NamedTuple):
     """One action on one path. `size` in bytes of what travels or goes.
 
     For a conflict: who wins the name, and the names of the copies kept beside it, the local version's
-    first. `replaces`: a file of that name is there already on the receiving side. The winner "folder":
-    the name is a file on `side` alone and a folder on the other; the file makes room.
+    first. `replaces`: a file of that name is there already on the receiving side. `unhashed`: the cloud's
+    version has no hash, so bisync takes files of one size for equal and cannot be left with it. The winner
+    "folder": the name is a file on `side` alone and a folder on the other; the file makes room.
     """
 
     action: Action
@@ -58,6 +59,7 @@ class Change(NamedTuple):
     copies: tuple[str, ...] = ()
     replaces: bool = False
     side: Literal["local", "cloud"] | None = None
+    unhashed: bool = False
 
 
 class Difference(NamedTuple):
@@ -109,14 +111,18 @@ def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:
 
 
 def cloud_changed(base: BaseFile, file: CloudFile, compare: Compare) -> bool:
-    """Whether a cloud file differs from what was synced. A hashless object is judged by its time."""
+    """Whether a cloud file differs from what was synced.
+
+    By checksum, an object without a hash (put there in parts by another program: its ETag is no MD5) is
+    judged by the time it was stored.
+    """
     if base.size != file.size:
         return True
-    if compare is Compare.CHECKSUM and base.md5 is not None:
-        return file.md5 != base.md5
     if compare is Compare.MODTIME:
         return not same_time(file.mtime_ns, base.cloud_mtime_ns)
-    return base.cloud_mtime_ns is not None and file.mtime_ns != base.cloud_mtime_ns
+    if file.md5 is not None:
+        return file.md5 != base.md5
+    return base.cloud_mtime_ns is None or file.mtime_ns != base.cloud_mtime_ns
 
 
 def same_time(one: int | None, other: int | None) -> bool:
@@ -304,6 +310,7 @@ def make_plan(
     baseline: Mapping[str, BaseFile] | None,
     local: LocalSnapshot,
     cloud: CloudSnapshot,
+    compare: Compare,
     resolve: ConflictResolve,
     cloud_times: Mapping[str, int],
     mode: Mode,
@@ -324,6 +331,15 @@ def make_plan(
         else:
             decided.append(_conflict(one, resolve, cloud_times.get(one.path), used))
     renamed = dict(_renames(decided, baseline or {}, local, cloud))
+    if compare is Compare.CHECKSUM:
+        decided = [
+            change._replace(unhashed=True)
+            if change.action in (Action.UPLOAD, Action.DOWNLOAD)
+            and (there := cloud.files.get(change.path)) is not None
+            and there.md5 is None
+            else change
+            for change in decided
+        ]
     changes = tuple(
         change._replace(why=f"{change.why}: renamed to {renamed[change.path]}")
         if change.path in renamed and change.action in (Action.DELETE_CLOUD, Action.DELETE_LOCAL)

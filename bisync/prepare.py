@@ -85,6 +85,7 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         baseline=base,
         local=seen.local,
         cloud=seen.cloud,
+        compare=compare,
         resolve=resolve,
         cloud_times=times,
         mode=mode,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -170,9 +171,10 @@ def move_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
     return ("rclone", "moveto", source, target, *kept, *_NETWORK, *_LOG)
 
 
-def copy_one_argv(source: str, target: str) -> Argv:
-    """Copy one file to an exact name."""
-    return ("rclone", "copyto", source, target, *_NETWORK, *_LOG)
+def copy_one_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
+    """Copy one file to an exact name, whatever the target holds there; that goes to `backup`."""
+    kept = ("--backup-dir", backup) if backup is not None else ()
+    return ("rclone", "copyto", source, target, "--ignore-times", *kept, *_NETWORK, *_LOG)
 
 
 def check_argv(
@@ -185,6 +187,12 @@ def check_argv(
     argv += ["--one-way"] if one_way else []
     argv += ["--download"] if download else []
     return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def count_unchecked(outcome: Outcome) -> int:
+    """How many files a `check` has compared by size alone, because a side has no hash of them."""
+    found = (re.match(r"(\d+) hashes could not be checked", e.text) for e in outcome.events if isinstance(e, Problem))
+    return next((int(match.group(1)) for match in found if match), 0)
 
 
 def move_listed_argv(source: str, target: str, names: Path) -> Argv:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from bisync import baseline, listing, state, swap
+from bisync import baseline, listing, names, state, swap
 from bisync.app import Target
 from bisync.apply import Application
+from bisync.config import Compare
 from bisync.errors import RcloneError
 from bisync.observe import RACY_NS, Observation, file_md5
 from bisync.prepare import Prepared
@@ -41,9 +43,11 @@ def baseline_after(target: Target, prepared: Prepared, done: Application) -> bas
         fresh = _look_again(target, path, prepared)
         if fresh is not None:
             stamps[path] = fresh
-    made = baseline.from_listings(
+    listing.add_equal(pair, _equal_without_hash(target, prepared, done, stamps))
+    return baseline.from_listings(
         pair,
         stamps,
+        {key: file.mtime_ns for key, file in seen.cloud.files.items() if key not in done.tally.uploaded},
         compare=target.compare,
         profile=target.profile.name,
         filters=seen.filters_digest,
@@ -51,10 +55,36 @@ def baseline_after(target: Target, prepared: Prepared, done: Application) -> bas
         run=done.run,
         keeps_versions=target.remote.keeps_versions,
     )
-    untouched = {
-        path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded
-    }
-    return baseline.with_cloud_times(made, untouched)
+
+
+def _equal_without_hash(
+    target: Target, prepared: Prepared, done: Application, local: Mapping[str, LocalFile]
+) -> list[listing.EqualFile]:
+    """Files that both sides hold alike though the cloud has no hash of them.
+
+    Either the plan had nothing to do for them and nobody has touched them since, or this run fetched them.
+    """
+    if target.compare is not Compare.CHECKSUM:
+        return []
+    found = []
+    for key, there in prepared.seen.cloud.files.items():
+        here = local.get(key)
+        if there.md5 is not None or here is None or here.md5 is None or key in done.tally.uploaded:
+            continue
+        expected = done.placed.get(key)
+        if expected is None and key not in done.planned:
+            expected = swap.Identity(there.size, here.stamp.mtime_ns, here.stamp.inode)
+        if expected is not None and _is_now(target.sync.dir / here.name, expected):
+            name = names.to_rclone(here.name)
+            found.append(listing.EqualFile(name, there.name, there.size, here.md5))
+    return found
+
+
+def _is_now(path: Path, expected: swap.Identity) -> bool:
+    try:
+        return swap.identity(path) == expected
+    except FileNotFoundError:
+        return False
 
 
 def _is_racy(file: LocalFile, seen: Observation) -> bool:

@@ -231,6 +231,7 @@ def check_document(results: Iterable[CheckResult]) -> dict[str, Any]:
             {
                 "name": one.name,
                 "match": one.match,
+                "by_size_only": one.by_size_only,
                 "differ": list(one.differ),
                 "missing_local": list(one.missing_local),
                 "missing_cloud": list(one.missing_cloud),

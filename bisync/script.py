@@ -31,6 +31,7 @@ def steps(target: Target, prepared: Prepared) -> dict[str, Any]:
     if missing:
         commands.append(rclone.copy_one_argv(str(marker), target.remote.below(MARKER_PATH)))
     commands += _conflict_commands(target, prepared)
+    commands += _commands_without_hash(target, prepared)
     commands += apply.bisync_commands(target, prepared.plan, prepared.baseline)
     return {
         "folder": str(target.state.work),
@@ -41,6 +42,18 @@ def steps(target: Target, prepared: Prepared) -> dict[str, Any]:
         "marker_folder": str(marker.parent),
         "commands": [list(argv) for argv in commands],
     }
+
+
+def _commands_without_hash(target: Target, prepared: Prepared) -> list[Argv]:
+    """Copies that bisync would not make: by size alone it takes both versions for equal."""
+    found: list[Argv] = []
+    for change in prepared.plan.changes:
+        here, there = str(target.sync.dir / change.path), target.remote.below(change.path)
+        if change.unhashed and change.action is Action.UPLOAD:
+            found.append(rclone.copy_one_argv(here, there, backup=apply.cloud_backup(target, apply.RUN)))
+        elif change.unhashed and change.replaces:
+            found.append(rclone.copy_one_argv(there, here, backup=str(target.state.trash / apply.RUN)))
+    return found
 
 
 def _conflict_commands(target: Target, prepared: Prepared) -> list[Argv]:

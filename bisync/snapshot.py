@@ -63,8 +63,9 @@ class CloudSnapshot(NamedTuple):
 class BaseFile(NamedTuple):
     """One file as both sides held it after the last good run.
 
-    `stamp` None: this run could not vouch that the local file still is what was synced; it is read
-    again. `local_mtime_ns` and `cloud_mtime_ns` are what bisync compares where there are no hashes.
+    `md5` is the content's, None where changes are told by time. `stamp` None: this run could not vouch that
+    the local file still is what was synced; it is read again. The times are what bisync compares where
+    there are no hashes; by checksum, `cloud_mtime_ns` is when an object without a hash was stored.
     """
 
     size: int

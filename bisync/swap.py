@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bisync.files import private_dir
 from bisync.ignore import METADATA_DIR
@@ -40,14 +41,27 @@ class Area:
         return self.root / METADATA_DIR / "hold" / self.run
 
 
+class Identity(NamedTuple):
+    """What a file keeps when it gets another name; any write moves one of them. (A rename moves ctime.)"""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+def identity(path: Path) -> Identity:
+    """A file's identity as it is now. Raises FileNotFoundError."""
+    status = path.lstat()
+    return Identity(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
 def _is_untouched(path: Path, expected: LocalFile) -> bool:
-    """Whether `path` still is the file that was planned for. A rename moves ctime, so that does not count."""
+    """Whether `path` still is the file that was planned for."""
     try:
-        status = path.lstat()
+        seen = identity(path)
     except FileNotFoundError:
         return False
-    seen = (status.st_size, status.st_mtime_ns, status.st_ino)
-    return seen == (expected.size, expected.stamp.mtime_ns, expected.stamp.inode)
+    return seen == Identity(expected.size, expected.stamp.mtime_ns, expected.stamp.inode)
 
 
 def place(source: Path, target: Path) -> bool:

@@ -12,6 +12,7 @@ from bisync.report import (
     check_document,
     clean,
     conflicts_document,
+    files,
     now,
     size_text,
     status_document,
@@ -26,12 +27,20 @@ if TYPE_CHECKING:
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
 
-@task(iterable=["only"], help={**_COMMON, "one-way": "files that only the cloud has are fine"})
+@task(
+    iterable=["only"],
+    help={
+        **_COMMON,
+        "one-way": "files that only the cloud has are fine",
+        "download": "compare the contents of files that the cloud has no hash of; fetches them",
+    },
+)
 def check(
     c: Context,
     manifest: str | None = None,
     only: list[str] | None = None,
     one_way: bool = False,
+    download: bool = False,
     json: bool = False,
 ) -> None:
     """Compare the contents of both sides: missing, different, unreadable."""
@@ -43,7 +52,7 @@ def check(
         results = []
 
         def work(one: Sync) -> int:
-            result = action.run(app, one, one_way=one_way)
+            result = action.run(app, one, one_way=one_way, download=download)
             results.append(result)
             if result.error is not None:
                 screen.error(result.error.message, result.error.hint)
@@ -60,6 +69,11 @@ def check(
             else:
                 apart = sum(len(paths) for _, paths in groups)
                 screen.say(f"✗ {apart} of {apart + result.match} files are not in sync; see: bisync plan")
+            if result.by_size_only:
+                screen.say(
+                    f"  {files(result.by_size_only)} compared by size alone, as the cloud has no hash of them; "
+                    "to compare contents: bisync check --download"
+                )
             return result.exit_code
 
         code = each(syncs, screen, work)

@@ -6,18 +6,22 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import events, ignore, names, rclone
-from bisync.app import App
-from bisync.config import Sync
+from bisync import events, ignore, names, observe, rclone
+from bisync.app import App, Target
+from bisync.config import Compare, Sync
 from bisync.errors import BisyncError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one comparison found: `match` is a count, the rest are sorted paths."""
+    """What one comparison found: `match` is a count, the rest are sorted paths.
+
+    `by_size_only`: how many files were compared by size alone, the cloud having no hash of them.
+    """
 
     name: str
     match: int = 0
+    by_size_only: int = 0
     differ: tuple[str, ...] = ()
     missing_local: tuple[str, ...] = ()
     missing_cloud: tuple[str, ...] = ()
@@ -34,21 +38,26 @@ class CheckResult:
         return 1 if self.errors else 0
 
 
-def run(app: App, sync: Sync, *, one_way: bool = False) -> CheckResult:
+def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) -> CheckResult:
     """Compare sizes and hashes of everything that is not ignored (rclone docs, `rclone check`).
 
-    `one_way`: files that only the cloud has are fine. Our own metadata does not count.
+    `one_way`: files that only the cloud has are fine. `download`: fetch what the cloud has no hash of, and
+    compare the contents. Our own metadata does not count.
     """
     try:
         with app.target(sync) as target, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
             filters = Path(scratch) / "filters.rclone"
             filters.write_text(app.filters(app.rules(sync)))
             argv = rclone.check_argv(sync.dir, target.remote, filters=filters, one_way=one_way)
-            target.emit(events.Step("comparing both sides"))
-            outcome = target.rclone.run(argv, remote=target.remote)
-            # 0 equal, 1 differences; a general failure has no file lines to show for itself.
-            if outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip()):
-                raise rclone.failure(argv, outcome, target.remote)
+            found, by_size = _compare(target, argv, "comparing both sides")
+            if by_size and download:
+                names_ = _names_without_hash(target, filters)
+                with observe.name_list(names_) as listed:
+                    argv = rclone.check_argv(
+                        sync.dir, target.remote, filters=filters, names=listed, download=True
+                    )
+                    contents, by_size = _compare(target, argv, "comparing contents")
+                found = {path: contents.get(path, mark) for path, mark in found.items()}
     except BisyncError as error:
         return CheckResult(name=sync.name, error=error)
     except OSError as error:
@@ -56,16 +65,41 @@ def run(app: App, sync: Sync, *, one_way: bool = False) -> CheckResult:
         return CheckResult(
             name=sync.name, error=BisyncError(text, hint="mend that, then run again: bisync check")
         )
-    found: dict[str, list[str]] = {mark: [] for mark in "=*+-!"}
-    for line in outcome.stdout.splitlines():
-        mark, path = line[:1], line[2:]
-        if mark in found and path != ignore.MARKER_PATH:
-            found[mark].append(names.from_rclone(path))
+
+    def marked(mark: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path, its in found.items() if its == mark))
+
     return CheckResult(
         name=sync.name,
-        match=len(found["="]),
-        differ=tuple(sorted(found["*"])),
-        missing_cloud=tuple(sorted(found["+"])),
-        missing_local=tuple(sorted(found["-"])),
-        errors=tuple(sorted(found["!"])),
+        match=len(marked("=")),
+        by_size_only=by_size,
+        differ=marked("*"),
+        missing_cloud=marked("+"),
+        missing_local=marked("-"),
+        errors=marked("!"),
     )
+
+
+def _compare(target: Target, argv: rclone.Argv, doing: str) -> tuple[dict[str, str], int]:
+    """rclone's mark for each path, and how many were compared by size alone. Raises RcloneError."""
+    target.emit(events.Step(doing))
+    outcome = target.rclone.run(argv, remote=target.remote)
+    # 0 equal, 1 differences; a general failure has no file lines to show for itself.
+    if outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip()):
+        raise rclone.failure(argv, outcome, target.remote)
+    found = {
+        names.from_rclone(line[2:]): line[0]
+        for line in outcome.stdout.splitlines()
+        if line[:1] in tuple("=*+-!")
+    }
+    by_size = rclone.count_unchecked(outcome)
+    if found.pop(ignore.MARKER_PATH, None) == "=" and by_size and not target.remote.hashes:
+        by_size -= 1
+    return found, by_size
+
+
+def _names_without_hash(target: Target, filters: Path) -> list[str]:
+    """The cloud's files, in rclone's spelling, whose listing carries no MD5."""
+    argv = rclone.list_argv(target.remote, compare=Compare.CHECKSUM, filters=filters)
+    listed = rclone.read_listing(target.rclone.check(argv, remote=target.remote).stdout)
+    return [each.path for each in listed if each.md5 is None and each.path != ignore.MARKER_PATH]
