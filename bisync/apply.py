@@ -14,8 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from bisync import events, listing, names, rclone, swap
 from bisync.app import Target
@@ -25,7 +27,7 @@ from bisync.errors import BisyncError, RcloneError
 from bisync.files import atomic_write, write_if_changed
 from bisync.guard import delete_percent
 from bisync.ignore import MARKER_PATH, METADATA_DIR
-from bisync.observe import Observation, name_list
+from bisync.observe import Observation
 from bisync.plan import Action, Change, Mode, Plan
 from bisync.rclone import Argv, BisyncCall
 from bisync.result import Conflict, Tally
@@ -141,8 +143,7 @@ def _sent_first(plan: Plan) -> list[Change]:
     return [
         c
         for c in plan.changes
-        if (c.action is Action.CONFLICT and c.winner == "local")
-        or (c.action is Action.UPLOAD and c.unhashed)
+        if (c.action is Action.CONFLICT and c.winner == "local") or (c.action is Action.UPLOAD and c.unhashed)
     ]
 
 
@@ -247,7 +248,7 @@ class Application:
             return
         self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         cloud = self.seen.cloud.files
-        with name_list(cloud[change.path].name for change, _ in wanted) as listed:
+        with self._list("downloads", (cloud[change.path].name for change, _ in wanted)) as listed:
             argv = rclone.copy_argv(
                 self.target.remote.fs, str(self.area.staging), listed, profile=self.target.profile
             )
@@ -258,6 +259,16 @@ class Application:
                 raise rclone.failure(argv, outcome, self.target.remote)
             self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
             set_filters(self.target, run_filters(self.seen.filters, self.left_out))
+
+    @contextmanager
+    def _list(self, name: str, paths: Iterable[str]) -> Iterator[Path]:
+        """The file that the plan's command names, with a path a line, for as long as the command runs."""
+        listed = self.target.state.lists / name
+        listed.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+        try:
+            yield listed
+        finally:
+            listed.unlink()
 
     def _local_changes(self) -> None:
         """Deletions first: a folder may take the place of a file."""
@@ -339,7 +350,7 @@ class Application:
         first = [c for c in _sent_first(self.plan) if c.path not in self.skipped]
         if first:
             local = self.seen.local.files
-            with name_list(names.to_rclone(local[c.path].name) for c in first) as listed:
+            with self._list("uploads", (names.to_rclone(local[c.path].name) for c in first)) as listed:
                 argv = rclone.copy_argv(
                     str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
                     backup=cloud_backup(self.target, self.run),

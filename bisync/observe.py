@@ -243,11 +243,9 @@ def _is_too_long(path: str) -> bool:
 
 
 @contextmanager
-def name_list(paths: Iterable[str], folder: Path | None = None) -> Iterator[Path]:
+def name_list(paths: Iterable[str]) -> Iterator[Path]:
     """A private file with one name a line, for rclone's --files-from-raw."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="bisync-", suffix=".list", dir=folder, encoding="utf-8"
-    ) as file:
+    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".list", encoding="utf-8") as file:
         file.write("".join(f"{path}\n" for path in paths))
         file.flush()
         yield Path(file.name)

@@ -191,7 +191,11 @@ def check_argv(
 
 def count_unchecked(outcome: Outcome) -> int:
     """How many files a `check` has compared by size alone, because a side has no hash of them."""
-    found = (re.match(r"(\d+) hashes could not be checked", e.text) for e in outcome.events if isinstance(e, Problem))
+    found = (
+        re.match(r"(\d+) hashes could not be checked", e.text)
+        for e in outcome.events
+        if isinstance(e, Problem)
+    )
     return next((int(match.group(1)) for match in found if match), 0)
 
 

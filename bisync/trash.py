@@ -88,7 +88,9 @@ def fetch(target: Target, versions: Sequence[Kept], into: Path) -> None:
             target.rclone.check(argv, remote=target.remote, on_event=target.emit)
         for path in paths:
             if not (into / path).exists():  # rclone passes over names that it does not find
-                raise BisyncError(f"{path} is no longer in the cloud's trash", hint="see: bisync history --versions")
+                raise BisyncError(
+                    f"{path} is no longer in the cloud's trash", hint="see: bisync history --versions"
+                )
 
 
 def expire(target: Target, now: datetime, keep_days: int) -> list[str]:
