@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,12 +133,18 @@ def find(workdir: Path, local: Path, remote: str) -> Pair | None:
 
 def make_durable(pair: Pair) -> None:
     """Have the pair on the disk for good: rclone leaves that to the system, and a power cut to zeros."""
-    for path in (pair.path1, pair.path2, pair.path1.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    for path in (pair.path1, pair.path2):
+        _flush(path)
+    with suppress(OSError):  # some network file systems cannot flush a folder, and need not
+        _flush(pair.path1.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def keep_ancestor(pair: Pair, folder: Path) -> None:

@@ -51,8 +51,7 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
             argv = rclone.check_argv(sync.dir, target.remote, filters=filters, one_way=one_way)
             found, by_size = _compare(target, argv, "comparing both sides")
             if by_size and download:
-                names_ = _names_without_hash(target, filters)
-                with observe.name_list(names_) as listed:
+                with observe.name_list(_names_without_hash(target, filters)) as listed:
                     argv = rclone.check_argv(
                         sync.dir, target.remote, filters=filters, names=listed, download=True
                     )
