@@ -114,7 +114,7 @@ def _parse(text: str, path: Path) -> list[ListedFile]:
 
 def session_name(local: Path, remote: str) -> str:
     """What bisync calls a pair of paths (rclone docs, bisync, "Lock file": the session name)."""
-    one, two = (_SESSION_CHARACTERS.sub("_", text.rstrip("/")).strip("_") for text in (str(local), remote))
+    one, two = (_SESSION_CHARACTERS.sub("_", text.strip("/\\")) for text in (str(local), remote))
     # A remote that is a folder here has the local backend's options in its name, too (see `find`).
     two = two if ":" in remote else f"local__{two}"
     return f"{one}..{two}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from bisync.result import Outcome
-from tests.world import S3, Device, serve_moto
+from tests.world import S3, Device, rclone_path, serve_moto
 
 ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}",
        "ü/é ñ", "🦀", "a" * 250, "line\nbreak", "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
@@ -130,3 +134,36 @@ def test_a_file_of_many_parts_is_counted(laptop: Device, desktop: Device) -> Non
     assert (sent.uploaded, sent.bytes) == (1, 257 << 20)
     assert (fetched.downloaded, fetched.bytes) == (1, 257 << 20)
     assert laptop.sync().outcome is desktop.sync().outcome is Outcome.IDLE
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        ("notes_", "deep_"),
+        ("_notes", "_deep"),
+        ("my notes [x] {y}", "team a/b c"),
+        ("ünï 'q' \"dq\" $x", "ü/é"),
+        ("a:b?c*d#e%f,g;h", "x,y;z"),
+        ("back\\slash", "-dash"),
+        ("trailing ", "trailing "),
+    ],
+)
+def test_odd_names_of_the_folder_itself(tmp_path: Path, cloud: S3, folder: str, path: str) -> None:
+    device = Device(tmp_path / "home", cloud)
+    text = (device.home / "bisync.yaml").read_text()
+    odd = f"dir: {json.dumps(str(device.home / folder))}\n    path: {json.dumps(path)}"
+    (device.home / "bisync.yaml").write_text(text.replace("dir: ~/notes", odd))
+    device.run("setup")
+    note = device.home / folder / "a.md"
+    note.write_text("from here")
+    cloud.put(f"{path}/b.md", "from the cloud")
+
+    assert "1 file uploaded, 1 file downloaded" in device.run("sync").out
+    note.unlink()
+    assert "1 deleted" in device.run("sync").out
+    assert "nothing to do" in device.run("sync").out
+    device.run("restore", "a.md")
+    device.run("plan", "--script", "plan.sh")
+    env = {"PATH": os.environ["PATH"], "HOME": str(device.home), "RCLONE": str(rclone_path())}
+    subprocess.run(["sh", "plan.sh"], cwd=device.home, env=env, check=True, capture_output=True, timeout=60)
+    assert "✓ Both sides are equal: 2 files match" in device.run("check").out
