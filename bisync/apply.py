@@ -325,6 +325,7 @@ class Application:
             return
         copies = [names.from_rclone(copy) for copy in change.copies]
         fetched = swap.identity(staged)
+        swap.keep_mode(root / here.name, staged)
         if change.winner == "local":
             done = swap.place(staged, root / copies[0])
         elif change.winner == "cloud":

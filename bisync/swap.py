@@ -12,7 +12,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -110,8 +112,10 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     `expected`: the old file as planned, None when there was none.
     """
     staged, path = area.staging / name, area.root / name
-    if expected is not None and not take_away(area, name, expected):
-        return False
+    if expected is not None:
+        if not take_away(area, name, expected):
+            return False
+        keep_mode(area.hold / name, staged)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and not path.is_symlink():
         # A folder became a file on the other side; an empty shell may go, anything in it stays.
@@ -120,6 +124,15 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
         except OSError:
             return False
     return place(staged, path)
+
+
+def keep_mode(old: Path, new: Path) -> None:
+    """Give a new version the permissions of the old one: the cloud has none, and a private note stays private."""
+    # Gone meanwhile: then there is nothing to keep. FAT and its like know no such permissions.
+    with suppress(FileNotFoundError, PermissionError):
+        mode = stat.S_IMODE(old.stat().st_mode)
+        if stat.S_IMODE(new.stat().st_mode) != mode:
+            new.chmod(mode)
 
 
 def late_edits(area: Area, taken: dict[str, LocalFile]) -> Iterator[str]:

@@ -86,6 +86,32 @@ def edited_in_the_cloud(device: Device, s3: S3) -> None:
     s3.put("n.md", "from the cloud, and longer")
 
 
+@pytest.mark.parametrize("profile", ["balanced", "safe"])
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o440])
+def test_a_new_version_has_the_permissions_of_the_old(
+    laptop: Device, s3: S3, mode: int, profile: str
+) -> None:
+    laptop.write("plain.md", "plain")
+    for name in ("edited.md", "contested.md"):
+        laptop.write(name, "one").chmod(mode)
+    laptop.sync()
+    s3.put("edited.md", "two")
+    contested = laptop.notes / "contested.md"
+    contested.chmod(0o700)
+    contested.write_text("three")
+    contested.chmod(mode)
+    s3.put("contested.md", "four, and newer")
+
+    result = laptop.sync(profile=profile)
+
+    assert (result.downloaded, len(result.conflicts)) == (2, 1)
+    (conflict,) = result.conflicts
+    left = ["contested.md"] if conflict.winner != "both" else []
+    for name in ("edited.md", *left, *conflict.copies):
+        assert (laptop.notes / name).stat().st_mode & 0o777 == mode, name
+    assert laptop.sync().outcome is Outcome.IDLE
+
+
 def test_an_edit_saved_during_the_download_survives(tmp_path: Path, s3: S3) -> None:
     with proxied(s3) as proxy:
         device = Device(tmp_path / "slow", proxy.s3)

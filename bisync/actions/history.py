@@ -99,6 +99,7 @@ def _put_in(target: Target, versions: Sequence[Kept]) -> list[Restored]:
         area.staging.mkdir(mode=0o700, parents=True)
         trash.fetch(target, versions, area.staging)
         for kept in versions:
+            swap.keep_mode(root / kept.path, area.staging / kept.path)
             replaced = swap.take_away(area, kept.path, None)
             (root / kept.path).parent.mkdir(parents=True, exist_ok=True)
             if not swap.place(area.staging / kept.path, root / kept.path):
