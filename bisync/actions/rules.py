@@ -52,15 +52,12 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
 
 
 def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
-    full = os.path.normpath(cwd / Path(path).expanduser())
+    full = Path(os.path.normpath(cwd / Path(path).expanduser()))
+    really = full.parent.resolve() / full.name  # the entry itself may be a link
     for sync in syncs:
-        root = os.path.normpath(sync.dir)
-        if full.startswith(root + os.sep):
-            return sync, os.path.relpath(full, root).replace(os.sep, "/")
-        real = os.path.realpath(root)
-        if os.path.realpath(os.path.dirname(full)).startswith(real) and full != root:  # noqa: PTH120
-            there = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))  # noqa: PTH118,PTH119,PTH120
-            return sync, os.path.relpath(there, real).replace(os.sep, "/")
+        for root, there in ((Path(os.path.normpath(sync.dir)), full), (sync.dir.resolve(), really)):
+            if there != root and there.is_relative_to(root):
+                return sync, there.relative_to(root).as_posix()
     if len(syncs) == 1 and not Path(path).is_absolute() and not path.startswith(".."):
         return syncs[0], os.path.normpath(path).replace(os.sep, "/")
     raise UsageError(
