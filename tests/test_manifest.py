@@ -373,10 +373,10 @@ class TestSharedConfig:
         ]
 
     def test_broken_json_is_a_problem_like_any_other(self, home: Path) -> None:
-        path = written(home / ".basic-memory", '{\n  "a": 1,\n}', "config.json")
+        path = written(home / ".basic-memory", '{\n  "a": 1\n  "b": 2\n}', "config.json")
         assert problems(home, LOGIN + "ignore: 1") == [
             "bisync.yaml:3:1: ignore: expected a list, found a whole number",
-            f"{path}:3:1: not JSON: Expecting property name enclosed in double quotes",
+            f"{path}:3:3: not JSON: Expecting ',' delimiter",
         ]
 
 
