@@ -19,16 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bisync import events, listing, names, rclone, swap
+from bisync import commands, events, listing, names, rclone, swap
 from bisync.app import Target
 from bisync.baseline import Baseline
-from bisync.config import Compare
-from bisync.errors import BisyncError, RcloneError
 from bisync.files import atomic_write, write_if_changed
-from bisync.guard import delete_percent
-from bisync.ignore import MARKER_PATH, METADATA_DIR
+from bisync.ignore import MARKER_PATH
 from bisync.observe import Observation
-from bisync.plan import Action, Change, Mode, Plan
+from bisync.plan import Action, Change, Plan
 from bisync.rclone import Argv, BisyncCall
 from bisync.result import Conflict, Tally
 from bisync.snapshot import LeftOut, LocalFile
@@ -38,144 +35,6 @@ MARKER_TEXT = (
 )
 # The same everywhere, or the marker of each new device would be the newer one and travel to all others.
 MARKER_TIME = 1_600_000_000
-CLOUD_TRASH = f"{METADATA_DIR}/trash"
-# Stands for the run's id in printed commands, which are the same for the same plan.
-RUN = "{run}"
-
-
-def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
-    """The filters of one run: the compiled rules, and one rule for each path that is left out."""
-    rules = sorted({names.exclude_rule(one.path, folder=one.folder) for one in left_out})
-    return text + "".join(f"{rule}\n" for rule in rules)
-
-
-def cloud_backup(target: Target, run: str) -> str | None:
-    """Where a run keeps what it replaces in the cloud; None where the backend cannot."""
-    return target.remote.below(f"{CLOUD_TRASH}/{run}") if target.remote.keeps_versions else None
-
-
-def bisync_call(target: Target, *, run: str, percent: int, resync: bool, compare: Compare) -> BisyncCall:
-    """What this sync's bisync is called with."""
-    return BisyncCall(
-        local=target.sync.dir,
-        remote=target.remote,
-        profile=target.profile,
-        compare=compare,
-        filters=target.state.filters,
-        workdir=target.state.work,
-        backup_local=target.state.trash / run,
-        backup_cloud=cloud_backup(target, run),
-        max_delete_percent=percent,
-        resync=resync,
-    )
-
-
-def commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
-    """The rclone commands that carry the plan out, in their order, with `{run}` for the run's id."""
-    if plan.mode in (Mode.IDLE, Mode.BLOCKED):
-        return ()
-    found: list[Argv] = []
-    area = swap.Area(target.sync.dir, RUN, target.state.trash / RUN)
-    lists = target.state.lists
-    if any(_fetched(plan)):
-        found.append(
-            rclone.copy_argv(target.remote.fs, str(area.staging), lists / "downloads", profile=target.profile)
-        )
-    if any(_sent_first(plan)):
-        found.append(
-            rclone.copy_argv(
-                str(target.sync.dir),
-                target.remote.fs,
-                lists / "uploads",
-                profile=target.profile,
-                backup=cloud_backup(target, RUN),
-            )
-        )
-    backup = cloud_backup(target, RUN)
-    if backup is not None:
-        for change in _in_the_way(plan):
-            found.append(rclone.move_argv(target.remote.below(change.path), f"{backup}/{change.path}"))
-    for change in _renamed_in_cloud(plan):
-        source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
-        found.append(rclone.move_argv(source, copy, backup=backup))
-    return (*found, *bisync_commands(target, plan, baseline))
-
-
-def bisync_commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
-    """The bisync runs a plan takes, with `{run}` for the run's id."""
-    return tuple(rclone.bisync_argv(call) for call in _calls(target, plan, baseline, RUN))
-
-
-def _calls(target: Target, plan: Plan, baseline: Baseline | None, run: str) -> list[BisyncCall]:
-    """The bisync runs a plan takes: one, and a second where the first cannot leave good listings."""
-    percent = delete_percent(plan, baseline)
-    if plan.mode is Mode.BASELINE:
-        # The plain run right after a resync makes the listings that --recover needs.
-        return [
-            bisync_call(target, run=run, percent=0, resync=resync, compare=target.compare)
-            for resync in (True, False)
-        ]
-    before = baseline.compare if baseline is not None else target.compare
-    first = bisync_call(target, run=run, percent=percent, resync=False, compare=before)
-    if before is target.compare:
-        return [first]
-    # Other compare settings: the changes travel by the old ones, then a run without changes notes the new.
-    return [first, bisync_call(target, run=run, percent=0, resync=False, compare=target.compare)]
-
-
-def _fetched(plan: Plan) -> list[tuple[Change, str]]:
-    """What must be fetched, and the name it gets here."""
-    found = []
-    for change in plan.changes:
-        if change.action is Action.DOWNLOAD or (
-            change.action is Action.CONFLICT and change.winner == "cloud"
-        ):
-            found.append((change, change.path))
-        elif change.action is Action.CONFLICT and change.winner != "folder":
-            found.append((change, change.copies[-1]))
-    return found
-
-
-def _sent_first(plan: Plan) -> list[Change]:
-    """What goes up before bisync: conflicts the local version wins, or bisync would see a conflict; edits of
-    files whose version in the cloud has no hash, or bisync would see no edit.
-    """
-    return [
-        c
-        for c in plan.changes
-        if (c.action is Action.CONFLICT and c.winner == "local") or (c.action is Action.UPLOAD and c.unhashed)
-    ]
-
-
-def _renamed_in_cloud(plan: Plan) -> list[Change]:
-    """Conflicts whose cloud version leaves the contested name: nobody won, or a folder needs it."""
-    return [
-        change
-        for change in plan.changes
-        if change.action is Action.CONFLICT
-        and (change.winner == "both" or (change.winner == "folder" and change.side == "cloud"))
-    ]
-
-
-def _in_the_way(plan: Plan) -> list[Change]:
-    """Deletions in the cloud that must come before uploads: a file becomes a folder, or a folder a file.
-
-    bisync copies first and deletes last, which only a store without real folders can bear.
-    """
-    uploads = {change.path for change in plan.changes if change.action is Action.UPLOAD}
-    folders = {folder for path in uploads for folder in _parents(path)}
-    return [
-        change
-        for change in plan.changes
-        if change.action is Action.DELETE_CLOUD
-        and (change.path in folders or not uploads.isdisjoint(_parents(change.path)))
-    ]
-
-
-def _parents(path: str) -> list[str]:
-    """The folders above a path: "a/b/c" has "a" and "a/b"."""
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 @dataclass(slots=True)
@@ -210,7 +69,7 @@ class Application:
 
     def carry_out(self, baseline: Baseline | None) -> None:
         """Steps 2 and 3. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
-        set_filters(self.target, run_filters(self.seen.filters, self.plan.left_out))
+        set_filters(self.target, commands.run_filters(self.seen.filters, self.plan.left_out))
         self.target.emit(events.Step("syncing"))
         self._place_markers()
         self._stage()
@@ -243,7 +102,7 @@ class Application:
             self.target.rclone.check(argv, remote=self.target.remote)
 
     def _stage(self) -> None:
-        wanted = _fetched(self.plan)
+        wanted = commands.fetched(self.plan)
         if not wanted:
             return
         self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -258,7 +117,7 @@ class Application:
             if not troubled:
                 raise rclone.failure(argv, outcome, self.target.remote)
             self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
-            set_filters(self.target, run_filters(self.seen.filters, self.left_out))
+            set_filters(self.target, commands.run_filters(self.seen.filters, self.left_out))
 
     @contextmanager
     def _list(self, name: str, paths: Iterable[str]) -> Iterator[Path]:
@@ -348,33 +207,33 @@ class Application:
         return done
 
     def _settle_cloud(self) -> None:
-        first = [c for c in _sent_first(self.plan) if c.path not in self.skipped]
+        first = [c for c in commands.sent_first(self.plan) if c.path not in self.skipped]
         if first:
             local = self.seen.local.files
             with self._list("uploads", (names.to_rclone(local[c.path].name) for c in first)) as listed:
                 argv = rclone.copy_argv(
                     str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
-                    backup=cloud_backup(self.target, self.run),
+                    backup=commands.cloud_backup(self.target, self.run),
                 )  # fmt: skip
                 self._run(argv)
-        for change in _in_the_way(self.plan):
+        for change in commands.in_the_way(self.plan):
             name = self.seen.cloud.files[change.path].name
-            backup = cloud_backup(self.target, self.run)
+            backup = commands.cloud_backup(self.target, self.run)
             if backup is not None:
                 moved = rclone.move_argv(self.target.remote.below(name), f"{backup}/{name}")
                 self._run(moved, count=False)
                 self.tally.deleted_cloud.add(change.path)
-        for change in _renamed_in_cloud(self.plan):
+        for change in commands.renamed_in_cloud(self.plan):
             if change.path not in self.skipped:
                 source = self.target.remote.below(self.seen.cloud.files[change.path].name)
                 copy = self.target.remote.below(change.copies[-1])
-                backup = cloud_backup(self.target, self.run)
+                backup = commands.cloud_backup(self.target, self.run)
                 self._run(rclone.move_argv(source, copy, backup=backup), count=False)
 
     # -- bisync -------------------------------------------------------------------------------------
 
     def _bisync(self, baseline: Baseline | None) -> None:
-        for call in _calls(self.target, self.plan, baseline, self.run):
+        for call in commands.bisync_calls(self.target, self.plan, baseline, self.run):
             self._bisync_once(self._admitting(call, len(self.failed)))
             if call.resync:
                 # From here on a failure has something to go back to.
@@ -400,7 +259,7 @@ class Application:
         if not troubled:
             raise rclone.failure(argv, outcome, self.target.remote)
         self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
-        set_filters(self.target, run_filters(self.seen.filters, self.left_out))
+        set_filters(self.target, commands.run_filters(self.seen.filters, self.left_out))
         listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
         self._run(rclone.bisync_argv(self._admitting(call, len(troubled))))
 
@@ -473,14 +332,3 @@ def set_filters(target: Target, text: str) -> bool:
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     write_if_changed(target.state.filters.with_name(target.state.filters.name + ".md5"), digest)
     return changed
-
-
-def blocked_by_name_length(target: Target) -> BisyncError | None:
-    """bisync names its listings after both paths; a name over 255 bytes cannot be a file."""
-    session = listing.session_name(target.sync.dir, target.remote.fs)
-    if len(f"local__{session}.path1.lst-new".encode()) <= 255:
-        return None
-    return RcloneError(
-        f"{target.sync.name}: the sync dir's path and the remote's name are too long together for bisync",
-        hint=f"move {target.sync.dir} to a shorter path",
-    )

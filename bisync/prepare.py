@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bisync import apply, baseline, guard, listing, observe, plan
+from bisync import baseline, commands, guard, listing, observe, plan
 from bisync.app import Target
 from bisync.baseline import Baseline
 from bisync.errors import BaselineNeeded
@@ -55,7 +55,7 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
     Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
     """
-    too_long = apply.blocked_by_name_length(target)
+    too_long = commands.blocked_by_name_length(target)
     if too_long is not None:
         raise too_long
     with observe.listing_ahead(target) as ahead:
@@ -119,6 +119,6 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         seen=seen,
         plan=made,
         verdicts=verdicts,
-        commands=apply.commands(target, made, None if first else known),
+        commands=commands.for_plan(target, made, None if first else known),
         notes=tuple(notes),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bisync import apply, rclone
+from bisync import apply, commands, rclone
 from bisync.app import Target
 from bisync.config import EmbeddedTenant
 from bisync.errors import UsageError
@@ -27,20 +27,20 @@ def steps(target: Target, prepared: Prepared) -> dict[str, Any]:
         )
     marker = target.sync.dir / MARKER_PATH
     missing = prepared.plan.mode is Mode.BASELINE
-    commands: list[Argv] = []
+    found: list[Argv] = []
     if missing:
-        commands.append(rclone.copy_one_argv(str(marker), target.remote.below(MARKER_PATH)))
-    commands += _conflict_commands(target, prepared)
-    commands += _commands_without_hash(target, prepared)
-    commands += apply.bisync_commands(target, prepared.plan, prepared.baseline)
+        found.append(rclone.copy_one_argv(str(marker), target.remote.below(MARKER_PATH)))
+    found += _conflict_commands(target, prepared)
+    found += _commands_without_hash(target, prepared)
+    found += commands.bisync_commands(target, prepared.plan, prepared.baseline)
     return {
         "folder": str(target.state.work),
         "filters": str(target.state.filters),
-        "filter_text": apply.run_filters(prepared.seen.filters, prepared.plan.left_out),
+        "filter_text": commands.run_filters(prepared.seen.filters, prepared.plan.left_out),
         "marker": str(marker) if missing else None,
         "marker_text": apply.MARKER_TEXT,
         "marker_folder": str(marker.parent),
-        "commands": [list(argv) for argv in commands],
+        "commands": [list(argv) for argv in found],
     }
 
 
@@ -50,9 +50,11 @@ def _commands_without_hash(target: Target, prepared: Prepared) -> list[Argv]:
     for change in prepared.plan.changes:
         here, there = str(target.sync.dir / change.path), target.remote.below(change.path)
         if change.unhashed and change.action is Action.UPLOAD:
-            found.append(rclone.copy_one_argv(here, there, backup=apply.cloud_backup(target, apply.RUN)))
+            found.append(
+                rclone.copy_one_argv(here, there, backup=commands.cloud_backup(target, commands.RUN))
+            )
         elif change.unhashed and change.replaces:
-            found.append(rclone.copy_one_argv(there, here, backup=str(target.state.trash / apply.RUN)))
+            found.append(rclone.copy_one_argv(there, here, backup=str(target.state.trash / commands.RUN)))
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from bisync import names, rclone, state
 from bisync.app import Target
-from bisync.apply import CLOUD_TRASH
+from bisync.commands import CLOUD_TRASH
 from bisync.config import Compare
 from bisync.errors import BisyncError
 from bisync.files import atomic_write

@@ -88,7 +88,7 @@ ROOMS = (
     "source reading schemacheck manifest bmconfig secrets render ignore process lock state listing baseline"
     " rclone rclone_binary rcloneconf swap hooks providers",
     # the way through: wiring, observe, guard, apply, record
-    "app observe guard apply trash record prepare plandoc script",
+    "app observe guard commands apply trash record prepare plandoc script",
     # one verb a file
     "actions",
 )

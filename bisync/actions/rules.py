@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bisync import ignore, names, observe, rclone, state
 from bisync.app import App
-from bisync.apply import CLOUD_TRASH
+from bisync.commands import CLOUD_TRASH
 from bisync.config import Sync
 from bisync.errors import UsageError
 
