@@ -13,8 +13,8 @@ from json.decoder import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
-from .errors import ManifestError
-from .files import atomic_write, private_dir
+from bisync.errors import ManifestError
+from bisync.files import atomic_write, private_dir
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

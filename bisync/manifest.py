@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from . import rules, schemacheck, source
-from .config import (
+from bisync import rules, schemacheck, source
+from bisync.config import (
     BUILTIN_PROFILES,
     DEFAULT_IGNORE_FILES,
     DEFAULT_PROFILE,
@@ -33,9 +33,9 @@ from .config import (
     Sync,
     Tenant,
 )
-from .errors import ManifestError, UsageError
-from .reading import Draft, Reading, from_home, is_path, remote_path
-from .source import Document, KeyPath, Place, Problem, dotted, quoted
+from bisync.errors import ManifestError, UsageError
+from bisync.reading import Draft, Reading, from_home, is_path, remote_path
+from bisync.source import Document, KeyPath, Place, Problem, dotted, quoted
 
 NAME = "bisync.yaml"
 OVERLAY_NAME = "bisync.local.yaml"
@@ -113,7 +113,7 @@ def select_syncs(manifest: Manifest, names: Iterable[str] = ()) -> tuple[Sync, .
 
 def starter() -> str:
     """The text of the manifest that `init` writes: the example, all but its first tenant commented out."""
-    from .render import render
+    from bisync.render import render
 
     return render("bisync.yaml.j2", example=False)
 
@@ -123,7 +123,7 @@ def write_starter(path: Path) -> None:
 
     Raises UsageError when there is something at `path`, or nothing can be written there.
     """
-    from .files import atomic_write, private_dir
+    from bisync.files import atomic_write, private_dir
 
     if os.path.lexists(path):
         raise UsageError(

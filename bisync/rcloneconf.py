@@ -14,10 +14,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .errors import RcloneError
-from .files import atomic_write, private_dir
-from .render import render
-from .secrets import Secret
+from bisync.errors import RcloneError
+from bisync.files import atomic_write, private_dir
+from bisync.render import render
+from bisync.secrets import Secret
 
 # What a section of ours may say, in this order. In our own section these keys are ours: one that we do not
 # set is removed (`session_token` would spoil new keys). Others that the user added there stay.

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import bmconfig
-from .config import DEFAULT_KEEP_DAYS, DEFAULT_PROFILE, DEFAULT_WATCH_INTERVAL
-from .errors import ManifestError
-from .source import Document, KeyPath, Place, Problem, dotted
+from bisync import bmconfig
+from bisync.config import DEFAULT_KEEP_DAYS, DEFAULT_PROFILE, DEFAULT_WATCH_INTERVAL
+from bisync.errors import ManifestError
+from bisync.source import Document, KeyPath, Place, Problem, dotted
 
 DEFAULT_SYNC_DIR = "~/basic-memory-cloud-sync"
 DEFAULT_MOUNT_DIR = "~/basic-memory-cloud"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .config import BUILTIN_PROFILES
-from .reading import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
-from .schemacheck import did_you_mean
-from .source import KeyPath, Place, quoted
+from bisync.config import BUILTIN_PROFILES
+from bisync.reading import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
+from bisync.schemacheck import did_you_mean
+from bisync.source import KeyPath, Place, quoted
 
 
 def check(reading: Reading, draft: Draft) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from .source import KeyPath, quoted
+from bisync.source import KeyPath, quoted
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),

@@ -13,8 +13,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .config import SecretRef
-from .errors import SecretError
+from bisync.config import SecretRef
+from bisync.errors import SecretError
 
 # A password manager may ask for a passphrase; a minute is time to type one.
 COMMAND_SECONDS = 60

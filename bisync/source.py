@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ManifestError
+from bisync.errors import ManifestError
 
 if TYPE_CHECKING:
     from yaml.events import CollectionStartEvent, Event, ScalarEvent
