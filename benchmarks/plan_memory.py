@@ -9,7 +9,7 @@ import time
 from bisync.baseline import Baseline
 from bisync.config import Compare, ConflictResolve
 from bisync.guard import judge
-from bisync.plan import Mode, compare_sides, make_plan
+from bisync.plan import Answers, Mode, compare_sides, make_plan
 from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LocalFile, LocalSnapshot, Stamp
 
 FILES = 200_000
@@ -33,12 +33,12 @@ def main() -> int:
     found = compare_sides(base, *sides, Compare.CHECKSUM)
     plan = make_plan(
         found,
+        Answers(),
         baseline=base,
         local=sides[0],
         cloud=sides[1],
         compare=Compare.CHECKSUM,
         resolve=ConflictResolve.NEWER,
-        cloud_times={},
         mode=Mode.SYNC,
     )
     judge(plan, baseline=known, local=sides[0], cloud=sides[1], max_delete=25, name="notes")

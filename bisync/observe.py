@@ -22,6 +22,7 @@ from pathlib import Path
 from bisync import events, ignore, listing, names, rclone
 from bisync.app import Target
 from bisync.config import Compare
+from bisync.plan import Answers, Questions
 from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 
 # ext4 and friends stamp files by a clock that ticks every 4 ms or so; a file as young as this when it was
@@ -251,7 +252,19 @@ def name_list(paths: Iterable[str]) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def cloud_times(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -> dict[str, int]:
+def answers(target: Target, seen: Observation, asked: Questions) -> Answers:
+    """Ask both sides what the plan needs to know about its conflicts, and nothing where it asks nothing.
+
+    Raises RcloneError when the cloud does not answer.
+    """
+    return Answers(
+        equal=_equal_contents(target, seen.cloud, asked.contents),
+        times=_cloud_times(target, seen.cloud, asked.times),
+        taken=_copies_on_disk(target.sync.dir, asked.copies),
+    )
+
+
+def _cloud_times(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -> dict[str, int]:
     """The files' own modification times (ns since the epoch): one HEAD each, for just these files."""
     if not paths:
         return {}
@@ -265,7 +278,7 @@ def cloud_times(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -> d
     return found
 
 
-def equal_contents(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -> frozenset[str]:
+def _equal_contents(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -> frozenset[str]:
     """Which of these files are byte for byte the same on both sides. Downloads them to compare."""
     if not paths:
         return frozenset()
@@ -275,7 +288,7 @@ def equal_contents(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) -
     return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
 
 
-def copies_on_disk(root: Path, paths: Iterable[str]) -> frozenset[str]:
+def _copies_on_disk(root: Path, paths: Iterable[str]) -> frozenset[str]:
     """Names beside `paths` that look like their conflict copies and exist, ignored ones among them."""
     found = set()
     for path in paths:

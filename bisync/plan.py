@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -80,6 +80,31 @@ class Comparison:
     left_out: tuple[LeftOut, ...]
     missing_local: int
     missing_cloud: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What only the world can tell about a comparison's conflicts, by path.
+
+    `contents`: of equal size, no hashes that tell: are they byte for byte the same? `times`: when was the
+    cloud's version last modified? `copies`: which names of conflict copies are taken beside it?
+    """
+
+    contents: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The world's answers. `equal`: these paths are the same on both sides. `times`: ns since the epoch.
+
+    `taken`: names that no conflict copy can have though no snapshot holds them (ignored files).
+    """
+
+    equal: frozenset[str] = frozenset()
+    times: Mapping[str, int] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,22 +180,20 @@ def compare_sides(
     local: LocalSnapshot,
     cloud: CloudSnapshot,
     compare: Compare,
-    equal: frozenset[str] = frozenset(),
 ) -> Comparison:
     """What became of every path since the baseline, and what follows from it.
 
-    `equal`: paths whose contents somebody has compared byte by byte and found equal.
     Paths that are left out, or below a folder that is, are not judged at all.
     """
     left_out = tuple(sorted({*local.left_out, *cloud.left_out}))
-    found = _compare_all(baseline, local, cloud, compare, equal, left_out)
+    found = _compare_all(baseline, local, cloud, compare, left_out)
     clashes = _clashes(found, local, cloud)
     on_both = {path for path in clashes if path in local.files and path in cloud.files}
     if on_both:
         # The cloud holds a key and keys "below" it; no disk can. The file goes on, the folder waits.
         why = "the cloud has a file of its folder's name, too"
         hidden = {LeftOut(path, why, folder=True) for path in on_both}
-        found = _compare_all(baseline, local, cloud, compare, equal, tuple(sorted({*left_out, *hidden})))
+        found = _compare_all(baseline, local, cloud, compare, tuple(sorted({*left_out, *hidden})))
     return _make_room(found, clashes - on_both, local, cloud)
 
 
@@ -212,7 +235,6 @@ def _compare_all(
     local: LocalSnapshot,
     cloud: CloudSnapshot,
     compare: Compare,
-    equal: frozenset[str],
     left_out: tuple[LeftOut, ...],
 ) -> Comparison:
     changes: list[Change] = []
@@ -233,7 +255,7 @@ def _compare_all(
         # A name that is spelled anew (NFC, NFD) looks to bisync like a deletion and a new file.
         respelled = here is not None and there is not None and to_rclone(here.name) != there.name
         missing_cloud += before is not None and (there is None or respelled)
-        found = _compare(path, before, here, there, compare, path in equal)
+        found = _compare(path, before, here, there, compare)
         if isinstance(found, Change):
             changes.append(found)
         elif isinstance(found, Difference):
@@ -256,7 +278,6 @@ def _compare(
     here: LocalFile | None,
     there: CloudFile | None,
     compare: Compare,
-    equal: bool,
 ) -> Change | Difference | bool:
     """The decision table for one path. A bool: nothing to do; True when both sides moved alike."""
     if here is None and there is None:
@@ -267,7 +288,7 @@ def _compare(
         if there is None and here is not None:
             return Change(Action.UPLOAD, path, here.size, "new here")
         assert here is not None and there is not None
-        return True if equal or same_content(here, there, compare) else Difference(path, here, there)
+        return True if same_content(here, there, compare) else Difference(path, here, there)
     here_moved = here is not None and local_changed(before, here, compare)
     there_moved = there is not None and cloud_changed(before, there, compare)
     if here is None and there is not None:
@@ -280,7 +301,7 @@ def _compare(
         return Change(Action.DELETE_LOCAL, path, here.size, "deleted in the cloud", replaces=True)
     assert here is not None and there is not None
     if here_moved and there_moved:
-        return True if equal or same_content(here, there, compare) else Difference(path, here, there)
+        return True if same_content(here, there, compare) else Difference(path, here, there)
     if here_moved:
         return Change(Action.UPLOAD, path, here.size, "edited here", replaces=True)
     if there_moved:
@@ -288,48 +309,46 @@ def _compare(
     return False
 
 
-def undecided(comparison: Comparison) -> tuple[str, ...]:
-    """Conflicts of equal size whose hashes do not tell: their contents are worth comparing."""
-    return tuple(
-        one.path
-        for one in comparison.conflicts
-        if one.local.size == one.cloud.size and (one.local.md5 is None or one.cloud.md5 is None)
+def questions(comparison: Comparison, resolve: ConflictResolve, *, first: bool) -> Questions:
+    """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time."""
+    conflicts = comparison.conflicts
+    by_time = first or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
+    return Questions(
+        contents=tuple(
+            one.path
+            for one in conflicts
+            if one.local.size == one.cloud.size and (one.local.md5 is None or one.cloud.md5 is None)
+        ),
+        times=tuple(one.path for one in conflicts) if by_time else (),
+        copies=tuple(one.path for one in conflicts),
     )
-
-
-def needs_times(comparison: Comparison, resolve: ConflictResolve, *, baseline: bool) -> tuple[str, ...]:
-    """The conflicts whose own modification times decide."""
-    if baseline or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER):
-        return tuple(one.path for one in comparison.conflicts)
-    return ()
 
 
 def make_plan(
     comparison: Comparison,
+    answers: Answers,
     *,
     baseline: Mapping[str, BaseFile] | None,
     local: LocalSnapshot,
     cloud: CloudSnapshot,
     compare: Compare,
     resolve: ConflictResolve,
-    cloud_times: Mapping[str, int],
     mode: Mode,
-    taken: frozenset[str] = frozenset(),
     idle_allowed: bool = True,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
-    `cloud_times`: the conflicting cloud files' own modification times, ns since the epoch. `taken`: names
-    that no conflict copy can have though no snapshot holds them (ignored files). A plan to sync
-    with nothing to do is idle, unless the run has something else to bring about (`idle_allowed`).
+    A plan to sync with nothing to do is idle, unless the run has something else to bring about
+    (`idle_allowed`).
     """
-    used = {*local.files, *cloud.files, *taken}
+    used = {*local.files, *cloud.files, *answers.taken}
     decided = list(comparison.changes)
-    for one in comparison.conflicts:
+    conflicts = [one for one in comparison.conflicts if one.path not in answers.equal]
+    for one in conflicts:
         if mode is Mode.BASELINE:
-            decided.append(_first_meeting(one, cloud_times.get(one.path), used))
+            decided.append(_first_meeting(one, answers.times.get(one.path), used))
         else:
-            decided.append(_conflict(one, resolve, cloud_times.get(one.path), used))
+            decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
     renamed = dict(_renames(decided, baseline or {}, local, cloud))
     if compare is Compare.CHECKSUM:
         decided = [
@@ -350,7 +369,8 @@ def make_plan(
         change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) and change.path not in renamed
         for change in changes
     )
-    if mode is Mode.SYNC and idle_allowed and not changes and not comparison.settled:
+    settled = comparison.settled + len(comparison.conflicts) - len(conflicts)
+    if mode is Mode.SYNC and idle_allowed and not changes and not settled:
         mode = Mode.IDLE
     return Plan(
         mode=mode,

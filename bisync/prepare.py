@@ -71,25 +71,20 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         seen = observe.both(target, before, compare, ahead)
     base = None if first else before
     found = plan.compare_sides(base, seen.local, seen.cloud, compare)
-    unsure = plan.undecided(found)
-    if unsure:
-        equal = observe.equal_contents(target, seen.cloud, unsure)
-        found = plan.compare_sides(base, seen.local, seen.cloud, compare, equal)
     resolve = target.profile.conflict_resolve
-    times = observe.cloud_times(target, seen.cloud, plan.needs_times(found, resolve, baseline=first))
+    answers = observe.answers(target, seen, plan.questions(found, resolve, first=first))
     rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)
     compare_changed = known is not None and not first and known.compare is not target.compare
     mode = Mode.BASELINE if first else Mode.REBASELINE if rules_changed else Mode.SYNC
     made = plan.make_plan(
         found,
+        answers,
         baseline=base,
         local=seen.local,
         cloud=seen.cloud,
         compare=compare,
         resolve=resolve,
-        cloud_times=times,
         mode=mode,
-        taken=observe.copies_on_disk(target.sync.dir, (one.path for one in found.conflicts)),
         idle_allowed=not compare_changed and seen.local.marker and seen.cloud.marker,
     )
     limit = target.profile.max_delete if max_delete is None else max_delete
