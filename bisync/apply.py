@@ -16,17 +16,16 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from bisync import commands, events, listing, names, rclone, swap
 from bisync.app import Target
-from bisync.baseline import Baseline
+from bisync.commands import Fetch, PutIn, RunBisync, Send, Settle, Step
 from bisync.files import atomic_write, write_if_changed
 from bisync.ignore import MARKER_PATH
 from bisync.observe import Observation
 from bisync.plan import Action, Change, Plan
-from bisync.rclone import Argv, BisyncCall
+from bisync.rclone import Argv
 from bisync.result import Conflict, Tally
 from bisync.snapshot import LeftOut, LocalFile
 
@@ -65,211 +64,204 @@ class Application:
 
     @property
     def area(self) -> swap.Area:
-        return swap.Area(self.target.sync.dir, self.run, self.target.state.trash / self.run)
+        return commands.area(self.target, self.run)
 
-    def carry_out(self, baseline: Baseline | None) -> None:
-        """Steps 2 and 3. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """All of a plan's steps. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
         set_filters(self.target, commands.run_filters(self.seen.filters, self.plan.left_out))
         self.target.emit(events.Step("syncing"))
-        self._place_markers()
-        self._stage()
-        self._local_changes()
-        self._settle_cloud()
-        self._bisync(baseline)
-        self._keep_late_edits()
-        swap.empty_hold(self.area)
-        shutil.rmtree(self.area.staging, ignore_errors=True)
+        self._take(steps)
 
     def fetch_only(self) -> None:
         """Bring the plan's downloads here and nothing else; bisync will find them equal."""
-        self._stage()
-        self._local_changes()
+        self._take(commands.fetching_steps(self.plan, self.seen.local, self.seen.cloud))
+
+    def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._take_one(step)
         self._keep_late_edits()
         swap.empty_hold(self.area)
         shutil.rmtree(self.area.staging, ignore_errors=True)
 
-    # -- before bisync ------------------------------------------------------------------------------
+    def _take_one(self, step: Step) -> None:
+        """Take a step in the cloud, or one here."""
+        match step:
+            case commands.PlaceMarker(side="cloud"):
+                self._run(step, count=False)
+            case commands.Fetch():
+                self._fetch(step)
+            case commands.Send():
+                self._send(step)
+            case commands.SendAs(change):
+                if change.path not in self.skipped:
+                    self._run(step, count=False)  # rclone names the file without its folder
+                    self.tally.uploaded.add(change.path)
+                    self.tally.bytes += change.size
+            case commands.DeleteThere(change):
+                self._run(step, count=False)
+                self.tally.deleted_cloud.add(change.path)
+            case commands.RenameThere(change):
+                if change.path not in self.skipped:
+                    self._run(step, count=False)
+                    if change.winner == "folder":
+                        self._note_conflict(change)
+            case commands.RunBisync():
+                self._bisync(step)
+            case _:
+                self._take_here(step)
 
-    def _place_markers(self) -> None:
-        """Both sides have the marker before bisync looks for it: on the first run, and after --force."""
+    def _take_here(self, step: Step) -> None:
+        match step:
+            case commands.PlaceMarker():
+                self._place_marker()
+            case commands.DeleteHere(change, name):
+                file = self.seen.local.files[change.path]
+                self._note(change, swap.take_away(self.area, name, file), self.tally.deleted_local)
+                self.taken[name] = file
+            case commands.StepAside(change, name, copy):
+                if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
+                    self._note_conflict(change)
+            case commands.PutIn():
+                self._put_in(step)
+            case commands.Settle():
+                self._settle(step)
+
+    # -- here ---------------------------------------------------------------------------------------
+
+    def _place_marker(self) -> None:
         marker = self.target.sync.dir / MARKER_PATH
-        if not self.seen.local.marker:
-            marker.parent.mkdir(mode=0o700, exist_ok=True)
-            atomic_write(marker, MARKER_TEXT, mode=0o644)
-            os.utime(marker, (MARKER_TIME, MARKER_TIME))
-        if not self.seen.cloud.marker:
-            argv = rclone.copy_one_argv(str(marker), self.target.remote.below(MARKER_PATH))
-            self.target.rclone.check(argv, remote=self.target.remote)
+        marker.parent.mkdir(mode=0o700, exist_ok=True)
+        atomic_write(marker, MARKER_TEXT, mode=0o644)
+        os.utime(marker, (MARKER_TIME, MARKER_TIME))
 
-    def _stage(self) -> None:
-        wanted = commands.fetched(self.plan)
-        if not wanted:
+    def _put_in(self, step: PutIn) -> None:
+        change = step.change
+        here = self.seen.local.files.get(change.path)
+        fetched = self._fetched(change, step.staged)
+        if fetched is None:
             return
+        if step.name != step.staged:
+            # This side keeps its own spelling.
+            swap.place(self.area.staging / step.staged, self.area.staging / step.name)
+        if here is not None:
+            self.taken[here.name] = here
+        if self._note(change, swap.put_in(self.area, step.name, here), self.tally.downloaded):
+            self.placed[change.path] = fetched
+            self.tally.bytes += fetched.size
+
+    def _settle(self, step: Settle) -> None:
+        """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
+        change, root = step.change, self.area.root
+        staged, here = self.area.staging / step.staged, root / step.name
+        fetched = self._fetched(change, step.staged)
+        if fetched is None:
+            return
+        copies = [root / copy for copy in step.copies]
+        swap.keep_mode(here, staged)
+        if change.winner == "local":
+            done = swap.place(staged, copies[0])
+        elif change.winner == "cloud":
+            # Whatever the user has there by now is the local version: it is kept, not judged again.
+            done = swap.place(here, copies[0]) and swap.place(staged, here)
+            self.placed[change.path] = fetched
+        else:
+            done = swap.place(here, copies[0]) and swap.place(staged, copies[1])
+        if self._note(change, done, self.tally.downloaded):
+            self._note_conflict(change)
+            self.tally.bytes += self.seen.cloud.files[change.path].size
+
+    def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
+        """The staged file; None where it is gone from the cloud since it was listed."""
+        try:
+            return swap.identity(self.area.staging / staged)
+        except FileNotFoundError:
+            self.skipped.append(change.path)
+            return None
+
+    def _note(self, change: Change, done: bool, counted: set[str] | None = None) -> bool:
+        if not done:
+            self.skipped.append(change.path)
+        elif counted is not None:
+            counted.add(change.path)
+        return done
+
+    def _note_conflict(self, change: Change) -> None:
+        self.tally.conflicts.append(
+            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
+        )
+
+    # -- to and from the cloud ----------------------------------------------------------------------
+
+    def _fetch(self, step: Fetch) -> None:
         self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cloud = self.seen.cloud.files
-        with self._list("downloads", (cloud[change.path].name for change, _ in wanted)) as listed:
-            argv = rclone.copy_argv(
-                self.target.remote.fs, str(self.area.staging), listed, profile=self.target.profile
-            )
+        argv = self._argv(step)
+        with self._list("downloads", step.names):
             outcome = self._try(argv, count=False)
         if outcome.code != 0:
             troubled = rclone.troubled_files(outcome)
             if not troubled:
                 raise rclone.failure(argv, outcome, self.target.remote)
-            self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
-            set_filters(self.target, commands.run_filters(self.seen.filters, self.left_out))
+            self._leave_out(troubled)
+
+    def _send(self, step: Send) -> None:
+        named = zip(step.changes, step.names, strict=True)
+        wanted = [name for change, name in named if change.path not in self.skipped]
+        if wanted:
+            with self._list("uploads", wanted):
+                self._run(step)
 
     @contextmanager
-    def _list(self, name: str, paths: Iterable[str]) -> Iterator[Path]:
-        """The file that the plan's command names, with a path a line, for as long as the command runs."""
+    def _list(self, name: str, paths: Iterable[str]) -> Iterator[None]:
+        """The file that a step's command names, with a path a line, for as long as the command runs."""
         listed = self.target.state.lists / name
         listed.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
         try:
-            yield listed
+            yield
         finally:
             listed.unlink()
 
-    def _local_changes(self) -> None:
-        """Deletions first: a folder may take the place of a file."""
-        for change in self.plan.changes:
-            if change.action is Action.DELETE_LOCAL:
-                file = self.seen.local.files[change.path]
-                self._note(change, swap.take_away(self.area, file.name, file), self.tally.deleted_local)
-                self.taken[file.name] = file
-        for change in self.plan.changes:
-            if change.winner == "folder":
-                self._make_room(change)
-        for change in self.plan.changes:
-            if change.winner == "folder":
-                continue
-            if change.action is Action.DOWNLOAD:
-                self._download(change)
-            elif change.action is Action.CONFLICT:
-                self._local_conflict(change)
-
-    def _make_room(self, change: Change) -> None:
-        done = True
-        if change.side == "local":
-            name = self.seen.local.files[change.path].name
-            done = swap.place(self.area.root / name, self.area.root / names.from_rclone(change.copies[0]))
-        if done:
-            self.tally.conflicts.append(Conflict(path=change.path, copies=change.copies, winner="folder"))
-        else:
-            self.skipped.append(change.path)
-
-    def _download(self, change: Change) -> None:
-        there = self.seen.cloud.files[change.path]
-        here = self.seen.local.files.get(change.path)
-        name = here.name if here is not None else names.from_rclone(there.name)
-        staged = self.area.staging / names.from_rclone(there.name)
-        if not staged.exists():  # gone from the cloud since it was listed
-            self.skipped.append(change.path)
-            return
-        if here is not None and here.name != names.from_rclone(there.name):
-            swap.place(staged, self.area.staging / here.name)  # this side keeps its own spelling
-        if here is not None:
-            self.taken[here.name] = here
-        fetched = swap.identity(self.area.staging / name)
-        if self._note(change, swap.put_in(self.area, name, here), self.tally.downloaded):
-            self.placed[change.path] = fetched
-            self.tally.bytes += fetched.size
-
-    def _local_conflict(self, change: Change) -> None:
-        """Give the losers their names here. The cloud's half follows in `_settle_cloud`."""
-        here, there = self.seen.local.files[change.path], self.seen.cloud.files[change.path]
-        root, staging = self.area.root, self.area.staging
-        staged = staging / names.from_rclone(there.name)
-        if not staged.exists():
-            self.skipped.append(change.path)
-            return
-        copies = [names.from_rclone(copy) for copy in change.copies]
-        fetched = swap.identity(staged)
-        swap.keep_mode(root / here.name, staged)
-        if change.winner == "local":
-            done = swap.place(staged, root / copies[0])
-        elif change.winner == "cloud":
-            # Whatever the user has there by now is the local version: it is kept, not judged again.
-            done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / here.name)
-            self.placed[change.path] = fetched
-        else:
-            done = swap.place(root / here.name, root / copies[0]) and swap.place(staged, root / copies[1])
-        if self._note(change, done, self.tally.downloaded):
-            self.tally.conflicts.append(
-                Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
-            )
-            self.tally.bytes += there.size
-
-    def _note(self, change: Change, done: bool, counted: set[str]) -> bool:
-        if done:
-            counted.add(change.path)
-        else:
-            self.skipped.append(change.path)
-        return done
-
-    def _settle_cloud(self) -> None:
-        first = [c for c in commands.sent_first(self.plan) if c.path not in self.skipped]
-        if first:
-            local = self.seen.local.files
-            with self._list("uploads", (names.to_rclone(local[c.path].name) for c in first)) as listed:
-                argv = rclone.copy_argv(
-                    str(self.target.sync.dir), self.target.remote.fs, listed, profile=self.target.profile,
-                    backup=commands.cloud_backup(self.target, self.run),
-                )  # fmt: skip
-                self._run(argv)
-        for change in commands.in_the_way(self.plan):
-            name = self.seen.cloud.files[change.path].name
-            backup = commands.cloud_backup(self.target, self.run)
-            if backup is not None:
-                moved = rclone.move_argv(self.target.remote.below(name), f"{backup}/{name}")
-                self._run(moved, count=False)
-                self.tally.deleted_cloud.add(change.path)
-        for change in commands.renamed_in_cloud(self.plan):
-            if change.path not in self.skipped:
-                source = self.target.remote.below(self.seen.cloud.files[change.path].name)
-                copy = self.target.remote.below(change.copies[-1])
-                backup = commands.cloud_backup(self.target, self.run)
-                self._run(rclone.move_argv(source, copy, backup=backup), count=False)
-
-    # -- bisync -------------------------------------------------------------------------------------
-
-    def _bisync(self, baseline: Baseline | None) -> None:
-        for call in commands.bisync_calls(self.target, self.plan, baseline, self.run):
-            self._bisync_once(self._admitting(call, len(self.failed)))
-            if call.resync:
-                # From here on a failure has something to go back to.
-                pair = listing.find(self.target.state.work, self.target.sync.dir, self.target.remote.fs)
-                if pair is not None:
-                    listing.keep_ancestor(pair, self.target.state.ancestor)
-
-    def _bisync_once(self, call: BisyncCall) -> None:
+    def _bisync(self, step: RunBisync) -> None:
         """Run bisync; files that fail for a reason of their own are left out of a second try.
 
         One failing file ends bisync with an error and keeps every deletion from travelling.
         """
-        argv = rclone.bisync_argv(call)
+        admitted = self._admitting(step, len(self.failed))
+        argv = self._argv(admitted)
         outcome = self._try(argv)
-        if outcome.code == 0:
-            return
-        if rclone.is_out_of_step(outcome):
+        if outcome.code != 0 and rclone.is_out_of_step(outcome):
             # A file moved while bisync looked. What it copied is equal now: looking again settles it.
             listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
-            self._run(argv)
-            return
-        troubled = rclone.troubled_files(outcome)
-        if not troubled:
-            raise rclone.failure(argv, outcome, self.target.remote)
+            self._run(admitted)
+        elif outcome.code != 0:
+            troubled = rclone.troubled_files(outcome)
+            if not troubled:
+                raise rclone.failure(argv, outcome, self.target.remote)
+            self._leave_out(troubled)
+            listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
+            self._run(self._admitting(admitted, len(troubled)))
+        if step.resync:
+            # From here on a failure has something to go back to.
+            pair = listing.find(self.target.state.work, self.target.sync.dir, self.target.remote.fs)
+            if pair is not None:
+                listing.keep_ancestor(pair, self.target.state.ancestor)
+
+    def _admitting(self, step: RunBisync, left_out: int) -> RunBisync:
+        """The same run where so many files more look deleted: those left out since the plan was made."""
+        known = max(1, len(self.seen.local.files))
+        return step._replace(percent=min(100, step.percent + -(-100 * left_out // known)))
+
+    def _leave_out(self, troubled: Iterable[events.Problem]) -> None:
+        """Go on without these files: no rclone of this run touches them any more."""
         self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
         set_filters(self.target, commands.run_filters(self.seen.filters, self.left_out))
-        listing.restore_ancestor(self.target.state.ancestor, self.target.state.work)
-        self._run(rclone.bisync_argv(self._admitting(call, len(troubled))))
 
-    def _admitting(self, call: BisyncCall, left_out: int) -> BisyncCall:
-        """The same call where so many files more look deleted: those left out since the plan was made."""
-        known = max(1, len(self.seen.local.files))
-        percent = min(100, call.max_delete_percent + -(-100 * left_out // known))
-        return replace(call, max_delete_percent=percent)
+    def _argv(self, step: Step) -> Argv:
+        argv = commands.command(step, self.target, self.run)
+        assert argv is not None, f"{step} is taken without rclone"
+        return argv
 
-    def _run(self, argv: Argv, *, count: bool = True) -> None:
+    def _run(self, step: Step, *, count: bool = True) -> None:
+        argv = self._argv(step)
         outcome = self._try(argv, count=count)
         if outcome.code != 0:
             raise rclone.failure(argv, outcome, self.target.remote)

@@ -1,8 +1,15 @@
-"""Which rclone commands a plan amounts to. Decides and builds; `apply` runs them, `plan` and `script` print them."""
+"""What a plan amounts to: ordered steps, each with the names that a side really has.
+
+`steps` is the only place that knows their order. `apply` takes them one by one, `plan` prints the rclone command of
+each, `script` renders them for a shell. The order is what makes a stop harmless at any point: downloads are fetched
+beside the tree, what changes here is swapped in, conflicts are settled in the cloud, and bisync does the rest; it
+meets two equal sides in everything done before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from bisync import listing, names, rclone, swap
 from bisync.app import Target
@@ -10,135 +17,222 @@ from bisync.baseline import Baseline
 from bisync.config import Compare
 from bisync.errors import BisyncError, RcloneError
 from bisync.guard import delete_percent
-from bisync.ignore import METADATA_DIR
+from bisync.ignore import MARKER_PATH, METADATA_DIR
 from bisync.plan import Action, Change, Mode, Plan
 from bisync.rclone import Argv, BisyncCall
-from bisync.snapshot import LeftOut
+from bisync.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
 
 CLOUD_TRASH = f"{METADATA_DIR}/trash"
 # Stands for the run's id in printed commands, which are the same for the same plan.
 RUN = "{run}"
 
 
-def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
-    """The filters of one run: the compiled rules, and one rule for each path that is left out."""
-    rules = sorted({names.exclude_rule(one.path, folder=one.folder) for one in left_out})
-    return text + "".join(f"{rule}\n" for rule in rules)
+class PlaceMarker(NamedTuple):
+    """Both sides have the marker before bisync looks for it: on the first run, and after --force."""
+
+    side: Literal["local", "cloud"]
 
 
-def cloud_backup(target: Target, run: str) -> str | None:
-    """Where a run keeps what it replaces in the cloud; None where the backend cannot."""
-    return target.remote.below(f"{CLOUD_TRASH}/{run}") if target.remote.keeps_versions else None
+class Fetch(NamedTuple):
+    """Copy these files (the cloud's names) beside the tree, each under the name it has in the cloud."""
+
+    names: tuple[str, ...]
 
 
-def bisync_call(target: Target, *, run: str, percent: int, resync: bool, compare: Compare) -> BisyncCall:
-    """What this sync's bisync is called with."""
-    return BisyncCall(
-        local=target.sync.dir,
-        remote=target.remote,
-        profile=target.profile,
-        compare=compare,
-        filters=target.state.filters,
-        workdir=target.state.work,
-        backup_local=target.state.trash / run,
-        backup_cloud=cloud_backup(target, run),
-        max_delete_percent=percent,
-        resync=resync,
-    )
+class DeleteHere(NamedTuple):
+    """The file `name` here goes to the trash."""
+
+    change: Change
+    name: str
 
 
-def for_plan(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
-    """The rclone commands that carry the plan out, in their order, with `{run}` for the run's id."""
+class StepAside(NamedTuple):
+    """The file `name` here becomes `copy`: the cloud has a folder of its name."""
+
+    change: Change
+    name: str
+    copy: str
+
+
+class PutIn(NamedTuple):
+    """The fetched file `staged` takes the place of `name` here; what lay there goes to the trash.
+
+    `folder`: a folder of that name goes with this plan.
+    """
+
+    change: Change
+    staged: str
+    name: str
+    folder: bool
+
+
+class Settle(NamedTuple):
+    """A conflict's versions get their names here: the fetched file `staged`, and `name`.
+
+    `copies`: what the losers are called, the local version's first.
+    """
+
+    change: Change
+    staged: str
+    name: str
+    copies: tuple[str, ...]
+
+
+class Send(NamedTuple):
+    """Copy these files (names as rclone spells them here) to the cloud before bisync looks.
+
+    Conflicts the local version wins, or bisync would see a conflict; edits of files whose version in the
+    cloud has no hash, or bisync would see no edit.
+    """
+
+    changes: tuple[Change, ...]
+    names: tuple[str, ...]
+
+
+class SendAs(NamedTuple):
+    """As `Send`, of one file `name` here that the cloud spells as `there` (NFC, NFD)."""
+
+    change: Change
+    name: str
+    there: str
+
+
+class DeleteThere(NamedTuple):
+    """The file `name` in the cloud goes to the cloud's trash before anything is uploaded.
+
+    A file becomes a folder, or a folder a file: bisync copies first and deletes last, which only a store
+    without real folders can bear.
+    """
+
+    change: Change
+    name: str
+
+
+class RenameThere(NamedTuple):
+    """The file `name` in the cloud becomes `copy`: nobody won its name, or a folder needs it."""
+
+    change: Change
+    name: str
+    copy: str
+
+
+class RunBisync(NamedTuple):
+    """One run of bisync. `percent`: its `--max-delete`."""
+
+    compare: Compare
+    percent: int
+    resync: bool
+
+
+Step = (
+    PlaceMarker
+    | Fetch
+    | DeleteHere
+    | StepAside
+    | PutIn
+    | Settle
+    | Send
+    | SendAs
+    | DeleteThere
+    | RenameThere
+    | RunBisync
+)
+
+
+def steps(
+    plan: Plan,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    baseline: Baseline | None,
+    *,
+    compare: Compare,
+    keeps_versions: bool,
+) -> Iterator[Step]:
+    """The steps that carry a plan out, in their order. Pure.
+
+    `local` and `cloud` are what the plan was made from. `compare`: how this run tells changes.
+    `keeps_versions`: the cloud can move files on its own side.
+    """
     if plan.mode in (Mode.IDLE, Mode.BLOCKED):
-        return ()
-    found: list[Argv] = []
-    area = swap.Area(target.sync.dir, RUN, target.state.trash / RUN)
-    lists = target.state.lists
-    if any(fetched(plan)):
-        found.append(
-            rclone.copy_argv(target.remote.fs, str(area.staging), lists / "downloads", profile=target.profile)
-        )
-    if any(sent_first(plan)):
-        found.append(
-            rclone.copy_argv(
-                str(target.sync.dir),
-                target.remote.fs,
-                lists / "uploads",
-                profile=target.profile,
-                backup=cloud_backup(target, RUN),
-            )
-        )
-    backup = cloud_backup(target, RUN)
-    if backup is not None:
-        for change in in_the_way(plan):
-            found.append(rclone.move_argv(target.remote.below(change.path), f"{backup}/{change.path}"))
-    for change in renamed_in_cloud(plan):
-        source, copy = target.remote.below(change.path), target.remote.below(change.copies[-1])
-        found.append(rclone.move_argv(source, copy, backup=backup))
-    return (*found, *bisync_commands(target, plan, baseline))
-
-
-def bisync_commands(target: Target, plan: Plan, baseline: Baseline | None) -> tuple[Argv, ...]:
-    """The bisync runs a plan takes, with `{run}` for the run's id."""
-    return tuple(rclone.bisync_argv(call) for call in bisync_calls(target, plan, baseline, RUN))
-
-
-def bisync_calls(target: Target, plan: Plan, baseline: Baseline | None, run: str) -> list[BisyncCall]:
-    """The bisync runs a plan takes: one, and a second where the first cannot leave good listings."""
-    percent = delete_percent(plan, baseline)
-    if plan.mode is Mode.BASELINE:
-        # The plain run right after a resync makes the listings that --recover needs.
-        return [
-            bisync_call(target, run=run, percent=0, resync=resync, compare=target.compare)
-            for resync in (True, False)
-        ]
-    before = baseline.compare if baseline is not None else target.compare
-    first = bisync_call(target, run=run, percent=percent, resync=False, compare=before)
-    if before is target.compare:
-        return [first]
-    # Other compare settings: the changes travel by the old ones, then a run without changes notes the new.
-    return [first, bisync_call(target, run=run, percent=0, resync=False, compare=target.compare)]
-
-
-def fetched(plan: Plan) -> list[tuple[Change, str]]:
-    """What must be fetched, and the name it gets here."""
-    found = []
+        return
+    if not local.marker:
+        yield PlaceMarker("local")
+    if not cloud.marker:
+        yield PlaceMarker("cloud")
+    yield from fetching_steps(plan, local, cloud)
+    yield from _sent_first(plan, local, cloud)
+    if keeps_versions:
+        yield from (DeleteThere(c, cloud.files[c.path].name) for c in _in_the_way(plan))
     for change in plan.changes:
-        if change.action is Action.DOWNLOAD or (
-            change.action is Action.CONFLICT and change.winner == "cloud"
+        if change.action is Action.CONFLICT and (
+            change.winner == "both" or (change.winner == "folder" and change.side == "cloud")
         ):
-            found.append((change, change.path))
-        elif change.action is Action.CONFLICT and change.winner != "folder":
-            found.append((change, change.copies[-1]))
-    return found
+            name = cloud.files[change.path].name
+            yield RenameThere(change, name, _beside(name, change, change.copies[-1]))
+    yield from _bisync_runs(plan, baseline, compare)
 
 
-def sent_first(plan: Plan) -> list[Change]:
-    """What goes up before bisync: conflicts the local version wins, or bisync would see a conflict; edits of
-    files whose version in the cloud has no hash, or bisync would see no edit.
+def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
+    """The steps that bring the plan's changes here, and change nothing in the cloud. Pure.
+
+    Deletions come first: a folder may take the place of a file.
     """
-    return [
-        c
-        for c in plan.changes
-        if (c.action is Action.CONFLICT and c.winner == "local") or (c.action is Action.UPLOAD and c.unhashed)
-    ]
+    fetched = [change for change in plan.changes if _is_fetched(change)]
+    if fetched:
+        yield Fetch(tuple(cloud.files[change.path].name for change in fetched))
+    gone = [change for change in plan.changes if change.action is Action.DELETE_LOCAL]
+    yield from (DeleteHere(change, local.files[change.path].name) for change in gone)
+    for change in plan.changes:
+        if change.winner == "folder" and change.side == "local":
+            name = local.files[change.path].name
+            yield StepAside(change, name, _beside(name, change, change.copies[0]))
+    folders = {folder for change in gone for folder in _parents(change.path)}
+    for change in fetched:
+        here = local.files.get(change.path)
+        staged = names.from_rclone(cloud.files[change.path].name)
+        name = here.name if here is not None else staged
+        if change.action is Action.DOWNLOAD:
+            yield PutIn(change, staged, name, change.path in folders)
+        else:
+            yield Settle(change, staged, name, tuple(_beside(name, change, copy) for copy in change.copies))
 
 
-def renamed_in_cloud(plan: Plan) -> list[Change]:
-    """Conflicts whose cloud version leaves the contested name: nobody won, or a folder needs it."""
-    return [
-        change
-        for change in plan.changes
-        if change.action is Action.CONFLICT
-        and (change.winner == "both" or (change.winner == "folder" and change.side == "cloud"))
-    ]
+def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
+    alike, otherwise = [], []
+    for change in plan.changes:
+        if _is_sent_first(change):
+            here, there = names.to_rclone(local.files[change.path].name), cloud.files[change.path].name
+            if here == there:
+                alike.append((change, here))
+            else:
+                otherwise.append(SendAs(change, local.files[change.path].name, there))
+    if alike:
+        yield Send(tuple(change for change, _ in alike), tuple(name for _, name in alike))
+    yield from otherwise
 
 
-def in_the_way(plan: Plan) -> list[Change]:
-    """Deletions in the cloud that must come before uploads: a file becomes a folder, or a folder a file.
+def _beside(name: str, change: Change, copy: str) -> str:
+    """The conflict copy `copy` beside `name`, which spells the contested path as its own side does.
 
-    bisync copies first and deletes last, which only a store without real folders can bear.
+    In a folder that is spelled otherwise (NFC, NFD) it would not lie beside the file.
     """
+    return name + copy.removeprefix(change.path)
+
+
+def _is_fetched(change: Change) -> bool:
+    if change.action is Action.CONFLICT:
+        return change.winner != "folder"
+    return change.action is Action.DOWNLOAD
+
+
+def _is_sent_first(change: Change) -> bool:
+    if change.action is Action.CONFLICT:
+        return change.winner == "local"
+    return change.action is Action.UPLOAD and change.unhashed
+
+
+def _in_the_way(plan: Plan) -> list[Change]:
+    """Deletions in the cloud of files that become folders, and of those in folders that become files."""
     uploads = {change.path for change in plan.changes if change.action is Action.UPLOAD}
     folders = {folder for path in uploads for folder in _parents(path)}
     return [
@@ -153,6 +247,71 @@ def _parents(path: str) -> list[str]:
     """The folders above a path: "a/b/c" has "a" and "a/b"."""
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _bisync_runs(plan: Plan, baseline: Baseline | None, compare: Compare) -> Iterator[RunBisync]:
+    """One run, and a second where the first cannot leave good listings."""
+    percent = delete_percent(plan, baseline)
+    if plan.mode is Mode.BASELINE:
+        # The plain run right after a resync makes the listings that --recover needs.
+        yield RunBisync(compare, percent=0, resync=True)
+        yield RunBisync(compare, percent=0, resync=False)
+        return
+    before = baseline.compare if baseline is not None else compare
+    yield RunBisync(before, percent=percent, resync=False)
+    if before is not compare:
+        # Other compare settings: the changes travel by the old ones, then a run without changes notes the new.
+        yield RunBisync(compare, percent=0, resync=False)
+
+
+def area(target: Target, run: str) -> swap.Area:
+    """The working places of a run in the sync dir, and its trash."""
+    return swap.Area(target.sync.dir, run, target.state.trash / run)
+
+
+def command(step: Step, target: Target, run: str) -> Argv | None:
+    """The rclone command of one step of the run called `run`; None for what is done without rclone. Pure."""
+    remote, lists = target.remote, target.state.lists
+    backup = remote.below(f"{CLOUD_TRASH}/{run}") if remote.keeps_versions else None
+    match step:
+        case PlaceMarker(side="cloud"):
+            return rclone.copy_one_argv(str(target.sync.dir / MARKER_PATH), remote.below(MARKER_PATH))
+        case Fetch():
+            staging = str(area(target, run).staging)
+            return rclone.copy_argv(remote.fs, staging, lists / "downloads", profile=target.profile)
+        case Send():
+            return rclone.copy_argv(
+                str(target.sync.dir), remote.fs, lists / "uploads", profile=target.profile, backup=backup
+            )
+        case SendAs(name=name, there=there):
+            return rclone.copy_one_argv(f"{target.sync.dir}/{name}", remote.below(there), backup=backup)
+        case DeleteThere(name=name):
+            return rclone.move_argv(remote.below(name), remote.below(f"{CLOUD_TRASH}/{run}/{name}"))
+        case RenameThere(name=name, copy=copy):
+            return rclone.move_argv(remote.below(name), remote.below(copy), backup=backup)
+        case RunBisync(compare=compare, percent=percent, resync=resync):
+            return rclone.bisync_argv(
+                BisyncCall(
+                    local=target.sync.dir,
+                    remote=remote,
+                    profile=target.profile,
+                    compare=compare,
+                    filters=target.state.filters,
+                    workdir=target.state.work,
+                    backup_local=target.state.trash / run,
+                    backup_cloud=backup,
+                    max_delete_percent=percent,
+                    resync=resync,
+                )
+            )
+        case _:
+            return None
+
+
+def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
+    """The filters of one run: the compiled rules, and one rule for each path that is left out."""
+    rules = sorted({names.exclude_rule(one.path, folder=one.folder) for one in left_out})
+    return text + "".join(f"{rule}\n" for rule in rules)
 
 
 def blocked_by_name_length(target: Target) -> BisyncError | None:

@@ -260,7 +260,7 @@ def answers(target: Target, seen: Observation, asked: Questions) -> Answers:
     return Answers(
         equal=_equal_contents(target, seen.cloud, asked.contents),
         times=_cloud_times(target, seen.cloud, asked.times),
-        taken=_copies_on_disk(target.sync.dir, asked.copies),
+        taken=_copies_on_disk(target.sync.dir, {path: seen.local.files[path].name for path in asked.copies}),
     )
 
 
@@ -288,15 +288,15 @@ def _equal_contents(target: Target, cloud: CloudSnapshot, paths: Sequence[str]) 
     return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
 
 
-def _copies_on_disk(root: Path, paths: Iterable[str]) -> frozenset[str]:
-    """Names beside `paths` that look like their conflict copies and exist, ignored ones among them."""
+def _copies_on_disk(root: Path, contested: Mapping[str, str]) -> frozenset[str]:
+    """Names that look like conflict copies of `contested` (path to local name) and exist, ignored ones among them."""
     found = set()
-    for path in paths:
-        here = root / names.from_rclone(path)
+    for path, name in contested.items():
+        here = root / name
         prefix = here.name + ".conflict"
         try:
             beside = [entry.name for entry in os.scandir(here.parent) if entry.name.startswith(prefix)]
         except FileNotFoundError:
-            continue
-        found |= {path + name[len(here.name) :] for name in beside}
+            continue  # gone since it was looked at
+        found |= {path + other[len(here.name) :] for other in beside}
     return frozenset(found)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bisync import commands
 from bisync.app import Target
 from bisync.prepare import Prepared
 
@@ -51,7 +52,9 @@ def sync_document(target: Target, prepared: Prepared) -> dict[str, Any]:
         ],
         "left_out": [{"path": one.path, "why": one.why} for one in plan.left_out],
         "notes": list(prepared.notes),
-        "commands": [list(argv) for argv in prepared.commands],
+        "commands": [
+            list(argv) for step in prepared.steps if (argv := commands.command(step, target, commands.RUN))
+        ],
     }
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from bisync import baseline, commands, guard, listing, observe, plan
 from bisync.app import Target
 from bisync.baseline import Baseline
+from bisync.commands import Step
 from bisync.errors import BaselineNeeded
 from bisync.guard import Verdict
 from bisync.observe import Observation
 from bisync.plan import Mode, Plan
-from bisync.rclone import Argv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Prepared:
     seen: Observation
     plan: Plan
     verdicts: tuple[Verdict, ...]
-    commands: tuple[Argv, ...]
+    steps: tuple[Step, ...]
     notes: tuple[str, ...]
 
 
@@ -109,11 +109,15 @@ def prepare(target: Target, *, resync: bool = False, max_delete: int | None = No
         )
     if known is not None and not first and known.profile not in ("", target.profile.name):
         notes.append(f"profile {target.profile.name} (the last run: {known.profile})")
+    taken = commands.steps(
+        made, seen.local, seen.cloud, None if first else known,
+        compare=target.compare, keeps_versions=target.remote.keeps_versions,
+    )  # fmt: skip
     return Prepared(
         baseline=None if first else known,
         seen=seen,
         plan=made,
         verdicts=verdicts,
-        commands=commands.for_plan(target, made, None if first else known),
+        steps=tuple(taken),
         notes=tuple(notes),
     )

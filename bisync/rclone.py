@@ -210,6 +210,11 @@ def purge_argv(fs: str) -> Argv:
     return ("rclone", "purge", fs, *_NETWORK, *_LOG)
 
 
+def remove_empty_argv(fs: str) -> Argv:
+    """Remove a folder as far as it holds nothing but folders."""
+    return ("rclone", "rmdirs", fs, *_NETWORK, *_LOG)
+
+
 def probe_argv(remote: Remote) -> Argv:
     """One request that tells whether the remote can be read."""
     return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NETWORK)

@@ -196,7 +196,7 @@ def _apply(target: Target, prepared: Prepared, run: str, tally: Tally) -> SyncRe
     done = Application(target, prepared.plan, prepared.seen, run, tally)
     try:
         record.sweep(target, prepared.seen.partials)
-        done.carry_out(prepared.baseline)
+        done.carry_out(prepared.steps)
         made = record.baseline_after(target, prepared, done)
     except BaseException:
         record.undo(target, run)
