@@ -121,13 +121,14 @@ class App:
 
     def state(self, sync: Sync) -> SyncState:
         """Where the sync's state lies."""
-        return sync_state(self.manifest.state_dir, providers.tenant_id(sync.tenant), sync.name)
+        return sync_state(self.manifest.state_dir, sync.tenant.id, sync.name)
 
     @contextmanager
     def target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
         """The sync with its cloud side reachable, for reading."""
         rclone = self.rclone
-        with providers.opened(sync, rclone, self.manifest.state_dir) as remote:
+        provider = providers.of(sync.tenant)
+        with provider.reach(sync.tenant, sync.path, rclone, self.manifest.state_dir) as remote:
             chosen = self.profile(sync, profile)
             yield Target(
                 app=self, sync=sync, profile=chosen, remote=remote, rclone=rclone, state=self.state(sync)

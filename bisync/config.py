@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 class ConflictResolve(StrEnum):
@@ -50,11 +50,27 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3Tenant:
+class Tenant:
+    """Whose cloud. `provider` is its kind, as the manifest writes it.
+
+    `tenant_id` names its state and its remote; None: the cloud has not said it yet.
+    """
+
+    provider: ClassVar[str]
+    name: str
+    tenant_id: str | None
+
+    @property
+    def id(self) -> str:
+        """The name its state and its remote go by."""
+        return self.tenant_id or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Tenant(Tenant):
     """A bucket of any S3-compatible store. `credentials` None: the AWS SDK's own chain."""
 
-    name: str
-    tenant_id: str
+    provider = "s3"
     bucket: str
     endpoint: str | None
     region: str | None
@@ -63,34 +79,28 @@ class S3Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RcloneTenant:
+class RcloneTenant(Tenant):
     """A remote that the user's rclone.conf already has, as `name:path`."""
 
-    name: str
-    tenant_id: str
+    provider = "rclone"
     remote: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedTenant:
+class EmbeddedTenant(Tenant):
     """rclone's own S3 server on loopback, alive as long as a task runs, files kept in `storage`."""
 
-    name: str
-    tenant_id: str
+    provider = "embedded"
     storage: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BasicMemoryTenant:
+class BasicMemoryTenant(Tenant):
     """The vendor's cloud: tenant id, bucket and scoped keys come from its API."""
 
-    name: str
-    tenant_id: str | None
+    provider = "basic-memory"
     api_url: str | None
     token: SecretRef | None
-
-
-Tenant = S3Tenant | RcloneTenant | EmbeddedTenant | BasicMemoryTenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

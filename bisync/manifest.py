@@ -14,28 +14,21 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bisync import rules, schemacheck, source
+from bisync import rules, schemacheck, source, tenants
 from bisync.config import (
     BUILTIN_PROFILES,
     DEFAULT_IGNORE_FILES,
     DEFAULT_PROFILE,
-    BasicMemoryTenant,
     Compare,
     ConflictResolve,
-    EmbeddedTenant,
     Hooks,
-    KeyPair,
     Manifest,
     Profile,
-    RcloneTenant,
-    S3Tenant,
-    SecretRef,
     Sync,
-    Tenant,
 )
 from bisync.errors import ManifestError, UsageError
 from bisync.reading import Draft, Reading, from_home, is_path, remote_path
-from bisync.source import Document, KeyPath, Place, Problem, dotted, quoted
+from bisync.source import Document, Place, Problem, quoted
 
 NAME = "bisync.yaml"
 OVERLAY_NAME = "bisync.local.yaml"
@@ -168,7 +161,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
     """Typed values from a document without problems."""
     data = reading.document.data
     canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    tenants = {name: _tenant(reading, name, draft.api_url) for name in data["tenants"]}
+    made = {name: tenants.build(reading, name, draft) for name in data["tenants"]}
     profiles = dict(BUILTIN_PROFILES)
     for name in reading.mapping("profiles"):
         _profile(reading, name, profiles)
@@ -182,11 +175,11 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         path=path,
         files=files,
         digest="sha256:" + hashlib.sha256(canonical.encode()).hexdigest(),
-        tenants=tuple(tenants.values()),
+        tenants=tuple(made.values()),
         syncs=tuple(
             Sync(
                 name=name,
-                tenant=tenants[sync["tenant"]],
+                tenant=made[sync["tenant"]],
                 dir=draft.folders[name].path,
                 path=remote_path(sync.get("path", "")),
                 profile=profiles[sync.get("profile", draft.profile)],
@@ -207,53 +200,6 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         rclone_binary=binary,
         rclone_config=draft.rclone_config,
     )
-
-
-def _tenant(reading: Reading, name: str, api_url: str | None) -> Tenant:
-    here = ("tenants", name)
-    tenant = reading.mapping(*here)
-    tenant_id = tenant.get("tenant_id", name)
-    match tenant["provider"]:
-        case "s3":
-            endpoint = tenant.get("endpoint")
-            keys = None
-            if tenant["credentials"] != "aws":
-                keys = KeyPair(
-                    access_key_id=_secret(reading, (*here, "credentials", "access_key_id")),
-                    secret_access_key=_secret(reading, (*here, "credentials", "secret_access_key")),
-                )
-            return S3Tenant(
-                name=name,
-                tenant_id=tenant_id,
-                bucket=tenant["bucket"],
-                endpoint=endpoint,
-                region=tenant.get("region"),
-                s3_provider=tenant.get("s3_provider", "Other" if endpoint else "AWS"),
-                credentials=keys,
-            )
-        case "rclone":
-            return RcloneTenant(name=name, tenant_id=tenant_id, remote=tenant["remote"])
-        case "embedded":
-            storage = reading.local_path(*here, "storage")
-            assert storage is not None
-            return EmbeddedTenant(name=name, tenant_id=tenant_id, storage=storage)
-        case _:
-            return BasicMemoryTenant(
-                name=name,
-                tenant_id=None,
-                api_url=tenant.get("api_url", api_url),
-                token=_secret(reading, (*here, "token")) if "token" in tenant else None,
-            )
-
-
-def _secret(reading: Reading, path: KeyPath) -> SecretRef:
-    ref = reading.mapping(*path)
-    where = dotted(path)
-    if "env" in ref:
-        return SecretRef(kind="env", value=ref["env"], where=where)
-    if "command" in ref:
-        return SecretRef(kind="command", value=tuple(ref["command"]), where=where)
-    return SecretRef(kind="file", value=str(reading.local_path(*path, "file")), where=where)
 
 
 def _profile(reading: Reading, name: str, built: dict[str, Profile]) -> Profile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from bisync.plan import Change
 from bisync.snapshot import LeftOut
@@ -50,6 +51,16 @@ class SyncResult:
     profile: str = ""
     resolve: str = ""
     preview: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at. `cure` only where `level` is not ok."""
+
+    about: str
+    level: Literal["ok", "warning", "problem"]
+    text: str
+    cure: str | None = None
 
 
 @dataclass(slots=True)

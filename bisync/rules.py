@@ -5,7 +5,6 @@ Each rule looks at a document that may be wrong elsewhere too, and reports every
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bisync import tenants
 from bisync.config import BUILTIN_PROFILES
 from bisync.reading import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
 from bisync.schemacheck import did_you_mean
@@ -137,13 +137,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_syncs(reading: Reading, draft: Draft) -> None:
-    tenants = list(reading.mapping("tenants"))
+    known = list(reading.mapping("tenants"))
     for name, sync in draft.syncs.items():
         here = ("syncs", name)
         tenant = sync.get("tenant")
-        if isinstance(tenant, str) and tenant not in tenants:
-            near = did_you_mean(tenant, tenants)
-            reading.report((*here, "tenant"), f"unknown tenant {quoted(tenant)}{near} ({', '.join(tenants)})")
+        if isinstance(tenant, str) and tenant not in known:
+            near = did_you_mean(tenant, known)
+            reading.report((*here, "tenant"), f"unknown tenant {quoted(tenant)}{near} ({', '.join(known)})")
         if isinstance(sync.get("profile"), str):
             _known_profile(reading, (*here, "profile"), sync["profile"])
         if isinstance(sync.get("path"), str):
@@ -244,12 +244,12 @@ def _check_remotes(reading: Reading, draft: Draft) -> None:
     seen: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = []
     for name, sync in draft.syncs.items():
         tenant = sync.get("tenant")
-        store = _store(reading, tenant) if isinstance(tenant, str) else None
+        store = tenants.store_of(reading, tenant) if isinstance(tenant, str) else None
         text = sync.get("path", "")
         if store is None or not isinstance(text, str):
             continue
-        identity, root = store
-        parts = (*root, *(part for part in text.split("/") if part))
+        identity = store.identity
+        parts = (*store.folder, *(part for part in text.split("/") if part))
         for other, their_identity, theirs in seen:
             shorter = min(len(parts), len(theirs))
             if identity == their_identity and parts[:shorter] == theirs[:shorter]:
@@ -260,27 +260,3 @@ def _check_remotes(reading: Reading, draft: Draft) -> None:
                 )
                 break
         seen.append((name, identity, parts))
-
-
-def _store(reading: Reading, name: str) -> tuple[tuple[Any, ...], tuple[str, ...]] | None:
-    """What tells this tenant's store from others, and the folder in it that the tenant begins at."""
-    tenant = reading.mapping("tenants", name)
-    match tenant.get("provider"):
-        case "s3":
-            endpoint = str(tenant.get("endpoint", tenant.get("s3_provider", "AWS"))).rstrip("/").lower()
-            return ("s3", endpoint, str(tenant.get("bucket"))), ()
-        case "rclone" if isinstance(tenant.get("remote"), str):
-            remote, _, path = tenant["remote"].partition(":")
-            return ("rclone", remote), tuple(part for part in path.split("/") if part)
-        case "embedded":
-            storage = reading.local_path("tenants", name, "storage")
-            return None if storage is None else (("embedded", os.path.realpath(storage)), ())
-        case "basic-memory":
-            # Which tenant a token opens only the API knows; without one, all use the same login.
-            return (
-                "basic-memory",
-                str(tenant.get("api_url")),
-                json.dumps(tenant.get("token"), sort_keys=True),
-            ), ()
-        case _:
-            return None

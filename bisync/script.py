@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bisync import apply, commands, rclone
+from bisync import apply, commands, providers, rclone
 from bisync.app import Target
 from bisync.commands import RUN, Step
-from bisync.config import EmbeddedTenant
 from bisync.errors import UsageError
 from bisync.ignore import MARKER_PATH
 from bisync.prepare import Prepared
@@ -21,7 +20,7 @@ from bisync.rclone import Argv
 
 def steps(target: Target, prepared: Prepared) -> dict[str, Any]:
     """What `plan.sh.j2` needs for one sync. Raises UsageError for a tenant that needs more than rclone."""
-    if isinstance(target.sync.tenant, EmbeddedTenant):
+    if providers.of(target.sync.tenant).needs_us:
         raise UsageError(
             f"{target.sync.name}: a script cannot start the embedded server",
             hint="leave out --script, or use a tenant of provider s3 or rclone",

@@ -6,30 +6,18 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
 
 from bisync import baseline, ignore, lock, providers, rclone, rclone_binary, rcloneconf, state, trash
 from bisync.app import App, Target
-from bisync.config import S3Tenant, Sync
+from bisync.config import Sync
 from bisync.errors import BisyncError
+from bisync.result import Finding
 
-SKEW_SECONDS = 60.0
 OLD_DAYS = 30
 LITTLE_SPACE = 1 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at. `cure` only where `level` is not ok."""
-
-    about: str
-    level: Literal["ok", "warning", "problem"]
-    text: str
-    cure: str | None = None
 
 
 def machine(app: App) -> list[Finding]:
@@ -75,7 +63,7 @@ def _rclone(app: App) -> Iterator[Finding]:
 def _conf(app: App) -> Iterator[Finding]:
     path = app.manifest.rclone_config
     if not path.exists():
-        needed = any(isinstance(tenant, S3Tenant) for tenant in app.manifest.tenants)
+        needed = any(providers.of(tenant).has_section for tenant in app.manifest.tenants)
         yield Finding(
             about="rclone.conf", level="problem" if needed else "ok", text=f"{path} does not exist",
             cure="type: bisync setup" if needed else None,
@@ -93,7 +81,7 @@ def _conf(app: App) -> Iterator[Finding]:
             about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)"
         )
     for tenant in app.manifest.tenants:
-        if isinstance(tenant, S3Tenant) and providers.section_name(tenant) not in sections:
+        if providers.of(tenant).has_section and rcloneconf.section_name(tenant.id) not in sections:
             yield Finding(
                 about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
                 cure="type: bisync setup",
@@ -231,50 +219,9 @@ def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
         target.rclone.check(rclone.probe_argv(target.remote), remote=target.remote)
         took = (datetime.now(UTC) - began).total_seconds()
         yield Finding(about=sync.name, level="ok", text=f"{target.remote.label} answers ({took:.1f} s)")
-        if isinstance(sync.tenant, S3Tenant):
-            yield from _scope(target, sync.tenant)
-            if sync.tenant.endpoint is not None:
-                yield from _skew(sync, sync.tenant.endpoint)
+        looks = providers.of(sync.tenant).look(sync.tenant, target.remote, target.rclone)
+        yield from (replace(found, about=sync.name) for found in looks)
         yield from _trash(target)
-
-
-def _scope(target: Target, tenant: S3Tenant) -> Iterator[Finding]:
-    """Scoped keys see one bucket at most."""
-    remote = target.remote.fs.partition(":")[0] + ":"
-    outcome = target.rclone.run(rclone.list_folders_argv(remote), remote=target.remote)
-    others = {line.strip().rstrip("/") for line in outcome.stdout.splitlines()} - {tenant.bucket, ""}
-    if outcome.code == 0 and others:
-        yield Finding(
-            about=target.sync.name, level="warning",
-            text=f"these keys can see {len(others)} other bucket(s), {sorted(others)[0]} for one",
-            cure=f"use keys that are scoped to the bucket {tenant.bucket}",
-        )  # fmt: skip
-    else:
-        yield Finding(about=target.sync.name, level="ok", text="the keys see no other bucket")
-
-
-def _skew(sync: Sync, endpoint: str) -> Iterator[Finding]:
-    """S3 refuses requests signed with a clock more than 15 minutes off (AWS Signature Version 4)."""
-    import httpx
-
-    try:
-        answer = httpx.head(endpoint, timeout=10)
-    except httpx.HTTPError as error:
-        yield Finding(
-            about=sync.name, level="warning", text=f"{endpoint}: {error}", cure="check your network"
-        )
-        return
-    stamp = answer.headers.get("date")
-    if stamp is None:
-        return
-    off = abs((datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds())
-    if off > SKEW_SECONDS:
-        yield Finding(
-            about=sync.name, level="warning", text=f"this clock and the cloud's are {off:.0f} s apart",
-            cure="set the clock: timedatectl set-ntp true",
-        )  # fmt: skip
-    else:
-        yield Finding(about=sync.name, level="ok", text="the clock agrees with the cloud's")
 
 
 def _trash(target: Target) -> Iterator[Finding]:

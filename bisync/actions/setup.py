@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisync import bmconfig, events, ignore, listing, providers, rclone, rclone_binary, rcloneconf
+from bisync import bmconfig, events, ignore, listing, providers, rclone_binary, rcloneconf
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
-from bisync.config import BasicMemoryTenant, EmbeddedTenant, RcloneTenant, S3Tenant, Sync
+from bisync.config import Sync
 from bisync.errors import BisyncError, RcloneError, UsageError
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.sources import layer_rules
-from bisync.providers import s3
-from bisync.rclone import Remote
 from bisync.result import Outcome, SyncResult
 from bisync.secrets import Secret
 
@@ -94,7 +92,7 @@ class _Setup:
     remember: bool
     found: rclone_binary.Found | None = None
     baseline: SyncResult | None = None
-    values: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
+    section: Mapping[str, str | Secret] | None = field(default=None, repr=False)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], Step]]]:
         yield "rclone", self._rclone
@@ -129,70 +127,24 @@ class _Setup:
 
     def _tenant(self) -> Step:
         tenant = self.sync.tenant
-        if isinstance(tenant, BasicMemoryTenant):
-            raise providers.not_yet(tenant)
-        kind = {S3Tenant: "s3", RcloneTenant: "rclone", EmbeddedTenant: "embedded"}[type(tenant)]
-        return self._step("tenant", False, f"{tenant.name} ({kind}, {providers.tenant_id(tenant)})")
+        return self._step("tenant", False, providers.of(tenant).describe(tenant))
 
     def _credentials(self) -> Step:
         """Keys that open the bucket. They are tried before anything is written down."""
-        name, tenant = "credentials", self.sync.tenant
-        if isinstance(tenant, EmbeddedTenant):
-            return self._step(name, False, "none needed")
-        if not isinstance(tenant, S3Tenant):
-            if self.found is not None:
-                with self.app.target(self.sync) as target:
-                    self._knock(target.remote)
-            return self._step(name, False, "those of rclone.conf")
-        if not self.rotate and self.found is not None and self._works():
-            return self._step(name, False, "kept: they still work")
-        section = providers.section_name(tenant)
-        self.values = s3.section_values(tenant, self.app.env)
-        if self.found is not None:
-            self._knock(s3.probe(tenant, section, self.sync.path, self.values))
-        if tenant.credentials is None:
-            return self._step(name, False, "the AWS SDK's own chain")
-        again = " again" if self.rotate else ""
-        return self._step(name, False, f"resolved{again} from the manifest's references")
-
-    def _works(self) -> bool:
-        """Whether rclone.conf has this section as the manifest means it, with keys that open the bucket.
-
-        Raises RcloneError when the keys are not what is wrong: others would not help.
-        """
-        tenant, path = self.sync.tenant, self.app.manifest.rclone_config
-        assert isinstance(tenant, S3Tenant)
-        have = rcloneconf.read_sections(rcloneconf.read(path)).get(providers.section_name(tenant), {})
-        wanted = {"type": "s3", "provider": tenant.s3_provider, "region": tenant.region,
-                  "endpoint": tenant.endpoint,
-                  "env_auth": "false" if tenant.credentials else "true"}  # fmt: skip
-        if any(have.get(key) != value for key, value in wanted.items()):
-            return False
-        if bool(tenant.credentials) != bool(have.get("secret_access_key")):
-            return False
-        with self.app.target(self.sync) as target:
-            argv = rclone.probe_argv(target.remote)
-            outcome = target.rclone.run(argv, remote=target.remote)
-        if outcome.code != 0 and not rclone.refuses_keys(outcome):
-            raise rclone.failure(argv, outcome, target.remote)
-        # The same values once more, in `_conf`: that mends the file's mode, where it is too wide.
-        self.values = {key: have[key] for key in rcloneconf.OUR_KEYS if key in have}
-        return outcome.code == 0
-
-    def _knock(self, remote: Remote) -> None:
-        """Raise RcloneError when the remote cannot be read. A folder that is not there yet is made later."""
-        argv = rclone.probe_argv(remote)
-        outcome = self.app.rclone.run(argv, remote=remote)
-        if outcome.code != 0 and not (outcome.code == 3 and not remote.hashes):
-            raise rclone.failure(argv, outcome, remote)
+        tenant = self.sync.tenant
+        rclone = None if self.found is None else self.app.rclone
+        found = providers.of(tenant).credentials(
+            tenant, self.sync.path, rclone, self.app.env, rotate=self.rotate
+        )
+        self.section = found.section
+        return self._step("credentials", False, found.text)
 
     def _conf(self) -> Step:
-        path = self.app.manifest.rclone_config
-        if not isinstance(self.sync.tenant, S3Tenant):
+        if self.section is None:
             return self._step("rclone.conf", False, "no section needed")
-        section = providers.section_name(self.sync.tenant)
-        changed = rcloneconf.write_section(path, section, self.values, dry_run=self.dry_run)
-        return self._step("rclone.conf", changed, f"[{section}] in {path}")
+        path, name = self.app.manifest.rclone_config, rcloneconf.section_name(self.sync.tenant.id)
+        changed = rcloneconf.write_section(path, name, self.section, dry_run=self.dry_run)
+        return self._step("rclone.conf", changed, f"[{name}] in {path}")
 
     def _ignore(self) -> Step:
         path = self.app.ignore_file
@@ -242,8 +194,9 @@ class _Setup:
         name = "baseline"
         state = self.app.state(self.sync)
         if self.found is not None:
-            fs = providers.fs(self.sync, self.app.rclone)
-            if listing.find(state.work, self.sync.dir, fs) is not None:
+            tenant = self.sync.tenant
+            remote = providers.of(tenant).remote(tenant, self.sync.path, self.app.rclone)
+            if listing.find(state.work, self.sync.dir, remote.fs) is not None:
                 return self._step(name, False, "both sides are known")
         if self.dry_run:
             return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bisync import baseline, conflicts, lock, providers, state
 from bisync.app import App
-from bisync.config import EmbeddedTenant, RcloneTenant, S3Tenant, Sync
+from bisync.config import Sync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +78,5 @@ def _blocked(sync: Sync, initialised: bool, last: dict[str, Any] | None) -> str 
 
 def _remote(sync: Sync) -> str:
     """The cloud side, for people."""
-    match sync.tenant:
-        case S3Tenant(bucket=bucket):
-            base = f"s3://{bucket}"
-        case RcloneTenant(remote=remote):
-            base = remote
-        case EmbeddedTenant(storage=storage):
-            base = f"embedded:{storage / providers.tenant_id(sync.tenant)}"
-        case tenant:
-            base = f"basic-memory:{providers.tenant_id(tenant)}"
+    base = providers.of(sync.tenant).label(sync.tenant)
     return f"{base.rstrip('/')}/{sync.path}" if sync.path else base

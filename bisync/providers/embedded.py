@@ -13,56 +13,74 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from bisync import rclone as rclone_cli
+from bisync import rcloneconf
 from bisync.config import EmbeddedTenant
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
+from bisync.providers.base import Credentials, Provider
 from bisync.rclone import Rclone, Remote
 
 START_SECONDS = 20.0
 
 
-@contextmanager
-def serving(
-    tenant: EmbeddedTenant, section: str, path: str, rclone: Rclone, state_dir: Path
-) -> Iterator[Remote]:
-    """Serve the tenant's storage until the block ends. Raises RcloneError when the server does not start."""
-    private_dir(tenant.storage / tenant.tenant_id)
-    register = private_dir(state_dir / "embedded") / f"{tenant.tenant_id}.json"
-    _end_orphans(register)
-    key, secret = secrets.token_hex(10), secrets.token_hex(20)
-    child = subprocess.Popen(
-        rclone.command(rclone_cli.serve_s3_argv(tenant.storage, "127.0.0.1:0")),
-        env=rclone_cli.environment(rclone.env, rclone_cli.serve_s3_env(key, secret)),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        _remember(register, child.pid)
-        endpoint = _wait_for_endpoint(child)
-        yield replace(remote(tenant, section, path), env=_remote_env(section, endpoint, key, secret))
-    finally:
-        child.terminate()
+class Embedded(Provider[EmbeddedTenant]):
+    """A folder of this machine behind rclone's own S3 server."""
+
+    needs_us = True
+
+    def remote(self, tenant: EmbeddedTenant, path: str, rclone: Rclone) -> Remote:
+        bucket = f"{tenant.id}/{path}/" if path else f"{tenant.id}/"
+        label = f"embedded:{tenant.storage / bucket}"
+        fs = f"{rcloneconf.section_name(tenant.id)}:{bucket}"
+        return Remote(fs=fs, hashes=True, label=label.rstrip("/"))
+
+    @contextmanager
+    def reach(self, tenant: EmbeddedTenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
+        """Serve the tenant's storage. Raises RcloneError when the server does not start."""
+        private_dir(tenant.storage / tenant.id)
+        register = private_dir(state_dir / "embedded") / f"{tenant.id}.json"
+        _end_orphans(register)
+        key, secret = secrets.token_hex(10), secrets.token_hex(20)
+        child = subprocess.Popen(
+            rclone.command(rclone_cli.serve_s3_argv(tenant.storage, "127.0.0.1:0")),
+            env=rclone_cli.environment(rclone.env, rclone_cli.serve_s3_env(key, secret)),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
         try:
-            child.wait(5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        _forget(register, child.pid)
-        if child.stderr is not None:
-            child.stderr.close()
+            _remember(register, child.pid)
+            env = _remote_env(rcloneconf.section_name(tenant.id), _wait_for_endpoint(child), key, secret)
+            yield replace(self.remote(tenant, path, rclone), env=env)
+        finally:
+            child.terminate()
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            _forget(register, child.pid)
+            if child.stderr is not None:
+                child.stderr.close()
 
+    def label(self, tenant: EmbeddedTenant) -> str:
+        return f"embedded:{tenant.storage / tenant.id}"
 
-def remote(tenant: EmbeddedTenant, section: str, path: str) -> Remote:
-    """The sync's folder below the storage, as it is called while the server runs."""
-    bucket = f"{tenant.tenant_id}/{path}/" if path else f"{tenant.tenant_id}/"
-    label = f"embedded:{tenant.storage / bucket}"
-    return Remote(fs=f"{section}:{bucket}", hashes=True, label=label.rstrip("/"))
+    def credentials(
+        self,
+        tenant: EmbeddedTenant,
+        path: str,
+        rclone: Rclone | None,
+        env: Mapping[str, str],
+        *,
+        rotate: bool,
+    ) -> Credentials:
+        return Credentials(text="none needed")
 
 
 def _remote_env(section: str, endpoint: str, key: str, secret: str) -> dict[str, str]:
@@ -137,3 +155,6 @@ def _end_orphans(register: Path) -> None:
             while _started(pid) == entry["started"] and time.monotonic() < deadline:
                 time.sleep(0.02)
         _forget(register, pid)
+
+
+PROVIDER = Embedded()

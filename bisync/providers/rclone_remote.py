@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bisync import rclone as rclone_cli
 from bisync.config import RcloneTenant
 from bisync.errors import RcloneError
+from bisync.providers.base import Credentials, Provider, knock
 from bisync.rclone import Rclone, Remote
 
 # Backends whose listings carry MD5s without reading or asking for each file
@@ -15,24 +16,36 @@ HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "driv
 ALIASES_DEEP = 10
 
 
-def remote(tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
-    """The sync's folder below the tenant's remote. Raises RcloneError when rclone.conf has no such remote."""
-    known = rclone_cli.read_remotes(rclone.check(rclone_cli.listremotes_argv()).stdout)
-    name = tenant.remote.partition(":")[0]
-    if name not in known:
-        have = ", ".join(sorted(known)) or "none"
-        raise RcloneError(
-            f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
-            hint=f"make it with: rclone config --config {rclone.config}",
+class RcloneRemote(Provider[RcloneTenant]):
+    """A remote of rclone.conf, whatever it is made of."""
+
+    def remote(self, tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
+        known = rclone_cli.read_remotes(rclone.check(rclone_cli.listremotes_argv()).stdout)
+        name = tenant.remote.partition(":")[0]
+        if name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            raise RcloneError(
+                f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
+                hint=f"make it with: rclone config --config {rclone.config}",
+            )
+        features = rclone.check(rclone_cli.features_argv(f"{name}:")).stdout
+        real = below(_unaliased(tenant, known, rclone), path)
+        return Remote(
+            fs=real,
+            hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
+            label=real.rstrip("/"),
+            keeps_versions=rclone_cli.keeps_versions(features),
         )
-    features = rclone.check(rclone_cli.features_argv(f"{name}:")).stdout
-    real = below(_unaliased(tenant, known, rclone), path)
-    return Remote(
-        fs=real,
-        hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
-        label=real.rstrip("/"),
-        keeps_versions=rclone_cli.keeps_versions(features),
-    )
+
+    def label(self, tenant: RcloneTenant) -> str:
+        return tenant.remote
+
+    def credentials(
+        self, tenant: RcloneTenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+    ) -> Credentials:
+        if rclone is not None:
+            knock(rclone, self.remote(tenant, path, rclone))
+        return Credentials(text="those of rclone.conf")
 
 
 def below(remote: str, path: str) -> str:
@@ -53,3 +66,6 @@ def _unaliased(tenant: RcloneTenant, known: Mapping[str, str], rclone: Rclone) -
         found = below(target, rest).removesuffix("/") if rest.strip("/") else target
     raise RcloneError(f"tenants.{tenant.name}: {tenant.remote} is an alias of an alias without end",
                       hint=f"mend it with: rclone config --config {rclone.config}")  # fmt: skip
+
+
+PROVIDER = RcloneRemote()

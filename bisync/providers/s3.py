@@ -2,30 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
+from bisync import rclone as rclone_cli
 from bisync import rcloneconf
 from bisync.config import S3Tenant
-from bisync.rclone import Remote
+from bisync.providers.base import Credentials, Provider, knock
+from bisync.rclone import Rclone, Remote
+from bisync.result import Finding
 from bisync.secrets import Secret, resolve
 
-
-def remote(tenant: S3Tenant, section: str, path: str) -> Remote:
-    """The sync's folder in the tenant's bucket. Its listings carry ETags, which are MD5s."""
-    folder = f"{tenant.bucket}/{path}/" if path else f"{tenant.bucket}/"
-    at = f" at {tenant.endpoint}" if tenant.endpoint else ""
-    return Remote(fs=f"{section}:{folder}", hashes=True, label=f"s3://{folder.rstrip('/')}{at}")
+SKEW_SECONDS = 60.0
 
 
-def probe(tenant: S3Tenant, section: str, path: str, values: Mapping[str, str | Secret]) -> Remote:
-    """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
-    prefix = f"RCLONE_CONFIG_{section.upper()}_"
-    env = {prefix + key.upper(): v.reveal() if isinstance(v, Secret) else v for key, v in values.items()}
-    return replace(remote(tenant, section, path), env=env)
+class S3(Provider[S3Tenant]):
+    """A bucket. Its listings carry ETags, which are MD5s."""
+
+    has_section = True
+
+    def remote(self, tenant: S3Tenant, path: str, rclone: Rclone) -> Remote:
+        folder = f"{tenant.bucket}/{path}/" if path else f"{tenant.bucket}/"
+        at = f" at {tenant.endpoint}" if tenant.endpoint else ""
+        fs = f"{rcloneconf.section_name(tenant.id)}:{folder}"
+        return Remote(fs=fs, hashes=True, label=f"s3://{folder.rstrip('/')}{at}")
+
+    def label(self, tenant: S3Tenant) -> str:
+        return f"s3://{tenant.bucket}"
+
+    def credentials(
+        self, tenant: S3Tenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+    ) -> Credentials:
+        if rclone is not None and not rotate:
+            section = self._working_section(tenant, path, rclone)
+            if section is not None:
+                return Credentials(text="kept: they still work", section=section)
+        values = _section_values(tenant, env)
+        if rclone is not None:
+            knock(rclone, self._trial(tenant, path, rclone, values))
+        if tenant.credentials is None:
+            return Credentials(text="the AWS SDK's own chain", section=values)
+        again = " again" if rotate else ""
+        return Credentials(text=f"resolved{again} from the manifest's references", section=values)
+
+    def _working_section(self, tenant: S3Tenant, path: str, rclone: Rclone) -> Mapping[str, str] | None:
+        """The tenant's section, where it is as the manifest means it and its keys open the bucket.
+
+        Raises RcloneError when the keys are not what is wrong: others would not help.
+        """
+        sections = rcloneconf.read_sections(rcloneconf.read(rclone.config))
+        have = sections.get(rcloneconf.section_name(tenant.id), {})
+        wanted = {"type": "s3", "provider": tenant.s3_provider, "region": tenant.region,
+                  "endpoint": tenant.endpoint,
+                  "env_auth": "false" if tenant.credentials else "true"}  # fmt: skip
+        if any(have.get(key) != value for key, value in wanted.items()):
+            return None
+        if bool(tenant.credentials) != bool(have.get("secret_access_key")):
+            return None
+        remote = self.remote(tenant, path, rclone)
+        argv = rclone_cli.probe_argv(remote)
+        outcome = rclone.run(argv, remote=remote)
+        if outcome.code == 0:
+            # The same values will be written once more: that mends the file's mode, where it is too wide.
+            return {key: have[key] for key in rcloneconf.OUR_KEYS if key in have}
+        if rclone_cli.refuses_keys(outcome):
+            return None
+        raise rclone_cli.failure(argv, outcome, remote)
+
+    def _trial(
+        self, tenant: S3Tenant, path: str, rclone: Rclone, values: Mapping[str, str | Secret]
+    ) -> Remote:
+        """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
+        prefix = f"RCLONE_CONFIG_{rcloneconf.section_name(tenant.id).upper()}_"
+        env = {prefix + key.upper(): v.reveal() if isinstance(v, Secret) else v for key, v in values.items()}
+        return replace(self.remote(tenant, path, rclone), env=env)
+
+    def look(self, tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Iterator[Finding]:
+        """Whether the keys see more than their bucket, and whether the clocks agree."""
+        yield _scope(tenant, remote, rclone)
+        if tenant.endpoint is not None:
+            yield from _skew(tenant, tenant.endpoint)
 
 
-def section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:
+def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:
     """The keys of the tenant's section in rclone.conf. Resolves the secret references: raises SecretError."""
     keys = tenant.credentials
     return rcloneconf.s3_values(
@@ -34,3 +95,45 @@ def section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | 
         region=tenant.region,
         endpoint=tenant.endpoint,
     )
+
+
+def _scope(tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Finding:
+    """Scoped keys see one bucket at most."""
+    root = remote.fs.partition(":")[0] + ":"
+    outcome = rclone.run(rclone_cli.list_folders_argv(root), remote=remote)
+    others = {line.strip().rstrip("/") for line in outcome.stdout.splitlines()} - {tenant.bucket, ""}
+    if outcome.code == 0 and others:
+        return Finding(
+            about=tenant.name,
+            level="warning",
+            text=f"these keys can see {len(others)} other bucket(s), {sorted(others)[0]} for one",
+            cure=f"use keys that are scoped to the bucket {tenant.bucket}",
+        )
+    return Finding(about=tenant.name, level="ok", text="the keys see no other bucket")
+
+
+def _skew(tenant: S3Tenant, endpoint: str) -> Iterator[Finding]:
+    """S3 refuses requests signed with a clock more than 15 minutes off (AWS Signature Version 4)."""
+    import httpx
+
+    try:
+        answer = httpx.head(endpoint, timeout=10)
+    except httpx.HTTPError as error:
+        yield Finding(
+            about=tenant.name, level="warning", text=f"{endpoint}: {error}", cure="check your network"
+        )
+        return
+    stamp = answer.headers.get("date")
+    if stamp is None:
+        return
+    off = abs((datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds())
+    if off > SKEW_SECONDS:
+        yield Finding(
+            about=tenant.name, level="warning", text=f"this clock and the cloud's are {off:.0f} s apart",
+            cure="set the clock: timedatectl set-ntp true",
+        )  # fmt: skip
+    else:
+        yield Finding(about=tenant.name, level="ok", text="the clock agrees with the cloud's")
+
+
+PROVIDER = S3()
