@@ -17,7 +17,10 @@ The tasks' edge is the only place that prints them.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class BisyncError(Exception):
@@ -86,3 +89,25 @@ class Interrupted(BisyncError):
     """The user or the system asked us to stop, and we did, in order."""
 
     exit_code = 130
+
+
+def disk_error(error: OSError, *, where: Path | None, then: str, failed: str = "written") -> BisyncError:
+    """What the disk or the system refused, in words, with its cure.
+
+    `where`: the place it is about when the error itself names none. `failed`: what could not be done there.
+    `then`: what to do once it is mended, as in "type: bisync setup".
+    """
+    place = error.filename or where
+    text = error.strerror or str(error)
+    at = f"{place}: {text}" if place else text
+    if error.errno == errno.ENOSPC:
+        return BisyncError(f"the disk is full ({at})", hint=f"free some space, then {then}")
+    if error.errno == errno.EDQUOT:
+        return BisyncError(f"the disk quota is used up ({at})", hint=f"free some space, then {then}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and place:
+        # Path.is_dir raises where even a look is refused.
+        folder = place if os.path.isdir(place) else Path(place).parent  # noqa: PTH112
+        return BisyncError(
+            f"{place} cannot be {failed}: {text}", hint=f"mend the permissions of {folder}, then {then}"
+        )
+    return BisyncError(at, hint=f"mend that, then {then}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from bisync.errors import BisyncError
+from bisync.errors import BisyncError, Interrupted, disk_error
 from bisync.report import Screen
 
 if TYPE_CHECKING:
@@ -42,16 +41,10 @@ def edge(screen: Screen) -> Iterator[None]:
         with screen:
             yield
     except BisyncError as error:
-        screen.document(
-            {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        )
-        screen.error(error.message, error.hint)
-        raise Exit(code=error.exit_code) from None
+        raise Exit(code=_report(screen, error)) from None
     except KeyboardInterrupt:
-        hint = "everything is in order; carry on with: bisync sync"
-        screen.document({"version": 1, "error": "interrupted", "hint": hint, "exit_code": 130})
-        screen.error("interrupted", hint)
-        raise Exit(code=130) from None
+        stopped = Interrupted("interrupted", hint="everything is in order; carry on with: bisync sync")
+        raise Exit(code=_report(screen, stopped)) from None
     except BrokenPipeError:
         # Whoever read our output has gone (`bisync plan | head`); there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,9 +53,9 @@ def edge(screen: Screen) -> Iterator[None]:
         raise
     except OSError as error:
         # The disk's or the system's word, and where. (A bug that ends here still says which file.)
-        raise Exit(code=_report_disk(screen, error)) from None
+        raise Exit(code=_report(screen, disk_error(error, where=None, then="run again"))) from None
     except Exception as bug:
-        raise Exit(code=_report_bug(screen, bug)) from None
+        raise Exit(code=_report(screen, _bug(bug))) from None
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -72,26 +65,22 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _report_disk(screen: Screen, error: OSError) -> int:
-    text = error.strerror or str(error)
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    hint = "free some space, then run again" if full else "mend that, then run again"
-    message = f"{error.filename}: {text}" if error.filename else text
-    screen.document({"version": 1, "error": message, "hint": hint, "exit_code": 1})
-    screen.error(message, hint)
-    return 1
+def _report(screen: Screen, error: BisyncError) -> int:
+    """Say what went wrong, to a person or a script; the exit code."""
+    screen.document({"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    screen.error(error.message, error.hint)
+    return error.exit_code
 
 
-def _report_bug(screen: Screen, bug: Exception) -> int:
-    """An error nobody foresaw: one line on screen, the traceback in a private file."""
+def _bug(bug: Exception) -> BisyncError:
+    """An error nobody foresaw: one line for the screen, the traceback in a private file."""
     handle, name = tempfile.mkstemp(prefix="bisync-error-", suffix=".log")
     with os.fdopen(handle, "w") as log:
         log.write("".join(traceback.format_exception(bug)))
-    message = f"an unexpected error: {type(bug).__name__}: {bug}"
-    hint = f"this is a bug; the details are in {name}"
-    screen.document({"version": 1, "error": message, "hint": hint, "exit_code": 1})
-    screen.error(message, hint)
-    return 1
+    return BisyncError(
+        f"an unexpected error: {type(bug).__name__}: {bug}",
+        hint=f"this is a bug; the details are in {name}",
+    )
 
 
 def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:

@@ -112,8 +112,8 @@ ROOMS = (
     # values and rules, without the outside world
     "errors config snapshot names events conflicts result plan files",
     # one adapter for each outside thing
-    "source reading schemacheck tenants rules manifest bmconfig secrets render ignore process lock state listing baseline"
-    " rclone rclone_binary rcloneconf swap hooks providers",
+    "source reading schemacheck tenants rules manifest bmconfig secrets render ignore process lock state listing"
+    " baseline rclone rclone_binary rcloneconf swap hooks providers",
     # the way through: wiring, observe, guard, apply, record
     "app observe guard commands apply trash record prepare plandoc script",
     # one verb a file

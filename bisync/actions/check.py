@@ -9,7 +9,7 @@ from pathlib import Path
 from bisync import events, ignore, names, observe, rclone
 from bisync.app import App, Target
 from bisync.config import Compare, Sync
-from bisync.errors import BisyncError
+from bisync.errors import BisyncError, disk_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,8 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
     except BisyncError as error:
         return CheckResult(name=sync.name, error=error)
     except OSError as error:
-        text = f"{error.filename or sync.dir}: {error.strerror or error}"
-        return CheckResult(
-            name=sync.name, error=BisyncError(text, hint="mend that, then run again: bisync check")
-        )
+        refused = disk_error(error, where=sync.dir, failed="read", then="run again: bisync check")
+        return CheckResult(name=sync.name, error=refused)
 
     def marked(mark: str) -> tuple[str, ...]:
         return tuple(sorted(path for path, its in found.items() if its == mark))

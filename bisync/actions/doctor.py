@@ -13,7 +13,7 @@ from pathlib import Path
 from bisync import baseline, ignore, lock, providers, rclone, rclone_binary, rcloneconf, state, trash
 from bisync.app import App, Target
 from bisync.config import Sync
-from bisync.errors import BisyncError
+from bisync.errors import BisyncError, disk_error
 from bisync.result import Finding
 
 OLD_DAYS = 30
@@ -49,10 +49,8 @@ def _guarded(about: str, look: Callable[..., Iterator[Finding]], *arguments: obj
     except BisyncError as error:
         yield Finding(about=about, level="problem", text=error.message, cure=error.hint)
     except OSError as error:
-        yield Finding(
-            about=about, level="problem", text=f"{error.filename}: {error.strerror}",
-            cure="mend its permissions, or free the disk",
-        )  # fmt: skip
+        refused = disk_error(error, where=None, failed="read", then="look again: bisync doctor")
+        yield Finding(about=about, level="problem", text=refused.message, cure=refused.hint)
 
 
 def _rclone(app: App) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from bisync import bmconfig, events, ignore, listing, providers, rclone_binary, 
 from bisync.actions import sync as sync_action
 from bisync.app import DEFAULT_IGNORE_TEXT, App
 from bisync.config import Sync
-from bisync.errors import BisyncError, RcloneError, UsageError
+from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.sources import layer_rules
 from bisync.result import Outcome, SyncResult
@@ -67,7 +67,8 @@ def run(
             hint = error.hint and error.hint.replace("tenants.*", f"tenants.{sync.tenant.name}")
             steps.append(_failed(name, error.message, hint, error.exit_code))
         except OSError as error:
-            steps.append(_failed(name, f"{error.filename or ''}: {error.strerror or error}", _cure(error), 1))
+            refused = disk_error(error, where=None, then="type: bisync setup")
+            steps.append(_failed(name, refused.message, refused.hint, refused.exit_code))
         if steps[-1].exit_code and steps[-1].state == "failed":
             break
     return SetupResult(name=sync.name, steps=tuple(steps), baseline=made.baseline)
@@ -75,12 +76,6 @@ def run(
 
 def _failed(name: str, detail: str, hint: str | None, exit_code: int) -> Step:
     return Step(step=name, state="failed", detail=detail, hint=hint, exit_code=exit_code)
-
-
-def _cure(error: OSError) -> str:
-    if error.errno is not None and os.strerror(error.errno) == "No space left on device":
-        return "free some space, then type: bisync setup"
-    return "mend the permissions, or choose another place in the manifest, then type: bisync setup"
 
 
 @dataclass(slots=True)

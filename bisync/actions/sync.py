@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bisync import baseline, guard, hooks, listing, record, state, trash
 from bisync.app import App, Target
 from bisync.apply import Application
 from bisync.config import Sync
-from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked
+from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
 from bisync.plan import Action, Change, Mode
 from bisync.prepare import Prepared, baseline_needed, prepare
 from bisync.result import Outcome, SyncResult, Tally
@@ -110,7 +108,8 @@ def _run_locked(target: Target, options: Options, expected: Expected | None, beg
     except BisyncError as error:
         result = _failed(target.sync, error, run, mode, began)
     except OSError as error:
-        result = _failed(target.sync, _disk_error(target, error), run, mode, began)
+        problem = disk_error(error, where=target.sync.dir, then="run: bisync sync; nothing was lost")
+        result = _failed(target.sync, problem, run, mode, began)
     except KeyboardInterrupt:
         stopped = Interrupted("interrupted; everything is in order", hint="carry on with: bisync sync")
         _write_down(app, target.sync, _failed(target.sync, stopped, run, mode, began))
@@ -243,21 +242,6 @@ def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: f
         hint=error.hint,
         seconds=time.monotonic() - began,
     )
-
-
-def _disk_error(target: Target, error: OSError) -> BisyncError:
-    where = Path(str(error.filename)) if error.filename else target.sync.dir
-    folder = where if where.is_dir() else where.parent
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BisyncError(
-            f"the disk is full ({where})", hint="free some space, then run: bisync sync; nothing was lost"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return BisyncError(
-            f"{where} cannot be written: {error.strerror}",
-            hint=f"mend the permissions of {folder}, then run: bisync sync",
-        )
-    return BisyncError(f"{where}: {error.strerror or error}", hint="run again: bisync sync")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
