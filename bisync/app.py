@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -60,12 +61,14 @@ def _silent(sync: str, changes: tuple[Change, ...]) -> None:
 class App:
     """Everything from outside that a task works with; tests pass their own clock and listeners.
 
-    `on_plan` hears what a run is about to do, `on_event` what happens.
+    `now` is the clock, `now_ns` the same in ns since the epoch, as file systems stamp. `on_plan` hears what a
+    run is about to do, `on_event` what happens.
     """
 
     manifest: Manifest
     env: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now_ns: Callable[[], int] = time.time_ns
     on_event: Callable[[str, events.Event], None] = _quiet
     on_plan: Callable[[str, tuple[Change, ...]], None] = _silent
 

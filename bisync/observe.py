@@ -85,7 +85,7 @@ def both(
 
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
-    started = time.time_ns()
+    started = target.app.now_ns()
     target.emit(events.Step("looking at both sides"))
     tree = target.app.walk(target.sync)
     text = target.app.filters(tree.rules)

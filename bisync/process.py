@@ -34,10 +34,12 @@ class Child:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         inherit: Sequence[int] = (),
+        grace: float = GRACE_SECONDS,
     ) -> None:
         """Start `argv`; every stderr line goes to `on_line` as it comes.
 
-        `inherit` are descriptors the child keeps open. Raises OSError when it cannot be started.
+        `inherit` are descriptors the child keeps open; `grace` is how many seconds it gets to end when it is
+        stopped. Raises OSError when it cannot be started.
         """
         self._child = subprocess.Popen(
             list(argv),
@@ -49,6 +51,7 @@ class Child:
             start_new_session=True,
         )
         self._on_line = on_line
+        self._grace = grace
         self._out = bytearray()
         self._failed: list[BaseException] = []
         self._readers = [
@@ -57,12 +60,22 @@ class Child:
         for reader in self._readers:
             reader.start()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._child.poll() is None
+
     def __enter__(self) -> Child:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._child.poll() is None:
-            _stop(self._child)
+        if self.running:
+            self._stop()
         self._join()
         for pipe in (self._child.stdout, self._child.stderr):
             assert pipe is not None
@@ -71,14 +84,14 @@ class Child:
     def wait(self, timeout: float | None = None) -> Finished:
         """How the child ended, once it has.
 
-        On KeyboardInterrupt it gets one SIGINT and GRACE_SECONDS to end; a second KeyboardInterrupt, or the
+        On KeyboardInterrupt it gets one SIGINT and its grace to end; a second KeyboardInterrupt, or the
         grace running out, kills it. Either way the KeyboardInterrupt is raised on. Raises
         subprocess.TimeoutExpired after `timeout` seconds, and what `on_line` raised.
         """
         try:
             self._child.wait(timeout)
         except KeyboardInterrupt:
-            _stop(self._child)
+            self._stop()
             raise
         except BaseException:
             self._child.kill()
@@ -106,13 +119,12 @@ class Child:
         while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
             self._out.extend(chunk)
 
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    # A job started with `&` by a script ignores SIGINT, and so do its children; SIGTERM means the same to rclone.
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    child.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
-    try:
-        child.wait(GRACE_SECONDS)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        child.kill()
-        child.wait()
+    def _stop(self) -> None:
+        # A job started with `&` by a script ignores SIGINT, and so do its children; SIGTERM means the same to rclone.
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        self._child.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
+        try:
+            self._child.wait(self._grace)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            self._child.kill()
+            self._child.wait()

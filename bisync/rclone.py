@@ -276,6 +276,13 @@ def serve_s3_env(access_key_id: str, secret_access_key: str) -> dict[str, str]:
     return {"RCLONE_AUTH_KEY": f'"{access_key_id},{secret_access_key}"'}
 
 
+def read_endpoint(line: str) -> str | None:
+    """The address in the line with which `serve s3` says where it listens; None for any other line."""
+    if "Starting s3 server on" not in line:
+        return None
+    return line.partition("[")[2].partition("]")[0].rstrip("/")
+
+
 def environment(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
     """The environment an rclone of ours runs in."""
     kept = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from bisync.config import Compare
 from bisync.errors import RcloneError
 from bisync.observe import RACY_NS, Observation, file_md5
 from bisync.prepare import Prepared
-from bisync.result import SyncResult
+from bisync.result import SyncResult, facts
 from bisync.snapshot import LocalFile
 
 
@@ -102,7 +101,7 @@ def _look_again(target: Target, path: str, prepared: Prepared) -> LocalFile | No
         after = swap.stamp_of(here)
     except OSError:
         return None
-    if before != after or after[1].ctime_ns > time.time_ns() - RACY_NS:
+    if before != after or after[1].ctime_ns > target.app.now_ns() - RACY_NS:
         return None
     return LocalFile(name, after[0], after[1], md5)
 
@@ -120,27 +119,8 @@ def refreshed(known: baseline.Baseline, seen: Observation, profile: str) -> base
 
 
 def history_entry(result: SyncResult, at: str) -> dict[str, Any]:
-    """One line of the history."""
-    return {
-        "run": result.run,
-        "at": at,
-        "mode": result.mode,
-        "outcome": result.outcome.value,
-        "exit_code": result.exit_code,
-        "profile": result.profile,
-        "uploaded": result.uploaded,
-        "downloaded": result.downloaded,
-        "deleted_local": result.deleted_local,
-        "deleted_cloud": result.deleted_cloud,
-        "conflicts": [
-            {"path": one.path, "copies": list(one.copies), "winner": one.winner} for one in result.conflicts
-        ],
-        "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
-        "bytes": result.bytes,
-        "seconds": round(result.seconds, 3),
-        "error": result.error,
-        "hint": result.hint,
-    }
+    """One line of the history: the run, and when and how it was made."""
+    return {"at": at, "profile": result.profile, "exit_code": result.exit_code, **facts(result)}
 
 
 def undo(target: Target, run: str) -> list[str]:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,32 +168,9 @@ def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[str]:
 
 def sync_document(results: Iterable[SyncResult]) -> dict[str, Any]:
     """What `sync --json` prints."""
-    return {
-        "version": 1,
-        "syncs": [
-            {
-                "name": result.name,
-                "mode": result.mode,
-                "outcome": result.outcome.value,
-                "uploaded": result.uploaded,
-                "downloaded": result.downloaded,
-                "deleted_local": result.deleted_local,
-                "deleted_cloud": result.deleted_cloud,
-                "conflicts": [
-                    {"path": one.path, "copies": list(one.copies), "winner": one.winner}
-                    for one in result.conflicts
-                ],
-                "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
-                "notes": list(result.notes),
-                "bytes": result.bytes,
-                "seconds": round(result.seconds, 3),
-                "run": result.run,
-                "error": result.error,
-                "hint": result.hint,
-            }
-            for result in results
-        ],
-    }
+    from bisync.result import facts
+
+    return {"version": 1, "syncs": [{"name": result.name, **facts(result)} for result in results]}
 
 
 def status_document(statuses: Iterable[SyncStatus]) -> dict[str, Any]:
@@ -519,8 +496,3 @@ def _rich_bar() -> RichProgress:
     # rich would send what we print to stderr with the bar: right on a terminal, lost for `sync > FILE`.
     on_screen = sys.stdout.isatty()
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen)
-
-
-def now() -> datetime:
-    """The moment, for texts like "2 minutes ago"."""
-    return datetime.now(UTC)

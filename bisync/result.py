@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from bisync.plan import Change
 from bisync.snapshot import LeftOut
@@ -51,6 +51,28 @@ class SyncResult:
     profile: str = ""
     resolve: str = ""
     preview: tuple[Change, ...] = ()
+
+
+def facts(result: SyncResult) -> dict[str, Any]:
+    """A run as JSON has it, in `sync --json` and in the history alike. `seconds` to the millisecond."""
+    return {
+        "mode": result.mode,
+        "outcome": result.outcome.value,
+        "uploaded": result.uploaded,
+        "downloaded": result.downloaded,
+        "deleted_local": result.deleted_local,
+        "deleted_cloud": result.deleted_cloud,
+        "conflicts": [
+            {"path": one.path, "copies": list(one.copies), "winner": one.winner} for one in result.conflicts
+        ],
+        "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
+        "notes": list(result.notes),
+        "bytes": result.bytes,
+        "seconds": round(result.seconds, 3),
+        "run": result.run,
+        "error": result.error,
+        "hint": result.hint,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

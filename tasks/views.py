@@ -13,7 +13,6 @@ from bisync.report import (
     clean,
     conflicts_document,
     files,
-    now,
     size_text,
     status_document,
     status_table,
@@ -93,7 +92,7 @@ def status(
         app, syncs = open_app(screen, manifest, only or [])
         found = [action.run(app, one) for one in syncs]
         for one in found:
-            screen.show(status_table(one, now()))
+            screen.show(status_table(one, app.now()))
         screen.document(status_document(found))
 
 

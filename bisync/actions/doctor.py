@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bisync import baseline, ignore, lock, providers, rclone, rclone_binary, rcloneconf, state, trash
@@ -213,11 +213,11 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
 
 def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
     with app.target(sync) as target:
-        began = datetime.now(UTC)
+        began = time.monotonic()
         target.rclone.check(rclone.probe_argv(target.remote), remote=target.remote)
-        took = (datetime.now(UTC) - began).total_seconds()
+        took = time.monotonic() - began
         yield Finding(about=sync.name, level="ok", text=f"{target.remote.label} answers ({took:.1f} s)")
-        looks = providers.of(sync.tenant).look(sync.tenant, target.remote, target.rclone)
+        looks = providers.of(sync.tenant).look(sync.tenant, target.remote, target.rclone, app.now)
         yield from (replace(found, about=sync.name) for found in looks)
         yield from _trash(target)
 

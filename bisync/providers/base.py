@@ -7,9 +7,10 @@ manifest, and a line in the registry (`bisync.providers`). Nothing else asks wha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -73,8 +74,10 @@ class Provider(ABC, Generic[T]):
         open it.
         """
 
-    def look(self, tenant: T, remote: Remote, rclone: Rclone) -> Iterable[Finding]:
-        """What `doctor` can find out beyond that the remote answers."""
+    def look(
+        self, tenant: T, remote: Remote, rclone: Rclone, now: Callable[[], datetime]
+    ) -> Iterable[Finding]:
+        """What `doctor` can find out beyond that the remote answers. `now` is this machine's clock."""
         return ()
 
 

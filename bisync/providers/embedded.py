@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bisync import process, rcloneconf
 from bisync import rclone as rclone_cli
-from bisync import rcloneconf
 from bisync.config import EmbeddedTenant
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
@@ -27,6 +26,7 @@ from bisync.providers.base import Credentials, Provider
 from bisync.rclone import Rclone, Remote
 
 START_SECONDS = 20.0
+STOP_SECONDS = 5.0
 
 
 class Embedded(Provider[EmbeddedTenant]):
@@ -47,26 +47,20 @@ class Embedded(Provider[EmbeddedTenant]):
         register = private_dir(state_dir / "embedded") / f"{tenant.id}.json"
         _end_orphans(register)
         key, secret = secrets.token_hex(10), secrets.token_hex(20)
-        child = subprocess.Popen(
+        heard = _Log()
+        server = process.Child(
             rclone.command(rclone_cli.serve_s3_argv(tenant.storage, "127.0.0.1:0")),
             env=rclone_cli.environment(rclone.env, rclone_cli.serve_s3_env(key, secret)),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
+            on_line=heard.add,
+            grace=STOP_SECONDS,
+        )
         try:
-            _remember(register, child.pid)
-            env = _remote_env(rcloneconf.section_name(tenant.id), _wait_for_endpoint(child), key, secret)
-            yield replace(self.remote(tenant, path, rclone), env=env)
+            with server:
+                _remember(register, server.pid)
+                env = _remote_env(rcloneconf.section_name(tenant.id), heard.endpoint(server), key, secret)
+                yield replace(self.remote(tenant, path, rclone), env=env)
         finally:
-            child.terminate()
-            try:
-                child.wait(5)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            _forget(register, child.pid)
-            if child.stderr is not None:
-                child.stderr.close()
+            _forget(register, server.pid)
 
     def label(self, tenant: EmbeddedTenant) -> str:
         return f"embedded:{tenant.storage / tenant.id}"
@@ -89,24 +83,33 @@ def _remote_env(section: str, endpoint: str, key: str, secret: str) -> dict[str,
     return {f"RCLONE_CONFIG_{section.upper()}_{name.upper()}": value for name, value in values.items()}
 
 
-def _wait_for_endpoint(child: subprocess.Popen[bytes]) -> str:
-    """Read the server's log until it says where it listens; then keep the pipe drained."""
-    assert child.stderr is not None
-    stream = child.stderr
-    timer = threading.Timer(START_SECONDS, child.kill)
-    timer.start()
-    said = ""
-    try:
-        for raw in stream:
-            said = raw.decode(errors="replace").strip()
-            if "Starting s3 server on" in said:
-                endpoint = said.partition("[")[2].partition("]")[0]
-                threading.Thread(target=lambda: [None for _ in stream], daemon=True).start()
-                return endpoint.rstrip("/")
-    finally:
-        timer.cancel()
-    raise RcloneError(f"the embedded S3 server did not start: {said or 'it said nothing'}",
-                      hint="type: bisync doctor")  # fmt: skip
+class _Log:
+    """What the server says until it says where it listens."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._endpoint: str | None = None
+        self._changed = threading.Event()
+
+    def add(self, line: str) -> None:
+        """One line of its log, from the thread that reads it."""
+        if self._endpoint is None:
+            self._last = line.strip()
+            self._endpoint = rclone_cli.read_endpoint(line)
+            self._changed.set()
+
+    def endpoint(self, server: process.Child) -> str:
+        """Its address, once it has said it. Raises RcloneError when it ends or keeps silent instead."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._endpoint is None and server.running and time.monotonic() < deadline:
+            self._changed.wait(0.05)
+            self._changed.clear()
+        if self._endpoint is None:
+            raise RcloneError(
+                f"the embedded S3 server did not start: {self._last or 'it said nothing'}",
+                hint="type: bisync doctor",
+            )
+        return self._endpoint
 
 
 def _started(pid: int) -> str | None:

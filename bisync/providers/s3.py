@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from bisync import rclone as rclone_cli
@@ -79,11 +79,13 @@ class S3(Provider[S3Tenant]):
         env = {prefix + key.upper(): v.reveal() if isinstance(v, Secret) else v for key, v in values.items()}
         return replace(self.remote(tenant, path, rclone), env=env)
 
-    def look(self, tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Iterator[Finding]:
+    def look(
+        self, tenant: S3Tenant, remote: Remote, rclone: Rclone, now: Callable[[], datetime]
+    ) -> Iterator[Finding]:
         """Whether the keys see more than their bucket, and whether the clocks agree."""
         yield _scope(tenant, remote, rclone)
         if tenant.endpoint is not None:
-            yield from _skew(tenant, tenant.endpoint)
+            yield from _skew(tenant, tenant.endpoint, now)
 
 
 def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:
@@ -112,7 +114,7 @@ def _scope(tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Finding:
     return Finding(about=tenant.name, level="ok", text="the keys see no other bucket")
 
 
-def _skew(tenant: S3Tenant, endpoint: str) -> Iterator[Finding]:
+def _skew(tenant: S3Tenant, endpoint: str, now: Callable[[], datetime]) -> Iterator[Finding]:
     """S3 refuses requests signed with a clock more than 15 minutes off (AWS Signature Version 4)."""
     import httpx
 
@@ -126,7 +128,7 @@ def _skew(tenant: S3Tenant, endpoint: str) -> Iterator[Finding]:
     stamp = answer.headers.get("date")
     if stamp is None:
         return
-    off = abs((datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds())
+    off = abs((now() - parsedate_to_datetime(stamp)).total_seconds())
     if off > SKEW_SECONDS:
         yield Finding(
             about=tenant.name, level="warning", text=f"this clock and the cloud's are {off:.0f} s apart",
