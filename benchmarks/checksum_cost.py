@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.world import Device, serve_s3
+from tests.support.world import Device, serve_s3
 
 FILE = 64 << 20
 

@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.proxy import Delay, proxied
-from tests.world import BUCKET, Device, rclone_path, serve_s3
+from tests.support.proxy import Delay, proxied
+from tests.support.world import BUCKET, Device, rclone_path, serve_s3
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -6,11 +6,11 @@ import resource
 import sys
 import time
 
-from bisync.baseline import Baseline
 from bisync.config import Compare, ConflictResolve
-from bisync.guard import judge
-from bisync.plan import Answers, Mode, compare_sides, make_plan
-from bisync.snapshot import BaseFile, CloudFile, CloudSnapshot, LocalFile, LocalSnapshot, Stamp
+from bisync.core.guard import judge
+from bisync.core.plan import Answers, Mode, make_plan
+from bisync.core.reconcile import compare_sides
+from bisync.core.snapshot import BaseFile, Baseline, CloudFile, CloudSnapshot, LocalFile, LocalSnapshot, Stamp
 
 FILES = 200_000
 

@@ -22,11 +22,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync import rclone
-from bisync.apply import MARKER_TEXT
 from bisync.config import BUILTIN_PROFILES, DEFAULT_PROFILE, Compare
-from bisync.ignore import MARKER_PATH
-from tests.world import BUCKET, KEY_ID, S3, SECRET, Device, rclone_path, serve_s3
+from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
+from bisync.rclone.argv import Argv, BisyncCall, bisync_argv, copy_one_argv
+from bisync.rclone.program import environment
+from bisync.rclone.remote import Remote
+from tests.support.world import BUCKET, KEY_ID, S3, SECRET, Device, rclone_path, serve_s3
 
 LIMIT_SECONDS = 1.0
 BARE = "bare-bucket"
@@ -61,26 +62,26 @@ class Bare:
             "region": "us-east-1",
         }
         env = {f"RCLONE_CONFIG_BARE_{name.upper()}": value for name, value in values.items()}
-        self.remote = rclone.Remote(fs=f"bare:{BARE}/", hashes=True, label=BARE, env=env)
+        self.remote = Remote(fs=f"bare:{BARE}/", hashes=True, label=BARE, env=env)
         self.home = home
         marker = self.tree / MARKER_PATH
         marker.parent.mkdir()
         marker.write_text(MARKER_TEXT)
-        self._run(rclone.copy_one_argv(str(marker), self.remote.below(MARKER_PATH)))
+        self._run(copy_one_argv(str(marker), self.remote.below(MARKER_PATH)))
 
     def sync(self, *, resync: bool = False) -> Cost:
         """What one run takes."""
         profile = BUILTIN_PROFILES[DEFAULT_PROFILE]
-        call = rclone.BisyncCall(
+        call = BisyncCall(
             local=self.tree, remote=self.remote, profile=profile, compare=Compare.CHECKSUM,
             filters=self.filters, workdir=self.home / "work", backup_local=self.home / "trash" / "run",
             backup_cloud=self.remote.below(".basic-memory/trash/run"), resync=resync,
         )  # fmt: skip
-        return self._run(rclone.bisync_argv(call))
+        return self._run(bisync_argv(call))
 
-    def _run(self, argv: rclone.Argv) -> Cost:
+    def _run(self, argv: Argv) -> Cost:
         command = (str(rclone_path()), *argv[1:], "--config", os.devnull)
-        return timed(command, rclone.environment(os.environ, self.remote.env), self.home)
+        return timed(command, environment(os.environ, self.remote.env), self.home)
 
 
 class Cost(NamedTuple):

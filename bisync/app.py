@@ -11,23 +11,17 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bisync import events, ignore, lock, providers, rclone_binary
+from bisync import events, ignore, providers
 from bisync.config import Compare, Manifest, Profile, Sync
+from bisync.core.change import Change
 from bisync.errors import BisyncError, UsageError
-from bisync.ignore import Layer, read_ignore_file
-from bisync.plan import Change
-from bisync.rclone import Rclone, Remote
-from bisync.state import SyncState, sync_state
-
-# The seed's list, in its order.
-DEFAULT_IGNORES = (
-    ".git", ".DS_Store", "node_modules", "*.tmp", ".env", "__pycache__",
-    ".pytest_cache", ".ruff_cache", ".vscode", ".idea",
-)  # fmt: skip
-DEFAULT_IGNORE_TEXT = (
-    "# Patterns that are never synced, in gitignore format; for every sync of this machine.\n"
-    + "".join(f"{pattern}\n" for pattern in DEFAULT_IGNORES)
-)
+from bisync.ignore import Layer
+from bisync.ignore.defaults import DEFAULT_IGNORES
+from bisync.locks.machine import held
+from bisync.rclone import binary
+from bisync.rclone.program import Rclone
+from bisync.rclone.remote import Remote
+from bisync.state.paths import SyncState, sync_state
 
 
 @contextmanager
@@ -75,7 +69,7 @@ class App:
     @cached_property
     def rclone(self) -> Rclone:
         """The rclone this manifest means. Raises RcloneError when there is none that will do."""
-        found = rclone_binary.find(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
+        found = binary.find(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
         return Rclone(
             binary=found.path, config=self.manifest.rclone_config, version=found.version, env=self.env
         )
@@ -88,7 +82,7 @@ class App:
     def layers(self, sync: Sync) -> list[Layer]:
         """The ignore rules outside the tree, weakest first. Raises IgnoreError for an unreadable file."""
         there = os.path.lexists(self.ignore_file)
-        lines = read_ignore_file(self.ignore_file) if there else list(DEFAULT_IGNORES)
+        lines = ignore.read_ignore_file(self.ignore_file) if there else list(DEFAULT_IGNORES)
         shared = self.manifest.path.name
         return [
             Layer(str(self.ignore_file), tuple(lines)),
@@ -127,35 +121,35 @@ class App:
         return sync_state(self.manifest.state_dir, sync.tenant.id, sync.name)
 
     @contextmanager
-    def target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
+    def session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
         """The sync with its cloud side reachable, for reading."""
         rclone = self.rclone
         provider = providers.of(sync.tenant)
         with provider.reach(sync.tenant, sync.path, rclone, self.manifest.state_dir) as remote:
             chosen = self.profile(sync, profile)
-            yield Target(
+            yield Session(
                 app=self, sync=sync, profile=chosen, remote=remote, rclone=rclone, state=self.state(sync)
             )
 
     @contextmanager
-    def locked_target(self, sync: Sync, *, profile: str | None = None) -> Iterator[Target]:
-        """As `target`, with the sync's lock held by us and every rclone we start. Raises Locked."""
-        here = self.state(sync)
-        here.prepare()
-        with lock.held(here.lock, name=sync.name) as descriptor, self.target(sync, profile=profile) as target:
-            yield replace(target, rclone=target.rclone.holding(descriptor))
+    def locked_session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
+        """As `session`, with the sync's lock held by us and every rclone we start. Raises Locked."""
+        state = self.state(sync)
+        state.prepare()
+        with held(state.lock, name=sync.name) as descriptor, self.session(sync, profile=profile) as session:
+            yield replace(session, rclone=session.rclone.holding(descriptor))
 
     @contextmanager
     def locked_dir(self, sync: Sync) -> Iterator[SyncState]:
         """The sync's state with its lock held, for work on the local side alone. Raises Locked."""
-        here = self.state(sync)
-        here.prepare()
-        with lock.held(here.lock, name=sync.name):
-            yield here
+        state = self.state(sync)
+        state.prepare()
+        with held(state.lock, name=sync.name):
+            yield state
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Session:
     """One sync, its two sides and its state."""
 
     app: App

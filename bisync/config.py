@@ -1,7 +1,7 @@
 """What a manifest means once it is valid: frozen, typed values and nothing else.
 
 Defaults that the manifest's schema documents live here, in one place; `bisync.manifest` builds these
-values and no `dict` with configuration in it is seen past that module.
+values and no `dict` with configuration in it is seen past that room.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from pathlib import Path
 def private_dir(path: Path) -> Path:
     """Make `path` and its missing parents, each 0700 where we create it; return it."""
     missing = []
-    here = path
-    while not here.exists():
-        missing.append(here)
-        here = here.parent
+    folder = path
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)
     return path

@@ -17,7 +17,7 @@ GRACE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Ended:
     """How a child ended: its exit code (negative: the signal that killed it) and whole stdout."""
 
     code: int
@@ -81,7 +81,7 @@ class Child:
             assert pipe is not None
             pipe.close()
 
-    def wait(self, timeout: float | None = None) -> Finished:
+    def wait(self, timeout: float | None = None) -> Ended:
         """How the child ended, once it has.
 
         On KeyboardInterrupt it gets one SIGINT and its grace to end; a second KeyboardInterrupt, or the
@@ -99,7 +99,7 @@ class Child:
         self._join()
         if self._failed:
             raise self._failed[0]
-        return Finished(self._child.returncode, self._out.decode(errors="surrogateescape"))
+        return Ended(self._child.returncode, self._out.decode(errors="surrogateescape"))
 
     def _join(self) -> None:
         for reader in self._readers:

@@ -25,7 +25,7 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the suite knows how to serve S3
 
-from tests.world import BUCKET, S3, Device, serve_s3  # noqa: E402
+from tests.support.world import BUCKET, S3, Device, serve_s3  # noqa: E402
 
 COLUMNS, LINES = 112, 40
 PICTURES: dict[str, tuple[str, ...]] = {

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bisync.config import BUILTIN_PROFILES, DEFAULT_PROFILE
+from bisync.manifest.schema_check import load_schema
 from bisync.render import render
-from bisync.schemacheck import load_schema
 
 _INTRO = """\
 # The manifest, `bisync.yaml`

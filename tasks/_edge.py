@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from bisync.errors import BisyncError, Interrupted, disk_error
-from bisync.report import Screen
+from bisync.report.screen import Screen
 
 if TYPE_CHECKING:
     from bisync.app import App
@@ -85,12 +85,12 @@ def _bug(bug: Exception) -> BisyncError:
 
 def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
     """Find and read the manifest, with another sync dir if one is given. Raises ManifestError."""
-    from bisync import manifest
+    from bisync.manifest.load import find, load
 
     named = Path(path).expanduser() if path else None
     home = Path.home()
-    found = manifest.find(named, os.environ, Path.cwd(), home)
-    return manifest.load(found, env=os.environ, home=home, sync_dir=sync_dir)
+    found = find(named, os.environ, Path.cwd(), home)
+    return load(found, env=os.environ, home=home, sync_dir=sync_dir)
 
 
 def open_app(
@@ -98,7 +98,7 @@ def open_app(
 ) -> tuple[App, tuple[Sync, ...]]:
     """The app for a manifest, and the syncs that are meant. Raises ManifestError and UsageError."""
     from bisync.app import App
-    from bisync.manifest import select_syncs
+    from bisync.manifest.load import select_syncs
 
     # A run makes a few small values for every file, and no cycles: at its default the collector would
     # walk all of them again and again (a third of the time at 10,000 files).

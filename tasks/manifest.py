@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from bisync.report import Screen, setup_document, setup_lines
+from bisync.report.documents import setup_document
+from bisync.report.screen import Screen
+from bisync.report.words import setup_lines
 
 from ._edge import HELP, each, edge, leave, open_app, read_manifest
 
@@ -21,7 +23,7 @@ def init(c: Context, manifest: str = "bisync.yaml") -> None:
     """Write a commented bisync.yaml to start from."""
     screen = Screen()
     with edge(screen):
-        from bisync.manifest import write_starter
+        from bisync.manifest.starter import write_starter
 
         path = Path(manifest).expanduser()
         write_starter(path)

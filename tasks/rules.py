@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from bisync.report import Screen, clean
+from bisync.report.screen import Screen
+from bisync.report.words import clean
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -38,7 +39,7 @@ def explain(
     """Say whether a path is synced, and which line of which ignore file decides."""
     screen = Screen(as_json=json)
     with edge(screen):
-        from bisync.actions import rules as action
+        from bisync.actions import explain as action
 
         app, syncs = open_app(screen, manifest, only or [])
         found = [action.explain(app, syncs, one, Path.cwd()) for one in (path, *(also or []))]
@@ -65,7 +66,7 @@ def filters(c: Context, manifest: str | None = None, only: list[str] | None = No
     """Print the rclone filters each sync runs with."""
     screen = Screen()
     with edge(screen):
-        from bisync.actions import rules as action
+        from bisync.actions import explain as action
 
         app, syncs = open_app(screen, manifest, only or [])
 

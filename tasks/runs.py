@@ -10,16 +10,9 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from bisync.errors import UsageError
-from bisync.report import (
-    Screen,
-    clean,
-    files,
-    plan_lines,
-    plan_summary,
-    size_text,
-    sync_document,
-    sync_lines,
-)
+from bisync.report.documents import sync_document
+from bisync.report.screen import Screen
+from bisync.report.words import clean, files, plan_lines, plan_summary, size_text, sync_lines
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -66,7 +59,7 @@ def sync(
         options = action.Options(
             profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run
         )
-        expected = _read_plan(plan, app.manifest.digest, {one.name for one in syncs}) if plan else {}
+        expected = action.read_plan(plan, app.manifest.digest, {one.name for one in syncs}) if plan else {}
         syncs = tuple(one for one in syncs if not plan or one.name in expected)
         results = []
 
@@ -106,25 +99,6 @@ def _whole_number(value: Any, flag: str) -> int | None:
     return number
 
 
-def _read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
-    """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
-    try:
-        document = jsonlib.loads(Path(path).expanduser().read_bytes())
-        found = {one["name"]: one for one in document["syncs"]}
-        made_from = document["manifest"]
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read: {error.strerror}", hint="make it with: bisync plan --out FILE"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is not a plan", hint="make one with: bisync plan --out FILE") from None
-    if made_from != digest:
-        raise UsageError(
-            f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}"
-        )
-    return {name: one for name, one in found.items() if name in names}
-
-
 @task(
     iterable=["only"],
     help={
@@ -148,9 +122,9 @@ def plan(
     """Say what the next sync will do, changing nothing."""
     screen = Screen(as_json=json)
     with edge(screen):
-        from bisync import plandoc
         from bisync.actions import plan as action
         from bisync.files import atomic_write
+        from bisync.sync import plan_file
 
         app, syncs = open_app(screen, manifest, only or [])
         results: list[PlanResult] = []
@@ -162,7 +136,7 @@ def plan(
             return result.exit_code
 
         code = each(syncs, screen, work)
-        document = plandoc.document(
+        document = plan_file.document(
             app.manifest.digest, app.rclone.version, [result.document for result in results]
         )
         screen.document(document)
@@ -255,7 +229,7 @@ def restore(
     """Bring back what a run overwrote or deleted: a file, or what is missing below a folder."""
     screen = Screen()
     with edge(screen):
-        from bisync.actions import history as action
+        from bisync.actions import restore as action
 
         app, syncs = open_app(screen, manifest, only or [])
         target = Path(to).expanduser() if to else None
@@ -302,7 +276,7 @@ def prune(
     """List files that are ignored now but lie in the cloud from before; remove them there with --yes."""
     screen = Screen(as_json=json)
     with edge(screen):
-        from bisync.actions import rules as action
+        from bisync.actions import prune as action
 
         app, syncs = open_app(screen, manifest, only or [])
         found = []

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from bisync.report import (
-    Screen,
-    check_document,
-    clean,
-    conflicts_document,
-    files,
-    size_text,
-    status_document,
-    status_table,
-)
+from bisync.report.documents import check_document, conflicts_document, status_document
+from bisync.report.screen import Screen, status_table
+from bisync.report.words import clean, files, size_text
 
 from ._edge import HELP, each, edge, leave, open_app
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import S3, Device, serve_moto, serve_s3
+from tests.support.world import S3, Device, serve_moto, serve_s3
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,10 +6,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import events, ignore, names, observe, rclone
-from bisync.app import App, Target
+from bisync import events
+from bisync.app import App, Session
 from bisync.config import Compare, Sync
+from bisync.core import names
+from bisync.core.metadata import MARKER_PATH
 from bisync.errors import BisyncError, disk_error
+from bisync.rclone.argv import Argv, check_argv, list_argv
+from bisync.rclone.diagnosis import failure
+from bisync.rclone.output import count_unchecked, read_listing
+from bisync.rclone.program import name_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +51,15 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
     compare the contents. Our own metadata does not count.
     """
     try:
-        with app.target(sync) as target, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
+        with app.session(sync) as session, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
             filters = Path(scratch) / "filters.rclone"
             filters.write_text(app.filters(app.rules(sync)))
-            argv = rclone.check_argv(sync.dir, target.remote, filters=filters, one_way=one_way)
-            found, by_size = _compare(target, argv, "comparing both sides")
+            argv = check_argv(sync.dir, session.remote, filters=filters, one_way=one_way)
+            found, by_size = _compare(session, argv, "comparing both sides")
             if by_size and download:
-                with observe.name_list(_names_without_hash(target, filters)) as listed:
-                    argv = rclone.check_argv(
-                        sync.dir, target.remote, filters=filters, names=listed, download=True
-                    )
-                    contents, by_size = _compare(target, argv, "comparing contents")
+                with name_list(_names_without_hash(session, filters)) as listed:
+                    argv = check_argv(sync.dir, session.remote, filters=filters, names=listed, download=True)
+                    contents, by_size = _compare(session, argv, "comparing contents")
                 found = {path: contents.get(path, mark) for path, mark in found.items()}
     except BisyncError as error:
         return CheckResult(name=sync.name, error=error)
@@ -77,26 +81,26 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
     )
 
 
-def _compare(target: Target, argv: rclone.Argv, doing: str) -> tuple[dict[str, str], int]:
+def _compare(session: Session, argv: Argv, doing: str) -> tuple[dict[str, str], int]:
     """rclone's mark for each path, and how many were compared by size alone. Raises RcloneError."""
-    target.emit(events.Step(doing))
-    outcome = target.rclone.run(argv, remote=target.remote)
+    session.emit(events.Step(doing))
+    outcome = session.rclone.run(argv, remote=session.remote)
     # 0 equal, 1 differences; a general failure has no file lines to show for itself.
     if outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip()):
-        raise rclone.failure(argv, outcome, target.remote)
+        raise failure(argv, outcome, session.remote)
     found = {
         names.from_rclone(line[2:]): line[0]
         for line in outcome.stdout.splitlines()
         if line[:1] in tuple("=*+-!")
     }
-    by_size = rclone.count_unchecked(outcome)
-    if found.pop(ignore.MARKER_PATH, None) == "=" and by_size and not target.remote.hashes:
+    by_size = count_unchecked(outcome)
+    if found.pop(MARKER_PATH, None) == "=" and by_size and not session.remote.hashes:
         by_size -= 1
     return found, by_size
 
 
-def _names_without_hash(target: Target, filters: Path) -> list[str]:
+def _names_without_hash(session: Session, filters: Path) -> list[str]:
     """The cloud's files, in rclone's spelling, whose listing carries no MD5."""
-    argv = rclone.list_argv(target.remote, compare=Compare.CHECKSUM, filters=filters)
-    listed = rclone.read_listing(target.rclone.check(argv, remote=target.remote).stdout)
-    return [each.path for each in listed if each.md5 is None and each.path != ignore.MARKER_PATH]
+    argv = list_argv(session.remote, compare=Compare.CHECKSUM, filters=filters)
+    listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)
+    return [each.path for each in listed if each.md5 is None and each.path != MARKER_PATH]

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from bisync import conflicts, ignore, names, state, swap
+from bisync import ignore
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core import conflict_names, names
 from bisync.errors import BisyncError, UsageError
+from bisync.state import runs
+from bisync.state.paths import SyncState
+from bisync.sync import swap
 
 Keep = Literal["local", "cloud", "newer", "both"]
 KEEP: dict[str, Keep] = {"local": "local", "cloud": "cloud", "newer": "newer", "both": "both"}
@@ -46,7 +50,7 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     files = {entry.path: entry for entry in tree.entries if entry.kind is ignore.Kind.FILE}
     origins = _origins(app.state(sync))
     found = []
-    for group in conflicts.groups(files):
+    for group in conflict_names.groups(files):
         paths = [path for path in (group.path, *group.copies) if path in files]
         versions = tuple(
             Version(
@@ -64,23 +68,23 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     return tuple(found)
 
 
-def _origins(here: state.SyncState) -> Mapping[str, str]:
+def _origins(state: SyncState) -> Mapping[str, str]:
     """Which version came from where, as this device's own runs saw it."""
     origins: dict[str, str] = {}
-    for entry in state.read_history(here):
+    for entry in runs.read_history(state):
         for conflict in entry.get("conflicts", []):
             origins.update(_origins_of(conflict))
     return origins
 
 
 def _origins_of(conflict: dict[str, Any]) -> dict[str, str]:
-    here, there = "this device", "another device"
+    ours, theirs = "this device", "another device"
     path, copies, winner = conflict["path"], conflict["copies"], conflict["winner"]
     if winner == "local":
-        return {path: here, **dict.fromkeys(copies, there)}
+        return {path: ours, **dict.fromkeys(copies, theirs)}
     if winner == "cloud":
-        return {path: there, **dict.fromkeys(copies, here)}
-    return dict(zip(copies, (here, there), strict=False))
+        return {path: theirs, **dict.fromkeys(copies, ours)}
+    return dict(zip(copies, (ours, theirs), strict=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +104,13 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     The kept version gets the contested name, the others go to the trash. `both` keeps every version under
     names that are no conflict copies. Raises UsageError when there is no such conflict or no such version.
     """
-    wanted = conflicts.original_of(path) or path
-    with app.locked_dir(sync) as here:
+    wanted = conflict_names.original_of(path) or path
+    with app.locked_dir(sync) as state:
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
-        began = state.new_run_id(app.now())
-        area = swap.Area(sync.dir, began, here.trash / began)
+        began = runs.new_run_id(app.now())
+        area = swap.Area(sync.dir, began, state.trash / began)
         if keep == "both":
             kept = _keep_both(area, group)
             trashed: list[str] = []
@@ -116,7 +120,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
             for name in trashed:
                 swap.take_away(area, name, None)
             if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
-                swap.put_back(sync.dir, here.trash)
+                swap.put_back(sync.dir, state.trash)
                 raise BisyncError(
                     f"{group.path} was written to just now", hint="look again: bisync conflicts"
                 )

@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisync import rclone_binary
+from bisync.core.metadata import METADATA_DIR
 from bisync.errors import RcloneError
-from bisync.ignore import METADATA_DIR
+from bisync.rclone import binary
 
 Say = Callable[[str], None]
 Tree = dict[str, str]
@@ -205,16 +205,16 @@ def both_stay(stage: Stage, laptop: Device, desktop: Device) -> None:
     stage.types(laptop, "bisync sync --profile safe", shows="1 file uploaded")
     shown = "Saved as: ideas/second.md.conflict1 and ideas/second.md.conflict2"
     stage.types(desktop, "bisync sync --profile safe", shows=shown)
-    here, there = "What the desktop thinks of it\n", "What the laptop thinks\n"
+    desktops, laptops = "What the desktop thinks of it\n", "What the laptop thinks\n"
     found = desktop.tree()
-    stage.same("the first copy", found["ideas/second.md.conflict1"], here)
-    stage.same("the second copy", found["ideas/second.md.conflict2"], there)
+    stage.same("the first copy", found["ideas/second.md.conflict1"], desktops)
+    stage.same("the second copy", found["ideas/second.md.conflict2"], laptops)
     stage.types(
         desktop, "cd notes/ideas && cat second.md.conflict1 second.md.conflict2 > second.md && rm *.conflict?"
     )
     stage.types(desktop, "bisync sync", shows="✓ Sync completed")
     stage.types(laptop, "bisync sync", shows="✓ Sync completed")
-    stage.same("the merged note", stage.cloud()["ideas/second.md"], here + there)
+    stage.same("the merged note", stage.cloud()["ideas/second.md"], desktops + laptops)
     _all_equal(stage, stage.cloud(), laptop, desktop)
 
 
@@ -315,7 +315,7 @@ def _environment(root: Path) -> dict[str, str]:
     path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     env = {**kept, "PATH": path, "PYTHONUTF8": "1"}
     try:
-        found = rclone_binary.find(None, Path.home() / ".basic-memory", os.environ)
+        found = binary.find(None, Path.home() / ".basic-memory", os.environ)
     except RcloneError:
         return env  # setup installs one, as it would for anybody
     return {**env, "BISYNC_RCLONE": str(found.path)}

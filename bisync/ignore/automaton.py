@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bisync.ignore import charset
 from bisync.ignore.charset import Charset
-from bisync.ignore.rules import Gap, Tokens
+from bisync.ignore.pattern import Gap, Tokens
 
 
 class TooLarge(Exception):
@@ -149,20 +149,20 @@ class _Place:
 def _edges(tokens: Tokens) -> list[_Place]:
     places = [_Place([], [])]
     for token in tokens:
-        here = len(places) - 1
+        last = len(places) - 1
         places.append(_Place([], []))
         if token is Gap.NAME:
-            places[here].reads.append((charset.NOT_SLASH, here))
-            places[here].free.append(here + 1)
+            places[last].reads.append((charset.NOT_SLASH, last))
+            places[last].free.append(last + 1)
         elif token is Gap.TREE:
-            places[here].reads.append((charset.EVERYTHING, here))
-            places[here].free.append(here + 1)
+            places[last].reads.append((charset.EVERYTHING, last))
+            places[last].free.append(last + 1)
         elif token is Gap.FOLDERS:
             places.append(_Place([], []))
-            places[here].free.extend((here + 1, here + 2))
-            places[here + 1].reads.extend(((charset.EVERYTHING, here + 1), (SLASH_ONLY, here + 2)))
+            places[last].free.extend((last + 1, last + 2))
+            places[last + 1].reads.extend(((charset.EVERYTHING, last + 1), (SLASH_ONLY, last + 2)))
         elif isinstance(token, tuple):
-            places[here].reads.append((token, here + 1))
+            places[last].reads.append((token, last + 1))
     return places
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from bisync.ignore.rules import Rule, parse_lines
-
-METADATA_DIR = ".basic-memory"
-MARKER_NAME = ".bisync-marker"
-PARTIAL_SUFFIX = ".bisync-partial"
-MARKER_PATH = f"{METADATA_DIR}/{MARKER_NAME}"
+from bisync.core.metadata import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.ignore.pattern import Rule, parse_lines
 
 FILTERS = (
     f"+ /{MARKER_PATH}",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bisync import files
-from bisync.ignore.rules import Rule
+from bisync.ignore.pattern import Rule
 from bisync.ignore.ruleset import RuleSet
 
 VERSION = 1

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bisync.errors import IgnoreError
-from bisync.ignore import builtin, charset, regex
+from bisync.ignore import builtin, charset, re2
 from bisync.ignore.automaton import Dfa, Nfa, TooLarge, backwards, explore, language, overlap
 from bisync.ignore.charset import Charset
-from bisync.ignore.rules import Gap, Rule, Tokens, literal
+from bisync.ignore.pattern import Gap, Rule, Tokens, literal
 
 MAX_LINE = 60_000  # bytes; rclone's scanner fails on a line of 64 KiB
 CHUNK = 30_000
@@ -205,7 +205,7 @@ class Buckets:
         # strongest rule first, as git reads them from the last to the first.
         strongest_first = [rule for rule in reversed(rules) if rule in self.in_order]
         for negated, run in itertools.groupby(strongest_first, key=lambda rule: rule.negated):
-            for chunk in _chunks({regex.atoms(rule.tokens) for rule in run if rule.tokens is not None}):
+            for chunk in _chunks({re2.atoms(rule.tokens) for rule in run if rule.tokens is not None}):
                 yield f"{'+' if negated else '-'} /{{{{(?s)(?:{chunk})}}}}"
 
 
@@ -215,12 +215,12 @@ def _chunks(sequences: Iterable[tuple[str, ...]]) -> Iterator[str]:
     for sequence in sorted(sequences):
         length = len("".join(sequence).encode())
         if chunk and size + length > CHUNK:
-            yield regex.merged(chunk)
+            yield re2.merged(chunk)
             chunk, size = [], 0
         chunk.append(sequence)
         size += length
     if chunk:
-        yield regex.merged(chunk)
+        yield re2.merged(chunk)
 
 
 @dataclass(slots=True)
@@ -240,7 +240,7 @@ class Group:
     def compile_into(self, buckets: Buckets) -> None:
         bucket = {FOLDERS: buckets.folders, FILES: buckets.files}.get(self.wanted, buckets.both)
         if not self.negations:
-            bucket.update(regex.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
+            bucket.update(re2.atoms(rule.tokens) for rule in self.positives if rule.tokens is not None)
             return
         expression = self._try_difference(buckets)
         if expression is None:
@@ -249,7 +249,7 @@ class Group:
         head: tuple[str, ...] = ()
         if self.scope is not None:
             below = literal(f"{self.scope}/") if self.scope else ()
-            head = regex.atoms((*below, Gap.FOLDERS))
+            head = re2.atoms((*below, Gap.FOLDERS))
         if expression:
             bucket.add((*head, expression))
 
@@ -335,24 +335,24 @@ class View:
         self._nfa = nfa
         cuts = {0, charset.LAST + 1}
         named = [*nfa.sets, *(charset.single(char) for char in sorted(nfa.literals)), charset.single("/")]
-        for chars in (*named, regex.QUOTED, regex.CONTROLS):
+        for chars in (*named, re2.QUOTED, re2.CONTROLS):
             for low, high in chars:
                 cuts.update((low, high + 1))
-        for picture in regex.PICTURES.values():
+        for picture in re2.PICTURES.values():
             cuts.update((ord(picture), ord(picture) + 1))
-        controls = {picture: control for control, picture in regex.PICTURES.items()}
+        controls = {picture: control for control, picture in re2.PICTURES.items()}
         points = sorted(cuts)
         self.other = chr(charset.LAST)
         ranges: dict[tuple[str, int, int], list[charset.Range]] = {}
         for low, after in itertools.pairwise(points):
             char = chr(low)
-            if char in ("/", regex.QUOTE):
+            if char in ("/", re2.QUOTE):
                 key = (char, 0, 0)
             elif char in controls:
                 key = ("picture", self._go(controls[char]), self._go(char))
             else:
                 # a real control character is never shown, so it may join the others
-                key = ("plain", self._go(self.other if char in regex.PICTURES else char), 0)
+                key = ("plain", self._go(self.other if char in re2.PICTURES else char), 0)
             ranges.setdefault(key, []).append((low, after - 1))
         self.classes: list[Charset] = []
         self._slash = self._quote = -1
@@ -362,12 +362,12 @@ class View:
             char = chr(found[-1][0])
             if key[0] == "/":
                 self._slash = number
-            elif key[0] == regex.QUOTE:
+            elif key[0] == re2.QUOTE:
                 self._quote = number
             elif key[0] == "picture":
                 self._singles.append((number, controls[char], char))
             else:
-                self._singles.append((number, self.other if char in regex.PICTURES else char, ""))
+                self._singles.append((number, self.other if char in re2.PICTURES else char, ""))
 
     def _go(self, char: str) -> int:
         return self._nfa.moves(char)[0]
@@ -380,7 +380,7 @@ class View:
             # rclone shows only a quoted character behind a QUOTE. For any other, the state is free
             # to be what makes the automaton smallest: the one after some character and this one.
             after = step(places, self.other)
-            yield self._quote, (step(places, regex.QUOTE), False, False)
+            yield self._quote, (step(places, re2.QUOTE), False, False)
             for number, plain, behind in self._singles:
                 yield number, (step(places, behind) if behind else step(after, plain), False, False)
             if goes_down(after):
@@ -398,11 +398,11 @@ def shortest(dfa: Dfa, classes: Sequence[Charset]) -> str:
     found: list[str] = []
     # one direction may do where the other fails; deep terms end in Python's own limit at times
     with contextlib.suppress(TooLarge, RecursionError):
-        found.append(regex.expression(dfa, classes, MAX_EXPRESSION))
+        found.append(re2.expression(dfa, classes, MAX_EXPRESSION))
     if not found or len(found[0]) > 200:
         with contextlib.suppress(TooLarge, RecursionError):
             reverse = backwards(dfa, 2 * MAX_STATES)
-            found.append(regex.expression(reverse, classes, MAX_EXPRESSION, reverse=True))
+            found.append(re2.expression(reverse, classes, MAX_EXPRESSION, reverse=True))
     short = [one for one in found if len(one.encode()) <= MAX_LINE - 1000]
     if not short:
         raise TooLarge

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bisync.ignore.rules import Gap, Layer, Rule, parse_line
+from bisync.ignore.pattern import Gap, Layer, Rule, parse_line
 
 SECRET_NAMES = (
     ".env", ".netrc", ".pem", ".key", ".p12", "id_rsa", "id_ed25519", "secret", "credential", "password",

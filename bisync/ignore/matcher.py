@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from bisync.ignore.automaton import Nfa
-from bisync.ignore.rules import Gap, Rule, Tokens
+from bisync.ignore.pattern import Gap, Rule, Tokens
 
 MEMORY = 64 << 20  # bytes of automaton states to keep before starting afresh
 STATE_OVERHEAD = 400
@@ -74,10 +74,10 @@ class Matcher:
 
         `start` is the place after reading `folder`.
         """
-        here = start
+        place = start
         for char in name:
-            here = here[char]
-        best = here.folder if is_dir else here.file
+            place = place[char]
+        best = place.folder if is_dir else place.file
         if name in self._names:
             best = max(best, self._names[name][is_dir])
         if self._paths:
@@ -88,10 +88,10 @@ class Matcher:
 
     def below(self, start: Place, name: str) -> Place:
         """The place inside the folder `name`."""
-        here = start
+        place = start
         for char in name:
-            here = here[char]
-        return here["/"]
+            place = place[char]
+        return place["/"]
 
     def after(self, state: int, char: str) -> Place:
         return self._place(self._nfa.step(state, char))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bisync.core.metadata import MARKER_PATH
 from bisync.ignore import builtin
 from bisync.ignore.matcher import Matcher, Place
-from bisync.ignore.rules import Rule
+from bisync.ignore.pattern import Rule
 
 MAX_FOLDERS = 100_000  # remembered at a time
 
@@ -81,7 +82,7 @@ class RuleSet:
 
     def decide(self, path: str, is_dir: bool) -> Decision:
         """About `path`, relative to the root with forward slashes; it need not exist."""
-        if path == builtin.MARKER_PATH and not is_dir:
+        if path == MARKER_PATH and not is_dir:
             return Decision(False, builtin.MARKER_RULE)
         parent, _, name = path.rpartition("/")
         folder = self._folder(parent)
@@ -94,19 +95,19 @@ class RuleSet:
             return known
         if len(self._folders) > MAX_FOLDERS:
             self._folders.clear()
-        here: Folder | Decision | None = self._folders.get("")
-        if here is None:
-            here = self._folders[""] = Folder.top(self._by_folder.get("", ()))
+        found: Folder | Decision | None = self._folders.get("")
+        if found is None:
+            found = self._folders[""] = Folder.top(self._by_folder.get("", ()))
         end = 0
-        while end < len(path) and isinstance(here, Folder):
+        while end < len(path) and isinstance(found, Folder):
             start = end + 1 if end else 0
             slash = path.find("/", start)
             end = len(path) if slash < 0 else slash
             below = self._folders.get(path[:end])
             if below is None:
-                decision = here.decide(path[start:end], True)
+                decision = found.decide(path[start:end], True)
                 own = self._by_folder.get(path[:end], ())
-                below = decision if decision.ignored else here.enter(path[start:end], own)
+                below = decision if decision.ignored else found.enter(path[start:end], own)
                 self._folders[path[:end]] = below
-            here = below
-        return here
+            found = below
+        return found

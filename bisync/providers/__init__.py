@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Loaded when a tenant asks for it: a task that talks to one cloud needs no other.
 _MODULES = {
     "s3": "bisync.providers.s3",
-    "rclone": "bisync.providers.rclone_remote",
+    "rclone": "bisync.providers.rclone",
     "embedded": "bisync.providers.embedded",
     "basic-memory": "bisync.providers.basic_memory",
 }

@@ -14,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from bisync import rclone as rclone_cli
 from bisync.config import Tenant
-from bisync.rclone import Rclone, Remote
-from bisync.result import Finding
-from bisync.secrets import Secret
+from bisync.core.result import Finding
+from bisync.rclone.argv import probe_argv
+from bisync.rclone.diagnosis import failure
+from bisync.rclone.program import Rclone
+from bisync.rclone.remote import Remote
+from bisync.secret import Secret
 
 T = TypeVar("T", bound=Tenant)
 
@@ -83,7 +85,7 @@ class Provider(ABC, Generic[T]):
 
 def knock(rclone: Rclone, remote: Remote) -> None:
     """Raise RcloneError when a remote cannot be read. A folder that is not there yet is made later."""
-    argv = rclone_cli.probe_argv(remote)
+    argv = probe_argv(remote)
     outcome = rclone.run(argv, remote=remote)
     if outcome.code != 0 and not (outcome.code == 3 and not remote.hashes):
-        raise rclone_cli.failure(argv, outcome, remote)
+        raise failure(argv, outcome, remote)

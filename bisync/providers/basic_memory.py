@@ -8,7 +8,7 @@ from typing import NoReturn
 from bisync.config import BasicMemoryTenant
 from bisync.errors import BisyncError
 from bisync.providers.base import Provider
-from bisync.rclone import Rclone
+from bisync.rclone.program import Rclone
 
 
 class BasicMemory(Provider[BasicMemoryTenant]):

@@ -17,13 +17,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bisync import process, rcloneconf
-from bisync import rclone as rclone_cli
+from bisync import process
 from bisync.config import EmbeddedTenant
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.providers.base import Credentials, Provider
-from bisync.rclone import Rclone, Remote
+from bisync.rclone import conf
+from bisync.rclone.argv import serve_s3_argv, serve_s3_env
+from bisync.rclone.output import read_endpoint
+from bisync.rclone.program import Rclone, environment
+from bisync.rclone.remote import Remote
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -37,7 +40,7 @@ class Embedded(Provider[EmbeddedTenant]):
     def remote(self, tenant: EmbeddedTenant, path: str, rclone: Rclone) -> Remote:
         bucket = f"{tenant.id}/{path}/" if path else f"{tenant.id}/"
         label = f"embedded:{tenant.storage / bucket}"
-        fs = f"{rcloneconf.section_name(tenant.id)}:{bucket}"
+        fs = f"{conf.section_name(tenant.id)}:{bucket}"
         return Remote(fs=fs, hashes=True, label=label.rstrip("/"))
 
     @contextmanager
@@ -49,15 +52,15 @@ class Embedded(Provider[EmbeddedTenant]):
         key, secret = secrets.token_hex(10), secrets.token_hex(20)
         heard = _Log()
         server = process.Child(
-            rclone.command(rclone_cli.serve_s3_argv(tenant.storage, "127.0.0.1:0")),
-            env=rclone_cli.environment(rclone.env, rclone_cli.serve_s3_env(key, secret)),
+            rclone.command(serve_s3_argv(tenant.storage, "127.0.0.1:0")),
+            env=environment(rclone.env, serve_s3_env(key, secret)),
             on_line=heard.add,
             grace=STOP_SECONDS,
         )
         try:
             with server:
                 _remember(register, server.pid)
-                env = _remote_env(rcloneconf.section_name(tenant.id), heard.endpoint(server), key, secret)
+                env = _remote_env(conf.section_name(tenant.id), heard.endpoint(server), key, secret)
                 yield replace(self.remote(tenant, path, rclone), env=env)
         finally:
             _forget(register, server.pid)
@@ -95,7 +98,7 @@ class _Log:
         """One line of its log, from the thread that reads it."""
         if self._endpoint is None:
             self._last = line.strip()
-            self._endpoint = rclone_cli.read_endpoint(line)
+            self._endpoint = read_endpoint(line)
             self._changed.set()
 
     def endpoint(self, server: process.Child) -> str:

@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from bisync import rclone as rclone_cli
-from bisync import rcloneconf
 from bisync.config import S3Tenant
+from bisync.core.result import Finding
 from bisync.providers.base import Credentials, Provider, knock
-from bisync.rclone import Rclone, Remote
-from bisync.result import Finding
-from bisync.secrets import Secret, resolve
+from bisync.rclone import conf
+from bisync.rclone.argv import list_folders_argv, probe_argv
+from bisync.rclone.diagnosis import failure, refuses_keys
+from bisync.rclone.program import Rclone
+from bisync.rclone.remote import Remote
+from bisync.secret import Secret, resolve
 
 SKEW_SECONDS = 60.0
 
@@ -26,7 +28,7 @@ class S3(Provider[S3Tenant]):
     def remote(self, tenant: S3Tenant, path: str, rclone: Rclone) -> Remote:
         folder = f"{tenant.bucket}/{path}/" if path else f"{tenant.bucket}/"
         at = f" at {tenant.endpoint}" if tenant.endpoint else ""
-        fs = f"{rcloneconf.section_name(tenant.id)}:{folder}"
+        fs = f"{conf.section_name(tenant.id)}:{folder}"
         return Remote(fs=fs, hashes=True, label=f"s3://{folder.rstrip('/')}{at}")
 
     def label(self, tenant: S3Tenant) -> str:
@@ -52,8 +54,8 @@ class S3(Provider[S3Tenant]):
 
         Raises RcloneError when the keys are not what is wrong: others would not help.
         """
-        sections = rcloneconf.read_sections(rcloneconf.read(rclone.config))
-        have = sections.get(rcloneconf.section_name(tenant.id), {})
+        sections = conf.read_sections(conf.read(rclone.config))
+        have = sections.get(conf.section_name(tenant.id), {})
         wanted = {"type": "s3", "provider": tenant.s3_provider, "region": tenant.region,
                   "endpoint": tenant.endpoint,
                   "env_auth": "false" if tenant.credentials else "true"}  # fmt: skip
@@ -62,20 +64,20 @@ class S3(Provider[S3Tenant]):
         if bool(tenant.credentials) != bool(have.get("secret_access_key")):
             return None
         remote = self.remote(tenant, path, rclone)
-        argv = rclone_cli.probe_argv(remote)
+        argv = probe_argv(remote)
         outcome = rclone.run(argv, remote=remote)
         if outcome.code == 0:
             # The same values will be written once more: that mends the file's mode, where it is too wide.
-            return {key: have[key] for key in rcloneconf.OUR_KEYS if key in have}
-        if rclone_cli.refuses_keys(outcome):
+            return {key: have[key] for key in conf.OUR_KEYS if key in have}
+        if refuses_keys(outcome):
             return None
-        raise rclone_cli.failure(argv, outcome, remote)
+        raise failure(argv, outcome, remote)
 
     def _trial(
         self, tenant: S3Tenant, path: str, rclone: Rclone, values: Mapping[str, str | Secret]
     ) -> Remote:
         """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
-        prefix = f"RCLONE_CONFIG_{rcloneconf.section_name(tenant.id).upper()}_"
+        prefix = f"RCLONE_CONFIG_{conf.section_name(tenant.id).upper()}_"
         env = {prefix + key.upper(): v.reveal() if isinstance(v, Secret) else v for key, v in values.items()}
         return replace(self.remote(tenant, path, rclone), env=env)
 
@@ -91,7 +93,7 @@ class S3(Provider[S3Tenant]):
 def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:
     """The keys of the tenant's section in rclone.conf. Resolves the secret references: raises SecretError."""
     keys = tenant.credentials
-    return rcloneconf.s3_values(
+    return conf.s3_values(
         provider=tenant.s3_provider,
         keys=(resolve(keys.access_key_id, env), resolve(keys.secret_access_key, env)) if keys else None,
         region=tenant.region,
@@ -102,7 +104,7 @@ def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str |
 def _scope(tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Finding:
     """Scoped keys see one bucket at most."""
     root = remote.fs.partition(":")[0] + ":"
-    outcome = rclone.run(rclone_cli.list_folders_argv(root), remote=remote)
+    outcome = rclone.run(list_folders_argv(root), remote=remote)
     others = {line.strip().rstrip("/") for line in outcome.stdout.splitlines()} - {tenant.bucket, ""}
     if outcome.code == 0 and others:
         return Finding(

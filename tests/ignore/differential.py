@@ -38,7 +38,7 @@ from typing import Any
 
 from bisync.errors import IgnoreError
 from bisync.ignore import Layer, RuleSet, compile_rules, read_ignore_file, walk
-from bisync.ignore.regex import PICTURES, QUOTE
+from bisync.ignore.re2 import PICTURES, QUOTE
 
 RCLONE = os.environ.get("RCLONE") or shutil.which(
     "rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -1,0 +1,63 @@
+"""What is synced and what is not, and which line of which ignore file says so."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync.app import App
+from bisync.config import Sync
+from bisync.errors import UsageError
+
+
+def filters(app: App, sync: Sync) -> str:
+    """The filter text this sync runs with. Raises IgnoreError."""
+    return app.filters(app.rules(sync))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Whether a path is synced, and which line says so; `source` None: no rule speaks about it."""
+
+    sync: str
+    path: str
+    synced: bool
+    source: str | None
+    line: int | None
+    pattern: str | None
+
+
+def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanation:
+    """Which rule decides about `path`: absolute, or relative to `cwd`, or to the only sync's dir.
+
+    A trailing slash says that a path which does not exist means a folder. Raises UsageError for a path
+    outside every sync dir.
+    """
+    sync, below = _locate(syncs, path, cwd)
+    full = sync.dir / below
+    is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
+    decision = app.rules(sync).decide(below, is_dir)
+    rule = decision.rule
+    return Explanation(
+        sync=sync.name,
+        path=below,
+        synced=not decision.ignored,
+        source=None if rule is None else rule.source,
+        line=None if rule is None else rule.line,
+        pattern=None if rule is None else rule.text,
+    )
+
+
+def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
+    full = Path(os.path.normpath(cwd / Path(path).expanduser()))
+    really = full.parent.resolve() / full.name  # the entry itself may be a link
+    for sync in syncs:
+        for root, there in ((Path(os.path.normpath(sync.dir)), full), (sync.dir.resolve(), really)):
+            if there != root and there.is_relative_to(root):
+                return sync, there.relative_to(root).as_posix()
+    if len(syncs) == 1 and not Path(path).is_absolute() and not path.startswith(".."):
+        return syncs[0], os.path.normpath(path).replace(os.sep, "/")
+    raise UsageError(
+        f"{path} lies in none of the sync dirs", hint="name one of: " + ", ".join(str(s.dir) for s in syncs)
+    )

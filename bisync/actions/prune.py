@@ -1,0 +1,49 @@
+"""Find what lies in the cloud though it is ignored, and move it to the trash there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bisync.app import App
+from bisync.config import Sync
+from bisync.core import names
+from bisync.core.metadata import CLOUD_TRASH, METADATA_DIR
+from bisync.rclone.argv import list_argv, move_listed_argv
+from bisync.rclone.output import read_listing
+from bisync.rclone.program import name_list
+from bisync.state import runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """Ignored files in the cloud, with sizes in bytes; `run` set when they were moved to the cloud's trash."""
+
+    sync: str
+    files: tuple[tuple[str, int], ...]
+    run: str | None
+
+
+def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
+    """Find, and with `yes` move to the cloud's trash, files that are ignored now but were uploaded before.
+
+    Local files stay where they are. Raises RcloneError.
+    """
+    with app.locked_session(sync) as session:
+        rules = app.rules(sync)
+        argv = list_argv(session.remote, compare=session.compare)
+        listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)
+        found = tuple(
+            (each.path, each.size)
+            for each in sorted(listed, key=lambda each: each.path)
+            if not each.path.startswith(METADATA_DIR + "/")
+            and rules.decide(names.from_rclone(each.path), False).ignored
+        )
+        if not yes or not found:
+            return Pruned(sync=sync.name, files=found, run=None)
+        run = runs.new_run_id(app.now())
+        with name_list(path for path, _ in found) as listed_names:
+            argv = move_listed_argv(
+                session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
+            )
+            session.rclone.check(argv, remote=session.remote, on_event=session.emit)
+    return Pruned(sync=sync.name, files=found, run=run)

@@ -1,0 +1,40 @@
+"""One action on one path: what a plan is made of."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+
+class Action(StrEnum):
+    """What happens to one path."""
+
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    DELETE_LOCAL = "delete_local"
+    DELETE_CLOUD = "delete_cloud"
+    CONFLICT = "conflict"
+    REGISTER_PROJECT = "register_project"
+
+
+Winner = Literal["local", "cloud", "both", "folder"]
+
+
+class Change(NamedTuple):
+    """One action on one path. `size` in bytes of what travels or goes.
+
+    For a conflict: who wins the name, and the names of the copies kept beside it, the local version's
+    first. `replaces`: a file of that name is there already on the receiving side. `unhashed`: the cloud's
+    version has no hash, so bisync takes files of one size for equal and cannot be left with it. The winner
+    "folder": the name is a file on `side` alone and a folder on the other; the file makes room.
+    """
+
+    action: Action
+    path: str
+    size: int
+    why: str
+    winner: Winner | None = None
+    copies: tuple[str, ...] = ()
+    replaces: bool = False
+    side: Literal["local", "cloud"] | None = None
+    unhashed: bool = False

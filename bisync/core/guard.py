@@ -1,0 +1,124 @@
+"""What stops a plan before anything is written. Pure: values in, verdicts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bisync.core.change import Action
+from bisync.core.plan import Mode, Plan
+from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
+
+# Below this a tree is edited all at once in the ordinary course of things.
+ALL_CHANGED_MINIMUM = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One guard's word on a plan. `message` and `hint` only where it did not pass."""
+
+    guard: str
+    limit: int | None
+    planned: int
+    passed: bool
+    message: str = ""
+    hint: str = ""
+
+
+def judge(
+    plan: Plan,
+    *,
+    baseline: Baseline | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    max_delete: int | None,
+    name: str,
+) -> tuple[Verdict, ...]:
+    """Every guard's verdict, in a fixed order. `name` is the sync's, for the commands to type."""
+    if baseline is None or plan.mode is Mode.BASELINE:
+        return ()
+    return (
+        _marker("marker_local", local.marker, "the sync dir", name),
+        _marker("marker_cloud", cloud.marker, "the cloud", name),
+        _device(baseline, local, name),
+        _max_delete(plan, max_delete, name),
+        _all_changed(plan, baseline, name),
+    )
+
+
+def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """The verdicts that stop the run."""
+    return tuple(verdict for verdict in verdicts if not verdict.passed)
+
+
+def delete_percent(plan: Plan, baseline: Baseline | None) -> int:
+    """The tightest `--max-delete` percentage that admits the plan.
+
+    bisync counts a side's missing files against all it knew (the marker among them), those that are gone
+    from both sides too, and stops when more than this share is missing.
+    """
+    known = len(baseline.files) + 1 if baseline else 1
+    # What we take off the local side, and conflicts that leave their name, are gone when bisync looks.
+    renamed = sum(c.action is Action.CONFLICT and c.winner in ("both", "folder") for c in plan.changes)
+    missing_local = plan.missing_local + plan.count(Action.DELETE_LOCAL) + renamed
+    worst = max(missing_local, plan.missing_cloud + renamed)
+    return min(100, -(-100 * worst // known))
+
+
+def _marker(guard: str, there: bool, where: str, name: str) -> Verdict:
+    if there:
+        return Verdict(guard=guard, limit=None, planned=0, passed=True)
+    lost = "an unmounted disk" if guard == "marker_local" else "a wiped or wrong bucket"
+    return Verdict(
+        guard=guard,
+        limit=None,
+        planned=1,
+        passed=False,
+        message=f"the marker .basic-memory/.bisync-marker is missing in {where}: it looks like {lost}",
+        hint=f"bring {where} back, or start anew from what both sides hold: bisync sync --only {name} --resync",
+    )
+
+
+def _device(baseline: Baseline, local: LocalSnapshot, name: str) -> Verdict:
+    same = baseline.device in (0, local.device)
+    return Verdict(
+        guard="device",
+        limit=None,
+        planned=0 if same else 1,
+        passed=same,
+        message=""
+        if same
+        else "the sync dir lies on another disk than at the last run: is the right one mounted?",
+        hint="" if same else f"mount it, or if it moved for good: bisync sync --only {name} --force",
+    )
+
+
+def _max_delete(plan: Plan, limit: int | None, name: str) -> Verdict:
+    passed = limit is None or plan.deletions <= limit
+    return Verdict(
+        guard="max_delete",
+        limit=limit,
+        planned=plan.deletions,
+        passed=passed,
+        message="" if passed else f"Deletion exceeds safety limit ({plan.deletions} > {limit})",
+        hint=""
+        if passed
+        else f"look at them: bisync plan --only {name}; then, if you mean it: "
+        f"bisync sync --only {name} --max-delete {plan.deletions}",
+    )
+
+
+def _all_changed(plan: Plan, baseline: Baseline, name: str) -> Verdict:
+    known = len(baseline.files)
+    passed = known < ALL_CHANGED_MINIMUM or plan.edited < known
+    return Verdict(
+        guard="all_changed",
+        limit=None,
+        planned=plan.edited,
+        passed=passed,
+        message=""
+        if passed
+        else f"every file changed at once ({plan.edited} of {known}): is this the right folder?",
+        hint=""
+        if passed
+        else f"look at it: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --force",
+    )

@@ -1,0 +1,218 @@
+"""A plan: conflicts decided, renames found, everything in the order of its paths. Pure.
+
+What follows from the two sides by itself comes from `reconcile`; what only the world can tell about a
+conflict is asked as `Questions` and comes back as `Answers`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bisync.config import Compare, ConflictResolve
+from bisync.core.change import Action, Change, Winner
+from bisync.core.conflict_names import free_copy_name
+from bisync.core.reconcile import Comparison, Difference
+from bisync.core.snapshot import BaseFile, CloudSnapshot, LeftOut, LocalSnapshot
+
+
+class Mode(StrEnum):
+    """What kind of run is next."""
+
+    SYNC = "sync"
+    BASELINE = "baseline"
+    REBASELINE = "rebaseline"
+    IDLE = "idle"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What only the world can tell about a comparison's conflicts, by path.
+
+    `contents`: of equal size, no hashes that tell: are they byte for byte the same? `times`: when was the
+    cloud's version last modified? `copies`: which names of conflict copies are taken beside it?
+    """
+
+    contents: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The world's answers. `equal`: these paths are the same on both sides. `times`: ns since the epoch.
+
+    `taken`: names that no conflict copy can have though no snapshot holds them (ignored files).
+    """
+
+    equal: frozenset[str] = frozenset()
+    times: Mapping[str, int] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The actions of one run, sorted by path. `deletions`: files that go on either side, renames not."""
+
+    mode: Mode
+    changes: tuple[Change, ...]
+    deletions: int
+    edited: int
+    missing_local: int
+    missing_cloud: int
+    left_out: tuple[LeftOut, ...] = ()
+
+    def count(self, action: Action) -> int:
+        """How many actions of one kind."""
+        return sum(change.action is action for change in self.changes)
+
+
+def questions(comparison: Comparison, resolve: ConflictResolve, *, first: bool) -> Questions:
+    """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time."""
+    conflicts = comparison.conflicts
+    by_time = first or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
+    return Questions(
+        contents=tuple(
+            one.path
+            for one in conflicts
+            if one.local.size == one.cloud.size and (one.local.md5 is None or one.cloud.md5 is None)
+        ),
+        times=tuple(one.path for one in conflicts) if by_time else (),
+        copies=tuple(one.path for one in conflicts),
+    )
+
+
+def make_plan(
+    comparison: Comparison,
+    answers: Answers,
+    *,
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
+    resolve: ConflictResolve,
+    mode: Mode,
+    idle_allowed: bool = True,
+) -> Plan:
+    """Decide the conflicts and put the plan together.
+
+    A plan to sync with nothing to do is idle, unless the run has something else to bring about
+    (`idle_allowed`).
+    """
+    used = {*local.files, *cloud.files, *answers.taken}
+    decided = list(comparison.changes)
+    conflicts = [one for one in comparison.conflicts if one.path not in answers.equal]
+    for one in conflicts:
+        if mode is Mode.BASELINE:
+            decided.append(_first_meeting(one, answers.times.get(one.path), used))
+        else:
+            decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
+    renamed = dict(_renames(decided, baseline or {}, local, cloud))
+    if compare is Compare.CHECKSUM:
+        decided = [
+            change._replace(unhashed=True)
+            if change.action in (Action.UPLOAD, Action.DOWNLOAD)
+            and (there := cloud.files.get(change.path)) is not None
+            and there.md5 is None
+            else change
+            for change in decided
+        ]
+    changes = tuple(
+        change._replace(why=f"{change.why}: renamed to {renamed[change.path]}")
+        if change.path in renamed and change.action in (Action.DELETE_CLOUD, Action.DELETE_LOCAL)
+        else change
+        for change in sorted(decided, key=lambda change: change.path)
+    )
+    deletions = sum(
+        change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) and change.path not in renamed
+        for change in changes
+    )
+    settled = comparison.settled + len(comparison.conflicts) - len(conflicts)
+    if mode is Mode.SYNC and idle_allowed and not changes and not settled:
+        mode = Mode.IDLE
+    return Plan(
+        mode=mode,
+        changes=changes,
+        deletions=deletions,
+        edited=sum(c.path in (baseline or {}) and c.path not in renamed for c in changes),
+        missing_local=comparison.missing_local,
+        missing_cloud=comparison.missing_cloud,
+        left_out=comparison.left_out,
+    )
+
+
+def _winner(one: Difference, resolve: ConflictResolve, cloud_time: int | None) -> Winner:
+    here, there = one.local, one.cloud
+    time = here.stamp.mtime_ns
+    order: dict[ConflictResolve, int | None] = {
+        ConflictResolve.LOCAL: 1,
+        ConflictResolve.CLOUD: -1,
+        ConflictResolve.LARGER: here.size - there.size,
+        ConflictResolve.SMALLER: there.size - here.size,
+        ConflictResolve.NEWER: None if cloud_time is None else time - cloud_time,
+        ConflictResolve.OLDER: None if cloud_time is None else cloud_time - time,
+        ConflictResolve.NONE: None,
+    }
+    lead = order[resolve]
+    return "both" if not lead else "local" if lead > 0 else "cloud"
+
+
+def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None, taken: set[str]) -> Change:
+    winner = _winner(one, resolve, cloud_time)
+    copies = []
+    for loser in ("local", "cloud"):
+        if winner != loser:
+            copies.append(free_copy_name(one.path, taken))
+            taken.add(copies[-1])
+    size = one.cloud.size if winner == "cloud" else one.local.size
+    how = {
+        "both": "no winner: both versions are kept beside each other",
+        "local": f"the local version wins ({resolve.value})",
+        "cloud": f"the cloud version wins ({resolve.value})",
+    }[winner]
+    return Change(Action.CONFLICT, one.path, size, f"changed on both sides; {how}", winner, tuple(copies))
+
+
+def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> Change:
+    """Two files that meet for the first time: the newer one wins, the other goes to the trash.
+
+    Where the times do not tell, both are kept beside each other.
+    """
+    winner = _winner(one, ConflictResolve.NEWER, cloud_time)
+    if winner == "local":
+        return Change(Action.UPLOAD, one.path, one.local.size, "differs; newer here", "local", replaces=True)
+    if winner == "cloud":
+        why = "differs; newer in the cloud"
+        return Change(Action.DOWNLOAD, one.path, one.cloud.size, why, "cloud", replaces=True)
+    return _conflict(one, ConflictResolve.NONE, None, taken)
+
+
+def _renames(
+    changes: Iterable[Change], baseline: Mapping[str, BaseFile], local: LocalSnapshot, cloud: CloudSnapshot
+) -> Iterator[tuple[str, str]]:
+    """Deleted paths whose content turned up under a new name on the side that deleted: (old, new)."""
+    new: dict[tuple[str, int, str | int | None], list[str]] = {}
+    deleted: list[tuple[tuple[str, int, str | int | None], str]] = []
+    for change in changes:
+        if change.action is Action.UPLOAD and change.path not in baseline:
+            file = local.files[change.path]
+            new.setdefault(("here", file.size, file.md5 or file.stamp.mtime_ns), []).append(change.path)
+        elif change.action is Action.DOWNLOAD and change.path not in baseline:
+            there = cloud.files[change.path]
+            new.setdefault(("there", there.size, there.md5 or there.mtime_ns), []).append(change.path)
+        elif change.action is Action.DELETE_CLOUD:
+            base = baseline[change.path]
+            deleted.append((("here", base.size, base.md5 or base.local_mtime_ns), change.path))
+        elif change.action is Action.DELETE_LOCAL:
+            base = baseline[change.path]
+            deleted.append((("there", base.size, base.md5 or base.cloud_mtime_ns), change.path))
+    used: Counter[tuple[str, int, str | int | None]] = Counter()
+    for content, path in deleted:
+        targets = new.get(content, [])
+        # One new file answers for one deleted file: two copies collapsed into one are a deletion.
+        if used[content] < len(targets):
+            yield path, sorted(targets)[used[content]]
+            used[content] += 1

@@ -1,0 +1,222 @@
+"""(baseline, local, cloud) -> what became of every path, and what follows. Pure: same inputs, same answer.
+
+The table of `_compare` is the specification: for each path, what became of it on either side since the
+baseline, and what follows. Without a baseline every path is new on the sides that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.conflict_names import free_copy_name
+from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot
+
+
+class Difference(NamedTuple):
+    """A path changed on both sides to different content: a conflict to be decided."""
+
+    path: str
+    local: LocalFile
+    cloud: CloudFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What follows by itself, and what is to be decided. `settled`: both sides changed alike."""
+
+    changes: tuple[Change, ...]
+    conflicts: tuple[Difference, ...]
+    settled: int
+    left_out: tuple[LeftOut, ...]
+    missing_local: int
+    missing_cloud: int
+
+
+def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:
+    """Whether a local file differs from what was synced."""
+    if base.stamp == file.stamp and base.size == file.size:
+        return False
+    if base.size != file.size:
+        return True
+    if compare is Compare.CHECKSUM and base.md5 is not None:
+        return file.md5 != base.md5
+    return file.stamp.mtime_ns != base.local_mtime_ns
+
+
+def cloud_changed(base: BaseFile, file: CloudFile, compare: Compare) -> bool:
+    """Whether a cloud file differs from what was synced.
+
+    By checksum, an object without a hash (put there in parts by another program: its ETag is no MD5) is
+    judged by the time it was stored.
+    """
+    if base.size != file.size:
+        return True
+    if compare is Compare.MODTIME:
+        return not same_time(file.mtime_ns, base.cloud_mtime_ns)
+    if file.md5 is not None:
+        return file.md5 != base.md5
+    return base.cloud_mtime_ns is None or file.mtime_ns != base.cloud_mtime_ns
+
+
+def same_time(one: int | None, other: int | None) -> bool:
+    """Whether two modification times (ns) are one, as far as the coarser of two clocks can tell.
+
+    A remote may keep seconds or milliseconds only (rclone docs, overview, "ModTime"), while bisync notes
+    the local file's own time as that of the copy it uploaded.
+    """
+    if one is None or other is None or one == other:
+        return one == other
+    for step in (1_000_000_000, 1_000_000):
+        if one % step == 0 or other % step == 0:
+            return abs(one - other) < step
+    return False
+
+
+def same_content(local: LocalFile, cloud: CloudFile, compare: Compare) -> bool | None:
+    """Whether two files are equal; None when size, hashes and times do not tell."""
+    if local.size != cloud.size:
+        return False
+    if local.md5 is not None and cloud.md5 is not None:
+        return local.md5 == cloud.md5
+    if compare is Compare.MODTIME and same_time(local.stamp.mtime_ns, cloud.mtime_ns):
+        return True
+    return None
+
+
+def compare_sides(
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
+) -> Comparison:
+    """What became of every path since the baseline, and what follows from it.
+
+    Paths that are left out, or below a folder that is, are not judged at all.
+    """
+    left_out = tuple(sorted({*local.left_out, *cloud.left_out}))
+    found = _compare_all(baseline, local, cloud, compare, left_out)
+    clashes = _clashes(found, local, cloud)
+    on_both = {path for path in clashes if path in local.files and path in cloud.files}
+    if on_both:
+        # The cloud holds a key and keys "below" it; no disk can. The file goes on, the folder waits.
+        why = "the cloud has a file of its folder's name, too"
+        hidden = {LeftOut(path, why, folder=True) for path in on_both}
+        found = _compare_all(baseline, local, cloud, compare, tuple(sorted({*left_out, *hidden})))
+    return _make_room(found, clashes - on_both, local, cloud)
+
+
+def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[str]:
+    """Names that are to stay a file on one side and a folder on the other."""
+    going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
+    files = (local.files.keys() | cloud.files.keys()) - going
+    folders = set()
+    for path in files:
+        while "/" in path:
+            path = path.rpartition("/")[0]  # noqa: PLW2901 - climbing
+            if path in folders:
+                break
+            folders.add(path)
+    hidden = {one.path for one in found.left_out}
+    return (files & folders) - hidden
+
+
+def _make_room(
+    found: Comparison, clashes: set[str], local: LocalSnapshot, cloud: CloudSnapshot
+) -> Comparison:
+    """A file that stands where the other side has a folder moves aside, as a conflict copy."""
+    if not clashes:
+        return found
+    taken = {*local.files, *cloud.files}
+    changes = [change for change in found.changes if change.path not in clashes]
+    for path in sorted(clashes):
+        copy = free_copy_name(path, taken)
+        taken.add(copy)
+        side: Literal["local", "cloud"] = "local" if path in local.files else "cloud"
+        size = local.files[path].size if side == "local" else cloud.files[path].size
+        why = f"a file {'here' if side == 'local' else 'in the cloud'}, a folder on the other side"
+        changes.append(Change(Action.CONFLICT, path, size, why, "folder", (copy,), side=side))
+    return replace(found, changes=tuple(changes))
+
+
+def _compare_all(
+    baseline: Mapping[str, BaseFile] | None,
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
+    left_out: tuple[LeftOut, ...],
+) -> Comparison:
+    changes: list[Change] = []
+    conflicts: list[Difference] = []
+    settled = 0
+    base = baseline or {}
+    skip = {one.path for one in left_out if not one.folder}
+    folders = tuple(one.path + "/" for one in left_out if one.folder)
+    missing_local = missing_cloud = 0
+    for path in sorted(base.keys() | local.files.keys() | cloud.files.keys()):
+        here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
+        if path in skip or path.startswith(folders):
+            # Its filter rule hides it from bisync on both sides.
+            missing_local += before is not None
+            missing_cloud += before is not None
+            continue
+        missing_local += before is not None and here is None
+        # A name that is spelled anew (NFC, NFD) looks to bisync like a deletion and a new file.
+        respelled = here is not None and there is not None and names.to_rclone(here.name) != there.name
+        missing_cloud += before is not None and (there is None or respelled)
+        found = _compare(path, before, here, there, compare)
+        if isinstance(found, Change):
+            changes.append(found)
+        elif isinstance(found, Difference):
+            conflicts.append(found)
+        else:
+            settled += found
+    return Comparison(
+        changes=tuple(changes),
+        conflicts=tuple(conflicts),
+        settled=settled,
+        left_out=left_out,
+        missing_local=missing_local,
+        missing_cloud=missing_cloud,
+    )
+
+
+def _compare(
+    path: str,
+    before: BaseFile | None,
+    here: LocalFile | None,
+    there: CloudFile | None,
+    compare: Compare,
+) -> Change | Difference | bool:
+    """The decision table for one path. A bool: nothing to do; True when both sides moved alike."""
+    if here is None and there is None:
+        return before is not None  # deleted on both sides
+    if before is None:
+        if here is None and there is not None:
+            return Change(Action.DOWNLOAD, path, there.size, "new in the cloud")
+        if there is None and here is not None:
+            return Change(Action.UPLOAD, path, here.size, "new here")
+        assert here is not None and there is not None
+        return True if same_content(here, there, compare) else Difference(path, here, there)
+    here_moved = here is not None and local_changed(before, here, compare)
+    there_moved = there is not None and cloud_changed(before, there, compare)
+    if here is None and there is not None:
+        if there_moved:
+            return Change(Action.DOWNLOAD, path, there.size, "edited in the cloud, deleted here")
+        return Change(Action.DELETE_CLOUD, path, there.size, "deleted here")
+    if there is None and here is not None:
+        if here_moved:
+            return Change(Action.UPLOAD, path, here.size, "edited here, deleted in the cloud")
+        return Change(Action.DELETE_LOCAL, path, here.size, "deleted in the cloud", replaces=True)
+    assert here is not None and there is not None
+    if here_moved and there_moved:
+        return True if same_content(here, there, compare) else Difference(path, here, there)
+    if here_moved:
+        return Change(Action.UPLOAD, path, here.size, "edited here", replaces=True)
+    if there_moved:
+        return Change(Action.DOWNLOAD, path, there.size, "edited in the cloud", replaces=True)
+    return False

@@ -1,0 +1,95 @@
+"""What each side holds, and what both held after the last good run. Values only.
+
+Paths are keys: rclone's spelling in NFC, as rclone pairs files. `name` keeps a side's own spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bisync.config import Compare
+
+
+class Stamp(NamedTuple):
+    """What says that a local file has not been touched: any write moves ctime, whatever mtime says."""
+
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class LocalFile(NamedTuple):
+    """A local file. `name` relative to the sync dir, as the operating system spells it. md5 None: not read."""
+
+    name: str
+    size: int
+    stamp: Stamp
+    md5: str | None
+
+
+class CloudFile(NamedTuple):
+    """A file in the cloud. `mtime_ns`: where hashes are free the time it was stored, else its own modtime."""
+
+    name: str
+    size: int
+    md5: str | None
+    mtime_ns: int | None
+
+
+class LeftOut(NamedTuple):
+    """A file or folder this run cannot handle, and why; the rest goes on without it."""
+
+    path: str
+    why: str
+    folder: bool = False
+
+
+class LocalSnapshot(NamedTuple):
+    """The local side. `device`: st_dev of the sync dir. `marker`: our marker file is there."""
+
+    files: Mapping[str, LocalFile]
+    left_out: tuple[LeftOut, ...]
+    device: int
+    marker: bool
+
+
+class CloudSnapshot(NamedTuple):
+    """The cloud side."""
+
+    files: Mapping[str, CloudFile]
+    left_out: tuple[LeftOut, ...]
+    marker: bool
+
+
+class BaseFile(NamedTuple):
+    """One file as both sides held it after the last good run.
+
+    `md5` is the content's, None where changes are told by time. `stamp` None: this run could not vouch that
+    the local file still is what was synced; it is read again. The times are what bisync compares where
+    there are no hashes; by checksum, `cloud_mtime_ns` is when an object without a hash was stored.
+    """
+
+    size: int
+    md5: str | None
+    stamp: Stamp | None
+    local_mtime_ns: int | None
+    cloud_mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text.
+
+    `keeps_versions`: whether the remote could keep what the run replaced there.
+    """
+
+    files: Mapping[str, BaseFile]
+    compare: Compare
+    profile: str
+    filters: str
+    device: int
+    run: str
+    listings: str
+    keeps_versions: bool = True

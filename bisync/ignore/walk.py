@@ -1,0 +1,264 @@
+"""Where rules come from, and one walk that finds both the rules and the files they leave.
+
+A folder that is ignored is never entered: its files are not looked at, and neither are ignore
+files in it, which git would not read either.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync.core.metadata import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.errors import IgnoreError
+from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
+from bisync.ignore.ruleset import Folder, RuleSet
+
+MAX_BYTES = 1 << 20
+
+
+class Kind(enum.Enum):
+    FILE = "file"
+    SYMLINK = "symlink"
+    SPECIAL = "special"
+    """A fifo, a socket or a device."""
+
+
+class Entry(NamedTuple):
+    """What a walk found, by `lstat`. `path` is relative to the root, with forward slashes."""
+
+    path: str
+    kind: Kind
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A folder or file that could not be looked at, and why."""
+
+    path: str
+    error: OSError
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path.
+
+    `partials`: rclone's half-written downloads in those folders.
+    """
+
+    rules: RuleSet
+    entries: list[Entry]
+    folders: list[str]
+    unreadable: list[Unreadable]
+    partials: list[str]
+
+
+def _entry(path: str, status: os.stat_result) -> Entry:
+    mode = status.st_mode
+    return Entry(
+        path,
+        Kind.FILE if stat.S_ISREG(mode) else Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+        mode,
+    )
+
+
+def _marker(root: Path) -> list[Entry]:
+    """The one file below an ignored folder that is synced all the same, as rclone lists it."""
+    folder, marker = root / METADATA_DIR, root / METADATA_DIR / MARKER_NAME
+    try:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            return []
+        return [_entry(MARKER_PATH, marker.lstat())]
+    except FileNotFoundError:
+        return []
+
+
+@dataclass(slots=True)
+class _Collected:
+    rules: list[Rule]
+    notices: list[str] = field(default_factory=list)
+    partials: list[str] = field(default_factory=list)
+
+
+def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)) -> Tree:
+    """Read the rules of the tree at `root` and list what they leave, in one pass.
+
+    `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree.
+    Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
+    Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
+    """
+    entries: list[Entry] = []
+    folders: list[str] = []
+    unreadable: list[Unreadable] = []
+    collected = _Collected([])
+    for path, found in _walk(root, layers, ignore_files, collected, unreadable):
+        folders.append(path)
+        for one in found:
+            try:
+                status = one.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # gone since the folder was read
+            except OSError as error:
+                unreadable.append(Unreadable(path + one.name, error))
+                continue
+            entries.append(_entry(path + one.name, status))
+    entries.extend(_marker(root))
+    entries.sort()
+    rules = RuleSet(collected.rules, collected.notices)
+    inside = sorted(folder.rstrip("/") for folder in folders if folder)
+    return Tree(rules, entries, inside, unreadable, sorted(collected.partials))
+
+
+def load_rules(
+    root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)
+) -> RuleSet:
+    """As `walk`, for the rules alone: only folders are looked at, no file is stat-ed.
+
+    An ignore file in a folder that cannot be read is not known, but nothing leaves that folder either;
+    the notices name it.
+    """
+    unreadable: list[Unreadable] = []
+    collected = _Collected([])
+    for _ in _walk(root, layers, ignore_files, collected, unreadable):
+        pass
+    notices = [f"{one.path}: cannot be read: {one.error.strerror}" for one in unreadable]
+    return RuleSet(collected.rules, [*collected.notices, *notices])
+
+
+def layer_rules(layers: Sequence[Layer]) -> list[Rule]:
+    rules = []
+    for layer in layers:
+        rules.extend(parse_lines(layer.lines, layer.name, "", layer.first_line))
+    return rules
+
+
+def _walk(
+    root: Path,
+    layers: Sequence[Layer],
+    ignore_files: Sequence[str],
+    collected: _Collected,
+    unreadable: list[Unreadable],
+) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Each folder that is not ignored, parents first: its path ("" or "a/b/") and its entries that are
+    neither folders nor ignored. Adds to `collected` and `unreadable` on the way."""
+    wanted = {name: order for order, name in enumerate(ignore_files)}
+    collected.rules.extend(layer_rules(layers))
+    _check_count(collected.rules)
+    todo: list[tuple[str, str, Folder | None]] = [("", "", None)]  # path, name, the folder above
+    while todo:
+        path, name, above = todo.pop()
+        try:
+            with os.scandir(f"{root}/{path}" if path else root) as listing:
+                found = list(listing)
+        except OSError as error:
+            if above is None:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                unreadable.append(Unreadable(path.rstrip("/"), error))
+            continue
+        found.sort(key=_by_name, reverse=True)
+        own: list[Rule] = []
+        sources = [one for one in found if one.name in wanted]
+        for one in sorted(sources, key=lambda one: wanted[one.name]):
+            own.extend(_tree_rules(one, path, collected.notices))
+        collected.rules.extend(own)
+        _check_count(collected.rules)
+        folder = Folder.top(collected.rules) if above is None else above.enter(name, own)
+        kept = []
+        for one in found:
+            is_dir = one.is_dir(follow_symlinks=False)
+            if folder.decide(one.name, is_dir).ignored:
+                if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
+                    collected.partials.append(path + one.name)
+                continue
+            if is_dir:
+                todo.append((f"{path}{one.name}/", one.name, folder))
+            else:
+                kept.append(one)
+        yield path, kept
+
+
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _tree_rules(entry: os.DirEntry[str], folder: str, notices: list[str]) -> list[Rule]:
+    """The rules of an ignore file inside the tree. What git does not read as one gives none."""
+    path = folder + entry.name
+    if entry.is_symlink():
+        # git: "unable to access '.gitignore': Too many levels of symbolic links", then goes on
+        notices.append(f"{path}: a symbolic link, not read as an ignore file (git does not, either)")
+        return []
+    if entry.is_dir(follow_symlinks=False):
+        return []
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        raise IgnoreError(
+            f"{ascii(path)[1:-1]}: an ignore file in a folder whose name is not UTF-8",
+            hint="Rename the folder.",
+        ) from None
+    lines = read_ignore_file(Path(entry.path), name=path, follow=False)
+    return parse_lines(lines, path, folder.rstrip("/"))
+
+
+def _check_count(rules: Sequence[Rule]) -> None:
+    if len(rules) > MAX_RULES:
+        over = rules[MAX_RULES]
+        raise IgnoreError(
+            f"{over.place}: more than {MAX_RULES} ignore patterns in all",
+            hint="Ignore whole folders instead of many single files.",
+        )
+
+
+def read_ignore_file(path: Path, name: str | None = None, *, follow: bool = True) -> list[str]:
+    """The lines of an ignore file, without their line feeds.
+
+    `name` is how errors call it; a symbolic link is an error unless `follow`.
+
+    A byte order mark at the very start is not part of the first line, as for git. Raises IgnoreError
+    for a file that cannot be read, is not a plain file, is not UTF-8, or is larger than 1 MiB: git
+    would go on without its rules, and then what they guard would leave this machine.
+    """
+    called = name or str(path)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        handle = os.open(path, flags)
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise IgnoreError(
+                    f"{called}: not a plain file", hint="Replace it with a text file, or remove it."
+                )
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise IgnoreError(
+            f"{called}: cannot be read: {error.strerror}", hint="Make the ignore file readable, or remove it."
+        ) from error
+    if len(data) > MAX_BYTES:
+        line = data.count(b"\n") + 1
+        raise IgnoreError(
+            f"{called}:{line}: the ignore file is larger than {MAX_BYTES} bytes",
+            hint="Ignore whole folders instead of many single files.",
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise IgnoreError(f"{called}:{line}: not text in UTF-8", hint="Save the file as UTF-8.") from error
+    return text.split("\n")

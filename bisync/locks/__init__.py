@@ -1,0 +1,1 @@
+"""What keeps two runs of one sync apart."""

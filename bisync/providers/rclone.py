@@ -1,0 +1,73 @@
+"""A remote that the user's own rclone.conf has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bisync.config import RcloneTenant
+from bisync.errors import RcloneError
+from bisync.providers.base import Credentials, Provider, knock
+from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
+from bisync.rclone.output import keeps_versions, read_alias, read_remotes
+from bisync.rclone.program import Rclone
+from bisync.rclone.remote import Remote
+
+# Backends whose listings carry MD5s without reading or asking for each file
+# (rclone docs, "Overview of cloud storage systems", column Hash).
+HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "drive"})
+ALIASES_DEEP = 10
+
+
+class RcloneRemote(Provider[RcloneTenant]):
+    """A remote of rclone.conf, whatever it is made of."""
+
+    def remote(self, tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
+        known = read_remotes(rclone.check(listremotes_argv()).stdout)
+        name = tenant.remote.partition(":")[0]
+        if name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            raise RcloneError(
+                f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
+                hint=f"make it with: rclone config --config {rclone.config}",
+            )
+        features = rclone.check(features_argv(f"{name}:")).stdout
+        real = below(_unaliased(tenant, known, rclone), path)
+        return Remote(
+            fs=real,
+            hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
+            label=real.rstrip("/"),
+            keeps_versions=keeps_versions(features),
+        )
+
+    def label(self, tenant: RcloneTenant) -> str:
+        return tenant.remote
+
+    def credentials(
+        self, tenant: RcloneTenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+    ) -> Credentials:
+        if rclone is not None:
+            knock(rclone, self.remote(tenant, path, rclone))
+        return Credentials(text="those of rclone.conf")
+
+
+def below(remote: str, path: str) -> str:
+    """A folder of a remote (or of this machine) as rclone spells it, with its trailing slash."""
+    base = remote if remote.endswith((":", "/")) or not path else remote + "/"
+    found = base + path.strip("/")
+    return found if found.endswith((":", "/")) else found + "/"
+
+
+def _unaliased(tenant: RcloneTenant, known: Mapping[str, str], rclone: Rclone) -> str:
+    """The tenant's remote with aliases spelled out: bisync names its listings after what they stand for."""
+    found = tenant.remote
+    for _ in range(ALIASES_DEEP):
+        name, colon, rest = found.partition(":")
+        if not colon or known.get(name) != "alias":
+            return found
+        target = read_alias(rclone.check(show_argv(name)).stdout)
+        found = below(target, rest).removesuffix("/") if rest.strip("/") else target
+    raise RcloneError(f"tenants.{tenant.name}: {tenant.remote} is an alias of an alias without end",
+                      hint=f"mend it with: rclone config --config {rclone.config}")  # fmt: skip
+
+
+PROVIDER = RcloneRemote()

@@ -1,0 +1,198 @@
+"""What rclone is told: command lines and filter rules, built by pure functions.
+
+Each line is a tuple that begins with "rclone"; `program` puts the real binary in. Why each flag: docs/safety.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync.config import Compare, Profile
+from bisync.core.metadata import MARKER_NAME, PARTIAL_SUFFIX
+from bisync.rclone.remote import Remote
+
+Argv = tuple[str, ...]
+
+# Few low-level retries: the default 10 takes 225 s to notice a dead server.
+_NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
+_LOG: Argv = ("-v", "--use-json-log", "--color", "NEVER", "--stats", "500ms", "--stats-log-level", "NOTICE")
+_GLOB = re.compile(r"([*?\[\]{}\\])")
+
+
+def _profile_flags(profile: Profile) -> Argv:
+    flags: list[str] = []
+    if profile.checkers is not None:
+        flags += ["--checkers", str(profile.checkers)]
+    if profile.transfers is not None:
+        flags += ["--transfers", str(profile.transfers)]
+    if profile.bwlimit is not None:
+        flags += ["--bwlimit", profile.bwlimit]
+    return tuple(flags)
+
+
+def compare_flag(compare: Compare) -> str:
+    """rclone's value for bisync's `--compare`."""
+    return "size,checksum" if compare is Compare.CHECKSUM else "size,modtime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BisyncCall:
+    """What one bisync run depends on; `bisync_argv` spells it out."""
+
+    local: Path
+    remote: Remote
+    profile: Profile
+    compare: Compare
+    filters: Path
+    workdir: Path
+    backup_local: Path
+    backup_cloud: str | None
+    max_delete_percent: int = 0
+    resync: bool = False
+
+
+def bisync_argv(call: BisyncCall) -> Argv:
+    """One bisync run. With `resync` the newer of two files wins and the loser goes to a backup dir."""
+    compare = compare_flag(call.compare)
+    if call.resync:
+        # `newer` needs modtimes; with the checksums added the listings carry hashes from the start.
+        compare = "size,modtime,checksum" if call.compare is Compare.CHECKSUM else "size,modtime"
+    argv = ["rclone", "bisync", str(call.local), call.remote.fs, "--compare", compare]
+    argv += ["--resync", "--resync-mode", "newer"] if call.resync else []
+    argv += [
+        "--conflict-resolve",
+        "path1",  # a conflict younger than the plan: keep the local name, the other one beside it
+        "--resilient",
+        "--recover",
+        "--max-lock",
+        "2m",
+        "--max-delete",
+        str(call.max_delete_percent),
+        "--check-access",
+        "--check-filename",
+        MARKER_NAME,
+        "--backup-dir1",
+        str(call.backup_local),
+    ]
+    if call.backup_cloud is not None:
+        argv += ["--backup-dir2", call.backup_cloud]
+    argv += ["--partial-suffix", PARTIAL_SUFFIX, "--fast-list"]
+    argv += ["--filters-file", str(call.filters), "--workdir", str(call.workdir)]
+    if not call.profile.check_sync:
+        argv += ["--check-sync", "false"]
+    return (*argv, *_profile_flags(call.profile), *_NETWORK, *_LOG)
+
+
+def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) -> Argv:
+    """List a remote recursively, by checksum at the price of its LIST requests: no HEAD per object.
+
+    By checksum the modtime is the server's own (free in a listing); by modtime it is the file's own, which
+    costs S3 a HEAD each.
+    """
+    argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--fast-list"]
+    if compare is Compare.CHECKSUM:
+        argv += ["--hash", "--hash-type", "md5", "--use-server-modtime"]
+    if filters is not None:
+        argv += ["--filter-from", str(filters)]
+    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def modtimes_argv(remote: Remote, names: Path) -> Argv:
+    """The files' own modification times, for just the files named in `names` (one HEAD each)."""
+    argv = ("rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype")
+    return (*argv, "--files-from-raw", str(names), *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def copy_argv(source: str, target: str, names: Path, *, profile: Profile, backup: str | None = None) -> Argv:
+    """Copy just the files listed in `names` (raw, one a line), whatever the target holds there."""
+    argv = ["rclone", "copy", source, target, "--files-from-raw", str(names), "--ignore-times"]
+    argv += ["--no-traverse", "--partial-suffix", PARTIAL_SUFFIX]
+    argv += ["--backup-dir", backup] if backup is not None else []
+    return (*argv, *_profile_flags(profile), *_NETWORK, *_LOG)
+
+
+def move_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
+    """Move one file within a remote (server-side where it can); what has that name goes to `backup`."""
+    kept = ("--backup-dir", backup) if backup is not None else ()
+    return ("rclone", "moveto", source, target, *kept, *_NETWORK, *_LOG)
+
+
+def copy_one_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
+    """Copy one file to an exact name, whatever the target holds there; that goes to `backup`."""
+    kept = ("--backup-dir", backup) if backup is not None else ()
+    return ("rclone", "copyto", source, target, "--ignore-times", *kept, *_NETWORK, *_LOG)
+
+
+def check_argv(
+    local: Path, remote: Remote, *, filters: Path, one_way: bool = False, download: bool = False,
+    names: Path | None = None,
+) -> Argv:  # fmt: skip
+    """Compare both sides by content: one line a file on stdout (`=`, `*`, `+`, `-`, `!`)."""
+    argv = ["rclone", "check", str(local), remote.fs, "--combined", "-", "--fast-list"]
+    argv += ["--files-from-raw", str(names)] if names is not None else ["--filter-from", str(filters)]
+    argv += ["--one-way"] if one_way else []
+    argv += ["--download"] if download else []
+    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def move_listed_argv(source: str, target: str, names: Path) -> Argv:
+    """Move just the files listed in `names` to another folder of the same remote."""
+    argv = ("rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse")
+    return (*argv, *_NETWORK, *_LOG)
+
+
+def purge_argv(fs: str) -> Argv:
+    """Remove a folder and everything in it."""
+    return ("rclone", "purge", fs, *_NETWORK, *_LOG)
+
+
+def remove_empty_argv(fs: str) -> Argv:
+    """Remove a folder as far as it holds nothing but folders."""
+    return ("rclone", "rmdirs", fs, *_NETWORK, *_LOG)
+
+
+def probe_argv(remote: Remote) -> Argv:
+    """One request that tells whether the remote can be read."""
+    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NETWORK)
+
+
+def list_folders_argv(fs: str) -> Argv:
+    """The folders (on S3's top level: the buckets) right below a remote."""
+    return ("rclone", "lsf", fs, "--dirs-only", "--max-depth", "1", *_NETWORK)
+
+
+def features_argv(fs: str) -> Argv:
+    """What a remote's backend can do."""
+    return ("rclone", "backend", "features", fs)
+
+
+def listremotes_argv() -> Argv:
+    """The remotes rclone.conf has, with their types."""
+    return ("rclone", "listremotes", "--long")
+
+
+def show_argv(name: str) -> Argv:
+    """The section of one remote."""
+    return ("rclone", "config", "show", name)
+
+
+def serve_s3_argv(storage: Path, address: str) -> Argv:
+    """rclone's own S3 server over a folder; its keys come by environment, never by argv.
+
+    It forgets what it listed almost at once: another device's server may write to the same folder. With
+    no cache at all it stalls on server-side copies (rclone 1.75: 26 of them in parallel take minutes).
+    """
+    return ("rclone", "serve", "s3", str(storage), "--addr", address, "--vfs-cache-mode", "off",
+            "--dir-cache-time", "100ms", "--use-json-log", "--color", "NEVER")  # fmt: skip
+
+
+def serve_s3_env(access_key_id: str, secret_access_key: str) -> dict[str, str]:
+    """The environment that gives `serve s3` its key pair (a CSV field of its --auth-key)."""
+    return {"RCLONE_AUTH_KEY": f'"{access_key_id},{secret_access_key}"'}
+
+
+def exclude_rule(name: str, *, folder: bool = False) -> str:
+    """One line of an rclone filter file that leaves out exactly this path (rclone's spelling)."""
+    return "- /" + _GLOB.sub(r"\\\1", name) + ("/**" if folder else "")

@@ -1,0 +1,220 @@
+"""Our section of the user's rclone.conf: rendered, spliced in, every other byte left alone.
+
+rclone.conf is an INI file, but no INI library reads and writes it back unchanged, so the text is edited
+line by line, by the rules of the parser that rclone uses (goconfig; measured with rclone 1.75): lines end
+with a line feed, `#` and `;` begin comments only at a line's start, a section that is there twice is one,
+the last of two equal keys counts, and a value in backquotes keeps its blanks and quotes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bisync.errors import RcloneError
+from bisync.files import atomic_write, private_dir
+from bisync.render import render
+from bisync.secret import Secret
+
+# What a section of ours may say, in this order. In our own section these keys are ours: one that we do not
+# set is removed (`session_token` would spoil new keys). Others that the user added there stay.
+OUR_KEYS = (
+    "type",
+    "provider",
+    "env_auth",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "region",
+    "endpoint",
+    "no_check_bucket",
+)
+ENCRYPTED = "RCLONE_ENCRYPT_V0:"
+
+
+def section_name(tenant_id: str) -> str:
+    """The name of a tenant's remote in rclone.conf."""
+    return f"basic-memory-{tenant_id}"
+
+
+def s3_values(
+    *, provider: str, keys: tuple[Secret, Secret] | None, region: str | None, endpoint: str | None
+) -> dict[str, str | Secret]:
+    """The keys of an S3 section. `keys` is the key's id and its secret; None: the AWS SDK's own chain."""
+    values: dict[str, str | Secret | None] = {
+        "type": "s3",
+        "provider": provider,
+        "env_auth": "false" if keys else "true",
+        "access_key_id": keys[0] if keys else None,
+        "secret_access_key": keys[1] if keys else None,
+        "region": region,
+        "endpoint": endpoint,
+        # Keys that are scoped to one bucket may not look at or make buckets.
+        "no_check_bucket": "true",
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def write_section(
+    path: Path, section: str, values: Mapping[str, str | Secret], *, dry_run: bool = False
+) -> bool:
+    """Bring `section` of the rclone.conf at `path` in line with `values`; True when that changes the file.
+
+    The file is made when missing, a symlink is followed, and its mode becomes 0600; a wider mode is a
+    change too. No copy of the file stays behind. Raises RcloneError for an encrypted file, for a value
+    that rclone.conf cannot hold (naming its key) and for a file that cannot be read or written.
+    """
+    try:
+        text = read(path)
+        new = splice(text, section, section_text(section, values))
+        target = Path(os.path.realpath(path))
+        if target.exists() and new == text and stat.S_IMODE(target.stat().st_mode) == 0o600:
+            return False
+        if dry_run:
+            return True
+        private_dir(target.parent)
+        atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
+    except OSError as error:
+        raise RcloneError(f"{path}: cannot be written: {error.strerror}", hint=_ANOTHER_FILE) from None
+    return True
+
+
+_ANOTHER_FILE = "name another file as rclone.config in the manifest (rclone: {config: PATH})"
+
+
+def read(path: Path) -> str:
+    """The text of the rclone.conf at `path`, empty when there is none.
+
+    Bytes that are not UTF-8 come through as surrogates, so that encoding with `surrogateescape` gives them
+    back. Raises RcloneError when rclone has encrypted the file, OSError when it cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return ""
+    for line in _lines(text):
+        words = line.strip()
+        if words == ENCRYPTED:
+            raise RcloneError(
+                f"{path} is encrypted, so no remote can be written into it",
+                hint=f"{_ANOTHER_FILE}, or decrypt it with: rclone config encryption remove",
+            )
+        if words and words[0] not in "#;":
+            break
+    return text
+
+
+def section_text(section: str, values: Mapping[str, str | Secret]) -> str:
+    """`[section]` and its lines, as rclone reads them back. Raises RcloneError for what it would not."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", section):
+        raise RcloneError(f"{section!r} cannot be the name of an rclone remote")
+    ordered = sorted(values, key=lambda key: (OUR_KEYS.index(key) if key in OUR_KEYS else len(OUR_KEYS), key))
+    return render(
+        "rclone.conf.j2", section=section, values={key: _quoted(section, key, values[key]) for key in ordered}
+    )
+
+
+def _quoted(section: str, key: str, value: str | Secret) -> str:
+    text = value.reveal() if isinstance(value, Secret) else value
+    if re.search("[\x00\r\n]", text):
+        raise RcloneError(f"rclone.conf [{section}] {key}: a value with a line break cannot be written")
+    if re.search(r"%\([^)]*\)s", text):
+        # goconfig replaces %(name)s with another key's value and knows no escape for it.
+        raise RcloneError(f"rclone.conf [{section}] {key}: a value with %(…)s cannot be written")
+    return f"`{text}`" if text != text.strip() or text.startswith(("`", '"')) else text
+
+
+def read_sections(text: str) -> dict[str, dict[str, str]]:
+    """The sections of rclone.conf's `text` with their keys and values, as rclone understands them."""
+    sections: dict[str, dict[str, str]] = {}
+    for section, line in _with_sections(text):
+        if section is None:
+            continue
+        keys = sections.setdefault(section, {})
+        entry = _entry(line)
+        if entry:
+            keys[entry[0]] = entry[1]
+    return sections
+
+
+def splice(text: str, section: str, body: str) -> str:
+    """`text` with `section` saying what `body` (the rendered section) says, and otherwise as it was.
+
+    A missing section goes to the end, after a blank line. In one that is there, a line that says the right
+    thing already stays as it is written, another is replaced, missing keys follow the last one, and keys of
+    ours that `body` lacks go; comments and keys of the user's stay. A second time changes nothing.
+    """
+    wanted = read_sections(body)[section]
+    newline = "\r\n" if re.search("\r\n", text) and not re.search("(?<!\r)\n", text) else "\n"
+    lines = list(_with_sections(text))
+    if section not in read_sections(text):
+        gap = "" if not text.removeprefix("\ufeff") else newline if text.endswith("\n") else newline * 2
+        if re.search("(^|\n)\r?\n$", text):
+            gap = ""
+        return text + gap + body.replace("\n", newline)
+
+    written = {key: line for line in _lines(body) if (entry := _entry(line)) for key in (entry[0],)}
+    kept: list[str] = []
+    end_of_keys = None
+    first = True
+    seen: set[str] = set()
+    inside = False
+    for owner, line in lines:
+        if _header(line) is not None:
+            # Of a section that is there twice, the first is kept in order and the others lose our keys.
+            first = first and not inside
+            inside = owner == section
+        entry = _entry(line) if inside else None
+        if entry and (entry[0] in OUR_KEYS or entry[0] in wanted):
+            key, value = entry
+            if not first or key in seen or key not in wanted:
+                continue
+            seen.add(key)
+            line = line if value == wanted[key] else written[key].rstrip("\n") + newline  # noqa: PLW2901
+        kept.append(line)
+        if inside and first and (entry or _header(line) is not None):
+            end_of_keys = len(kept)
+    assert end_of_keys is not None  # the section is there
+    missing = [written[key].rstrip("\n") + newline for key in wanted if key not in seen]
+    if missing and not kept[end_of_keys - 1].endswith("\n"):
+        kept[end_of_keys - 1] += newline
+    return "".join([*kept[:end_of_keys], *missing, *kept[end_of_keys:]])
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of `text` with their ends. Not splitlines: it breaks at more than line feeds."""
+    return re.findall("[^\n]*\n|[^\n]+", text)
+
+
+def _with_sections(text: str) -> Iterator[tuple[str | None, str]]:
+    """Each line with the section it belongs to; None before the first one. A header belongs to its own."""
+    section = None
+    for line in _lines(text):
+        header = _header(line)
+        section = section if header is None else header
+        yield section, line
+
+
+def _header(line: str) -> str | None:
+    words = line.removeprefix("\ufeff").strip()
+    return words[1:-1].strip() if words.startswith("[") and words.endswith("]") else None
+
+
+def _entry(line: str) -> tuple[str, str] | None:
+    """The key and value of a line, or None for a header, a comment, a blank line and what is no entry."""
+    words = line.removeprefix("\ufeff").strip()
+    if not words or words[0] in "#;" or _header(line) is not None:
+        return None
+    match = re.match(r'("""|"|`)(?P<quoted>.*?)\1\s*[=:]|(?P<plain>[^=:]*)[=:]', words)
+    if match is None:
+        return None
+    key = match["quoted"] if match["quoted"] is not None else match["plain"].strip()
+    value = words[match.end() :].strip()
+    for quote in ('"""', "`"):
+        if value.startswith(quote) and len(value) >= 2 * len(quote):
+            end = value.rfind(quote, len(quote))
+            return key, value[len(quote) : end] if end >= 0 else value
+    return key, value

@@ -1,0 +1,123 @@
+"""What a failed rclone means and what to do about it, from its exit code and its own words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bisync import events
+from bisync.errors import RcloneError
+from bisync.events import Problem
+from bisync.rclone.argv import Argv
+from bisync.rclone.output import Finished
+from bisync.rclone.remote import Remote
+
+# What rclone says, what it means, and what to do. First match wins.
+_CURES: tuple[tuple[str, str, str], ...] = (
+    ("InvalidAccessKeyId", "the cloud does not know this access key",
+     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
+    ("SignatureDoesNotMatch", "the cloud refused the secret access key",
+     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
+    ("ExpiredToken", "the credentials have expired", "type: bisync setup --rotate"),
+    ("RequestTimeTooSkewed", "this computer's clock is too far off for the cloud",
+     "set the clock (timedatectl set-ntp true), then run again"),
+    ("AccessDenied", "the cloud denied access: these keys may not do this",
+     "ask for read and write access to the bucket, or type: bisync setup --rotate"),
+    ("StatusCode: 403", "the cloud denied access (403)",
+     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
+    ("NoSuchBucket", "the bucket does not exist",
+     "create it with your provider, or correct tenants.*.bucket in the manifest"),
+    ("bucket not found", "the bucket does not exist",
+     "create it with your provider, or correct tenants.*.bucket in the manifest"),
+    ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
+    ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
+    ("connection refused", "nobody answers, connection refused",
+     "check tenants.*.endpoint and your network, then run again"),
+    ("no such host", "the endpoint's host name is not known",
+     "check tenants.*.endpoint and your network, then run again"),
+    ("i/o timeout", "the cloud did not answer in time", "check your network, then run again"),
+    ("context deadline exceeded", "the cloud did not answer in time", "check your network, then run again"),
+    ("didn't find section in config file", "rclone.conf has no section for this tenant", "type: bisync setup"),
+    ("couldn't decrypt", "rclone.conf is encrypted and no password was given",
+     "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
+    ("check file check failed", "the marker is missing on one side", "see what is wrong: bisync doctor"),
+    ("too many deletes", "rclone's own deletion limit stopped the run: files vanished after the plan",
+     "look at the plan again: bisync plan"),
+    ("request send failed", "the connection to the cloud broke", "check your network, then run again"),
+    ("unexpected EOF", "the connection to the cloud broke", "check your network, then run again"),
+    ("connection reset", "the connection to the cloud broke", "check your network, then run again"),
+    ("StatusCode: 5", "the cloud answered with a server error", "run again in a while"),
+    ("directory not found", "the bucket (or remote folder) does not exist",
+     "create it with your provider, or correct tenants.*.bucket in the manifest"),
+    ("permission denied", "a file or folder cannot be read or written",
+     "mend its permissions, then run again"),
+)  # fmt: skip
+
+
+def diagnose(outcome: Finished) -> tuple[str, str]:
+    """What went wrong in a failed run, and its cure, from rclone's own errors. Pure."""
+    texts = [problem.text for problem in outcome.problems]
+    texts += [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
+    for needle, meaning, cure in _CURES:
+        for text in texts:
+            if needle in text:
+                return meaning, cure
+    last = next((text for text in texts if text), "no message")
+    return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
+
+
+_KEYS_REFUSED = (
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "AccessDenied",
+    "StatusCode: 403",
+)
+
+
+def refuses_keys(outcome: Finished) -> bool:
+    """Whether a failed run failed because the cloud did not like the keys. Pure."""
+    texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
+    return any(needle in text for text in texts for needle in _KEYS_REFUSED)
+
+
+# Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
+_OF_ONE_FILE = frozenset({"permission denied", "directory not found"})
+_FILE_WORDS = (
+    ("file too big for remaining disk space", "the disk has no room for it; free some space"),
+    ("permission denied", "permission denied; mend its permissions"),
+)
+
+
+def troubled_files(outcome: Finished) -> tuple[Problem, ...]:
+    """The files a run failed on for reasons of their own; none when the trouble is a general one.
+
+    Only files that could be left out of a second try count: once each, in rclone's order.
+    """
+    found: dict[str, Problem] = {}
+    for problem in outcome.problems:
+        for needle, _, _ in _CURES:
+            if needle in problem.text and needle not in _OF_ONE_FILE:
+                return ()
+        if problem.path is not None:
+            text = next((words for needle, words in _FILE_WORDS if needle in problem.text), problem.text)
+            found.setdefault(problem.path, replace(problem, text=" ".join(text.split())[:200]))
+    return tuple(found.values())
+
+
+def is_out_of_step(outcome: Finished) -> bool:
+    """Whether bisync did its work and then found its two listings to differ (exit 7)."""
+    return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
+
+
+def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError:
+    """The error for a run that ended badly."""
+    if outcome.code < 0:
+        return RcloneError(
+            f"rclone {argv[1]} was killed by signal {-outcome.code}",
+            hint="nothing was lost; run again: bisync sync",
+        )
+    meaning, cure = diagnose(outcome)
+    where = f" ({remote.label})" if remote else ""
+    if not any(meaning == known for _, known, _ in _CURES):
+        meaning = f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}"
+    return RcloneError(f"{meaning}{where}", hint=cure)

@@ -1,0 +1,210 @@
+"""bisync's own memory: the `.lst` pair in its workdir. Found, read, made durable, mended.
+
+Format (rclone 1.66 and later, "# bisync listing v1"): flag, size, hash, id, modtime, quoted name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync.core import names
+from bisync.files import atomic_write
+from bisync.rclone.output import parse_time
+
+_LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
+_SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
+_HEADER = "# bisync listing v1"
+_NO_TIME = "0001-01-01T00:00:00.000000000+0000"
+SIDES = ("path1", "path2")
+_GO = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+}
+
+
+class ListedFile(NamedTuple):
+    """One file in a listing: size in bytes, MD5 or None, modtime in ns since the epoch or None."""
+
+    path: str
+    size: int
+    md5: str | None
+    mtime_ns: int | None
+
+
+class EqualFile(NamedTuple):
+    """A file whose content both sides hold: its name on either, size in bytes, MD5. path2 cannot tell the MD5."""
+
+    path1: str
+    path2: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two listing files of one session."""
+
+    path1: Path
+    path2: Path
+
+    def digest(self) -> str:
+        """SHA-256 over both files: changes whenever bisync has written either."""
+        seen = hashlib.sha256()
+        for one in (self.path1, self.path2):
+            seen.update(one.read_bytes())
+        return seen.hexdigest()
+
+
+def read_pair(pair: Pair) -> tuple[list[ListedFile], list[ListedFile]]:
+    """The files in both listings. Raises ValueError for a damaged one."""
+    ours, theirs = _read_text(pair.path1), _read_text(pair.path2)
+    first = _parse(ours, pair.path1)
+    # By checksum, equal sides have equal listings, but for the moment in the first line.
+    equal = ours.partition("\n")[2] == theirs.partition("\n")[2]
+    return first, first if equal else _parse(theirs, pair.path2)
+
+
+def read(path: Path) -> list[ListedFile]:
+    """The files in one listing. Raises ValueError for a damaged one."""
+    return _parse(_read_text(path), path)
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _parse(text: str, path: Path) -> list[ListedFile]:
+    if not text.startswith(_HEADER):
+        raise ValueError(f"{path}: not a bisync listing: it begins with {text[:20]!r}")
+    found = _LINE.findall(text)
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    if len(found) != len(lines):
+        strange = next(line for line in lines if not _LINE.match(line))
+        raise ValueError(f"{path}: not a line of a bisync listing: {strange[:80]!r}")
+    return [
+        ListedFile(
+            unquote_go(name),
+            int(size),
+            digest[4:] or None if digest.startswith("md5:") else None,
+            parse_time(time),
+        )
+        for flag, size, digest, _, time, name in found
+        if flag == "-"
+    ]
+
+
+def session_name(local: Path, remote: str) -> str:
+    """What bisync calls a pair of paths (rclone docs, bisync, "Lock file": the session name)."""
+    one, two = (_SESSION_CHARACTERS.sub("_", text.strip("/\\")) for text in (str(local), remote))
+    # A remote that is a folder here has the local backend's options in its name, too (see `find`).
+    two = two if ":" in remote else f"local__{two}"
+    return f"{one}..{two}"
+
+
+def find(workdir: Path, local: Path, remote: str) -> Pair | None:
+    """The listing pair of this local path and this remote; None when it is not whole."""
+    session = session_name(local, remote)
+    # Options of the local backend, also by environment, put "local__" in front.
+    for prefix in ("local__", ""):
+        pair = Pair(*(workdir / f"{prefix}{session}.{side}.lst" for side in SIDES))
+        if pair.path1.is_file() and pair.path2.is_file():
+            return pair
+    return None
+
+
+def make_durable(pair: Pair) -> None:
+    """Have the pair on the disk for good: rclone leaves that to the system, and a power cut to zeros."""
+    for path in (pair.path1, pair.path2):
+        _flush(path)
+    with suppress(OSError):  # some network file systems cannot flush a folder, and need not
+        _flush(pair.path1.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def clear_locks(workdir: Path) -> list[Path]:
+    """Remove bisync's lock files. Only for the holder of our own lock: then no rclone of ours lives."""
+    stale = sorted(workdir.glob("*.lck"))
+    for lock in stale:
+        lock.unlink(missing_ok=True)
+    return stale
+
+
+def add_equal(pair: Pair, files: Iterable[EqualFile]) -> None:
+    """Put files that both sides hold alike into the pair, where either listing misses them.
+
+    bisync drops a file from its listings when a hash is missing to confirm the copy (rclone 1.75: "files
+    not equal on recheck"), though nothing is the matter with it.
+    """
+    files = list(files)
+    ours = [(each.path1, f"- {each.size:>8} md5:{each.md5}") for each in files]
+    theirs = [(each.path2, f"- {each.size:>8} -") for each in files]
+    for target, lines in ((pair.path1, ours), (pair.path2, theirs)) if files else ():
+        present = {each.path for each in read(target)}
+        missing = [f"{start} - {_NO_TIME} {quote_go(name)}\n" for name, start in lines if name not in present]
+        if missing:
+            atomic_write(target, os.fsencode(_read_text(target).rstrip("\n") + "\n" + "".join(missing)))
+
+
+def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterable[str]) -> None:
+    """Put the ancestor's lines about `keys` (and everything below the folders `under`) into a new pair.
+
+    A file that was left out of a run is missing from the listings it wrote, though nothing happened to
+    it; without its old line a later deletion would come back and a later edit look like a conflict.
+    """
+    folders = tuple(folder + "/" for folder in under)
+    for target in (pair.path1, pair.path2):
+        source = ancestor / target.name
+        if not source.is_file():
+            continue
+        present = {names.key(each.path) for each in read(target)}
+        kept = []
+        for line in _read_text(source).split("\n"):
+            match = _LINE.match(line)
+            if match is None:
+                continue
+            name = names.key(unquote_go(match.group(6)))
+            if name not in present and (name in keys or name.startswith(folders)):
+                kept.append(line)
+        if kept:
+            text = _read_text(target).rstrip("\n")
+            merged = "\n".join([text, *kept]) + "\n"
+            atomic_write(target, os.fsencode(merged))
+
+
+def unquote_go(text: str) -> str:
+    """The string in a Go-quoted literal (strconv.Quote), quotes included."""
+    inner = text[1:-1]
+    if "\\" not in inner:
+        return inner
+    return re.sub(
+        r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)",
+        lambda m: _GO[m.group(1)] if m.group(1) in _GO else chr(int(m.group(1)[1:], 16)),
+        inner,
+    )
+
+
+def quote_go(text: str) -> str:
+    """A Go-quoted literal of a name in rclone's spelling, which has no control characters left."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

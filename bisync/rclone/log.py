@@ -1,0 +1,71 @@
+"""One line of rclone's log -> one event. Pure.
+
+rclone writes one JSON object a line to stderr (`--use-json-log`). Names are read from `object`, which
+is plain, never from `msg`, which bisync quotes and pads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from bisync.events import ConflictCopy, Copied, Deleted, Event, Problem, Progress, Side, Text
+
+# "Copied (new)", and for files of 256 MiB and more "Multi-thread Copied (replaced existing)".
+_COPIED = re.compile(r"(Multi-thread )?Copied \((Rcat, )?(new|replaced existing)\)")
+
+
+def parse(line: str) -> Event | None:
+    """The event in one stderr line of rclone; None for an empty line.
+
+    Lines that are no JSON object (usage errors, Go panics) come back as `Text`.
+    """
+    line = line.strip()
+    if not line:
+        return None
+    if not line.startswith("{"):
+        return Text(line)
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return Text(line)
+    return _from_record(record)
+
+
+def _from_record(record: dict[str, Any]) -> Event:
+    message = str(record.get("msg", "")).strip()
+    level = record.get("level")
+    kind = str(record.get("objectType", ""))
+    path = str(record["object"]) if "object" in record and kind.endswith("Object") else None
+    stats = record.get("stats")
+    if isinstance(stats, dict):
+        return _progress(stats)
+    if path is not None:
+        # The object logged is the source of a copy: a local one was uploaded.
+        source: Side = "local" if kind == "*local.Object" else "cloud"
+        if _COPIED.match(message):
+            return Copied(path, "cloud" if source == "local" else "local", int(record.get("size", 0)))
+        if message in ("Moved into backup dir", "Deleted"):
+            return Deleted(path, source, kept=message != "Deleted")
+        moved = ("Copied (server-side copy) to: ", "Moved (server-side) to: ")
+        for prefix in moved:
+            if message.startswith(prefix) and ".conflict" in message:
+                return ConflictCopy(path, message.removeprefix(prefix))
+    if level in ("error", "critical", "fatal"):
+        return Problem("error", message, path)
+    if level in ("notice", "warning"):
+        return Problem("notice", message, path)
+    return Text(message)
+
+
+def _progress(stats: dict[str, Any]) -> Progress:
+    eta = stats.get("eta")
+    return Progress(
+        bytes=int(stats.get("bytes", 0)),
+        total_bytes=int(stats.get("totalBytes", 0)),
+        files=int(stats.get("transfers", 0)),
+        total_files=int(stats.get("totalTransfers", 0)),
+        speed=float(stats.get("speed", 0.0)),
+        eta=None if eta is None else float(eta),
+    )

@@ -1,0 +1,100 @@
+"""What rclone printed, as values. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from bisync import events
+from bisync.events import Problem
+
+_FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command did: exit code, stdout, and the events in their order."""
+
+    code: int
+    stdout: str
+    events: tuple[events.Event, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The errors, in order."""
+        return tuple(e for e in self.events if isinstance(e, Problem) and e.level == "error")
+
+
+def count_unchecked(outcome: Finished) -> int:
+    """How many files a `check` has compared by size alone, because a side has no hash of them."""
+    found = (
+        re.match(r"(\d+) hashes could not be checked", e.text)
+        for e in outcome.events
+        if isinstance(e, Problem)
+    )
+    return next((int(match.group(1)) for match in found if match), 0)
+
+
+def keeps_versions(stdout: str) -> bool:
+    """Whether a backend can move or copy on its own side, which `--backup-dir` needs. (rclone docs, --backup-dir.)"""
+    features = json.loads(stdout).get("Features", {})
+    return bool(features.get("Move") or features.get("Copy"))
+
+
+def read_remotes(stdout: str) -> dict[str, str]:
+    """Name to type, from what `listremotes --long` printed ("name:   type")."""
+    found = {}
+    for line in stdout.splitlines():
+        name, _, kind = line.partition(":")
+        found[name.strip()] = kind.strip()
+    return found
+
+
+def read_alias(stdout: str) -> str:
+    """What an alias stands for, from what `config show` printed ("remote = nas:notes")."""
+    values = [line.partition("=")[2].strip() for line in stdout.splitlines() if line.startswith("remote")]
+    return values[-1] if values else ""
+
+
+def read_endpoint(line: str) -> str | None:
+    """The address in the line with which `serve s3` says where it listens; None for any other line."""
+    if "Starting s3 server on" not in line:
+        return None
+    return line.partition("[")[2].partition("]")[0].rstrip("/")
+
+
+class Listed(NamedTuple):
+    """One file of a remote's listing. `modtime` RFC 3339, as rclone prints it; "" when not asked for."""
+
+    path: str
+    size: int
+    md5: str | None
+    modtime: str
+
+
+def read_listing(stdout: str) -> list[Listed]:
+    """The files in what `lsjson` printed."""
+    entries: list[dict[str, Any]] = json.loads(stdout or "[]")
+    return [
+        Listed(
+            entry["Path"],
+            int(entry["Size"]),
+            (entry.get("Hashes") or {}).get("md5") or None,
+            entry.get("ModTime", ""),
+        )
+        for entry in entries
+    ]
+
+
+def parse_time(text: str) -> int | None:
+    """RFC 3339 as rclone writes it, with up to nine digits, to ns since the epoch; None for year 1."""
+    if not text or text.startswith("0001-"):
+        return None
+    match = _FRACTION.match(text, 19)
+    assert match is not None
+    digits, zone = match.groups()
+    whole = datetime.fromisoformat(text[:19] + ("+00:00" if zone in ("Z", "") else zone))
+    return int(whole.timestamp()) * 1_000_000_000 + (int(digits.ljust(9, "0")[:9]) if digits else 0)

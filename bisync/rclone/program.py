@@ -1,0 +1,125 @@
+"""The rclone program: started with our own config file and environment, and run to its end.
+
+Command lines come from `argv` as tuples that begin with "rclone"; `Rclone.run` puts the real binary and the
+explicit `--config` in and runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync import events, process
+from bisync.rclone import log
+from bisync.rclone.argv import Argv
+from bisync.rclone.diagnosis import failure
+from bisync.rclone.output import Finished
+from bisync.rclone.remote import Remote
+
+# Options of the local backend go by environment: as flags they rename bisync's session.
+_LOCAL_OPTIONS = {"RCLONE_SKIP_LINKS": "true", "RCLONE_LOCAL_NO_CHECK_UPDATED": "true"}
+# What a user may pass on to rclone by environment. Anything else named RCLONE_* could quietly change
+# what is transferred (filters, dry runs), which only the manifest may.
+_PASSED_ON = ("RCLONE_CONFIG_", "RCLONE_PASSWORD_COMMAND", "RCLONE_CA_CERT", "RCLONE_CLIENT_")
+
+
+def environment(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment an rclone of ours runs in."""
+    kept = {
+        name: value
+        for name, value in base.items()
+        if not name.startswith("RCLONE_") or name.startswith(_PASSED_ON)
+    }
+    return {**kept, **_LOCAL_OPTIONS, **extra}
+
+
+class Running(NamedTuple):
+    """A command under way and what it has said so far."""
+
+    child: process.Child
+    seen: list[events.Event]
+
+    def outcome(self, timeout: float | None = None) -> Finished:
+        """How it ended, once it has. Raises subprocess.TimeoutExpired after `timeout` seconds."""
+        ended = self.child.wait(timeout)
+        return Finished(ended.code, ended.stdout, tuple(self.seen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rclone:
+    """One rclone binary with one config file. `inherit` are lock descriptors its children keep."""
+
+    binary: Path
+    config: Path
+    version: str
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    inherit: tuple[int, ...] = ()
+
+    def holding(self, descriptor: int) -> Rclone:
+        """The same rclone, whose children hold `descriptor` open."""
+        return replace(self, inherit=(*self.inherit, descriptor))
+
+    def command(self, argv: Argv) -> Argv:
+        """`argv` as it is run: the binary's path, and the config file said out loud."""
+        return (str(self.binary), *argv[1:], "--config", str(self.config))
+
+    @contextmanager
+    def started(
+        self,
+        argv: Argv,
+        *,
+        remote: Remote | None = None,
+        on_event: Callable[[events.Event], None] = lambda event: None,
+    ) -> Iterator[Running]:
+        """One command under way, for as long as the block lasts; it is stopped at the end."""
+        seen: list[events.Event] = []
+
+        def on_line(line: str) -> None:
+            event = log.parse(line)
+            if event is not None:
+                if not isinstance(event, events.Progress):
+                    seen.append(event)
+                on_event(event)
+
+        env = environment(self.env, remote.env if remote else {})
+        with process.Child(self.command(argv), env=env, on_line=on_line, inherit=self.inherit) as child:
+            yield Running(child, seen)
+
+    def run(
+        self,
+        argv: Argv,
+        *,
+        remote: Remote | None = None,
+        on_event: Callable[[events.Event], None] = lambda event: None,
+        timeout: float | None = None,
+    ) -> Finished:
+        """Run one command to its end, whatever its exit code."""
+        with self.started(argv, remote=remote, on_event=on_event) as running:
+            return running.outcome(timeout)
+
+    def check(
+        self,
+        argv: Argv,
+        *,
+        remote: Remote | None = None,
+        on_event: Callable[[events.Event], None] = lambda event: None,
+    ) -> Finished:
+        """As `run`, but raise RcloneError with the cure when the exit code is not 0."""
+        outcome = self.run(argv, remote=remote, on_event=on_event)
+        if outcome.code != 0:
+            raise failure(argv, outcome, remote)
+        return outcome
+
+
+@contextmanager
+def name_list(paths: Iterable[str]) -> Iterator[Path]:
+    """A private file with one name a line, for rclone's --files-from-raw."""
+    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".list", encoding="utf-8") as file:
+        file.write("".join(f"{path}\n" for path in paths))
+        file.flush()
+        yield Path(file.name)

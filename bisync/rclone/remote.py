@@ -1,0 +1,33 @@
+"""The cloud side of a sync, as rclone reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bisync.config import Compare, Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """The cloud side of a sync: `fs` as rclone spells it, with its trailing slash.
+
+    `hashes`: its listings carry MD5s for free. `keeps_versions`: it can move files on its own side, into
+    a backup folder. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
+    """
+
+    fs: str
+    hashes: bool
+    label: str
+    keeps_versions: bool = True
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def below(self, path: str) -> str:
+        """The fs of a folder below this one, without a trailing slash."""
+        return self.fs + path
+
+    def compare(self, profile: Profile) -> Compare:
+        """What `auto` means here. (rclone: bisync's --compare; hashes come with S3's listings.)"""
+        if profile.compare is Compare.AUTO:
+            return Compare.CHECKSUM if self.hashes else Compare.MODTIME
+        return profile.compare

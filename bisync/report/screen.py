@@ -1,0 +1,140 @@
+"""Where a task talks: lines and tables to stdout, errors and progress to stderr.
+
+rich is imported where it is used: every task loads this module, also when all it does is print its help.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bisync.report.progress import Bar, Lines, Listener
+from bisync.report.words import (
+    SHOWN_CHANGES,
+    ago,
+    clean,
+    encodable,
+    home_text,
+    plan_lines,
+    plan_summary,
+    size_text,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bisync import events
+    from bisync.actions.status import SyncStatus
+    from bisync.core.change import Change
+
+
+def status_table(one: SyncStatus, now: datetime) -> Table:
+    """The seed's table for one sync."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"Cloud Bisync Status: {one.name}", title_justify="left", show_lines=False)
+    table.add_column("Property")
+    table.add_column("Value", overflow="fold")
+    state = (
+        Text("✓ Initialized", style="green") if one.initialised else Text("✗ Not initialized", style="red")
+    )
+    rows: list[tuple[str, str | Text]] = [
+        ("Status", state),
+        ("Local Directory", home_text(one.local)),
+        ("Remote", one.remote),
+        ("Profile", one.profile),
+        ("Last Sync", ago(one.last_sync, now) + (" (one is running)" if one.running else "")),
+        ("Total Projects", str(one.projects)),
+        ("Storage Used", size_text(one.storage_bytes)),
+        ("Conflicts", Text(str(one.conflicts), style="yellow") if one.conflicts else "0"),
+    ]
+    if not one.keeps_cloud_versions:
+        rows.append(
+            ("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow"))
+        )
+    if one.left_out:
+        rows.append(("Left Out", Text(", ".join(map(clean, one.left_out)), style="yellow")))
+    if one.blocked:
+        rows.append(("Blocked", Text(clean(one.blocked), style="red")))
+    for name, value in rows:
+        table.add_row(name, value if isinstance(value, Text) else Text(value))
+    return table
+
+
+class Screen:
+    """Where a task talks: results to stdout, errors and progress to stderr. Quiet when JSON is asked for."""
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self._listener: Listener | None = None
+
+    def say(self, text: str = "") -> None:
+        """One line of result."""
+        if not self.as_json:
+            print(encodable(text, sys.stdout), flush=True)
+
+    def document(self, document: dict[str, Any]) -> None:
+        """The JSON document, when one is asked for."""
+        if self.as_json:
+            print(json.dumps(document, indent=2, ensure_ascii=True), flush=True)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """One clear line, and the cure."""
+        for number, line in enumerate(message.split("\n")):
+            lead = style("Error: ", "31;1") if number == 0 else ""
+            print(encodable(lead + clean(line), sys.stderr), file=sys.stderr, flush=True)
+        if hint:
+            print(encodable(f"  → {clean(hint)}", sys.stderr), file=sys.stderr, flush=True)
+
+    def show(self, table: Table) -> None:
+        """A table; wide enough in a pipe that no value is cut."""
+        if not self.as_json:
+            console = self._console()
+            with console.capture() as shown:
+                console.print(table)
+            print(encodable(shown.get(), sys.stdout), end="", flush=True)
+
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(width=None if sys.stdout.isatty() else 160, highlight=False, safe_box=True)
+
+    def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
+        """What a run is about to do."""
+        if changes:
+            self.say(f"{sync}: {plan_summary(changes)}")
+            for line in plan_lines(changes, limit=None if self.verbose else SHOWN_CHANGES):
+                self.say(line)
+
+    def hear(self, sync: str, event: events.Event) -> None:
+        """Show an event as it comes: a bar on a terminal, a line now and then in a pipe."""
+        if self._listener is None:
+            if self.as_json:
+                self._listener = Listener(verbose=False)
+            elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+                self._listener = Bar(verbose=self.verbose)
+            else:
+                self._listener = Lines(verbose=self.verbose)
+        self._listener(sync, event)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Take the bar off the screen."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+def style(text: str, code: str) -> str:
+    """`text` in an SGR colour on a terminal; plain in a pipe and under NO_COLOR (no-color.org)."""
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        return f"\x1b[{code}m{text}\x1b[0m"
+    return text

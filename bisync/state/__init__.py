@@ -1,0 +1,1 @@
+"""What bisync remembers of a sync between two runs, below the state dir."""

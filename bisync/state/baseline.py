@@ -1,0 +1,132 @@
+"""The baseline: what both sides held after the last good run, read from bisync's own listings.
+
+The cloud half is exactly what bisync believes, so that plan and bisync see the same changes. The local
+half adds stamps (mtime, ctime, inode) for files whose content is known to be the listed one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.metadata import MARKER_PATH
+from bisync.core.snapshot import BaseFile, Baseline, LocalFile, Stamp
+from bisync.files import atomic_write
+from bisync.rclone import listings
+
+VERSION = 1
+
+
+def from_listings(
+    pair: listings.Pair,
+    stamps: Mapping[str, LocalFile],
+    stored: Mapping[str, int | None],
+    **about: Any,
+) -> Baseline:
+    """Build the baseline a finished run leaves.
+
+    `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
+    taken only where its content is the listed one. `stored`: when cloud files were stored (ns since the
+    epoch), the only thing that tells a change of one without a hash. Paths in one listing only are no
+    common ground.
+    """
+    ours, theirs = listings.read_pair(pair)
+    cloud = {names.key(each.path): each for each in theirs}
+    files: dict[str, BaseFile] = {}
+    for each in ours:
+        key = names.key(each.path)
+        other = cloud.get(key)
+        if other is None or key == MARKER_PATH:
+            continue
+        known = stamps.get(key)
+        vouched = (
+            known is not None
+            and known.size == each.size
+            and (known.md5 == each.md5 if each.md5 else known.stamp.mtime_ns == each.mtime_ns)
+        )
+        files[key] = BaseFile(
+            each.size,
+            each.md5 if other.md5 in (None, each.md5) else None,
+            known.stamp if known is not None and vouched else None,
+            each.mtime_ns,
+            stored.get(key) if other.md5 is None and other.mtime_ns is None else other.mtime_ns,
+        )
+    return Baseline(files=files, listings=pair.digest(), **about)
+
+
+def save(path: Path, baseline: Baseline) -> None:
+    """Write the baseline in one step."""
+    document = {
+        "version": VERSION,
+        "run": baseline.run,
+        "compare": baseline.compare.value,
+        "profile": baseline.profile,
+        "filters": baseline.filters,
+        "device": baseline.device,
+        "listings": baseline.listings,
+        "keeps_versions": baseline.keeps_versions,
+        "files": {
+            path: [base.size, base.md5, base.stamp, base.local_mtime_ns, base.cloud_mtime_ns]
+            for path, base in sorted(baseline.files.items())
+        },
+    }
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    atomic_write(path, text.replace('],"', '],\n"') + "\n")
+
+
+def load(path: Path) -> Baseline | None:
+    """The saved baseline; None when there is none, or one of another version or cut short.
+
+    Nothing is lost then: bisync's own listings say the same, but for the stamps.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        if document["version"] != VERSION:
+            return None
+        return Baseline(
+            files={
+                path: BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud)
+                for path, (size, md5, stamp, local, cloud) in document["files"].items()
+            },
+            compare=Compare(document["compare"]),
+            profile=document["profile"],
+            filters=document["filters"],
+            device=document["device"],
+            run=document["run"],
+            listings=document["listings"],
+            keeps_versions=document["keeps_versions"],
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Baseline:
+    """The baseline that fits the listings on disk.
+
+    A crash between bisync's end and our record leaves listings that the saved baseline does not know:
+    then it is made anew from them, keeping what the saved one knew of unchanged files.
+    """
+    digest = pair.digest()
+    if saved is not None and saved.listings == digest:
+        return saved
+    stamps = {
+        path: LocalFile(path, base.size, base.stamp, base.md5)
+        for path, base in (saved.files.items() if saved else ())
+        if base.stamp is not None
+    }
+    return from_listings(
+        pair,
+        stamps,
+        {path: base.cloud_mtime_ns for path, base in saved.files.items()} if saved else {},
+        compare=saved.compare if saved else compare,
+        profile=saved.profile if saved else "",
+        filters=saved.filters if saved else "",
+        device=saved.device if saved else 0,
+        run=saved.run if saved else "",
+    )

@@ -1,0 +1,62 @@
+"""The state directory of one sync: where things lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync.files import private_dir
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """The files of one sync, all below `root`."""
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def filters(self) -> Path:
+        return self.root / "filters.rclone"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def ancestor(self) -> Path:
+        return self.root / "ancestor"
+
+    @property
+    def baseline(self) -> Path:
+        return self.root / "baseline.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def history(self) -> Path:
+        return self.root / "history.jsonl"
+
+    @property
+    def trash(self) -> Path:
+        return self.root / "trash"
+
+    @property
+    def lists(self) -> Path:
+        """Short-lived lists of names for rclone."""
+        return self.root / "lists"
+
+    def prepare(self) -> None:
+        """Make the folders, private."""
+        for folder in (self.work, self.trash, self.lists):
+            private_dir(folder)
+
+
+def sync_state(state_dir: Path, tenant_id: str, sync: str) -> SyncState:
+    """Where the state of a sync lies (design: bisync-state/{tenant_id}/{sync})."""
+    return SyncState(state_dir / "bisync-state" / tenant_id / sync)

@@ -1,0 +1,339 @@
+"""Carry a plan out. What goes to the cloud, bisync does; what changes here, we swap in ourselves.
+
+The order is what makes a crash harmless at any instruction:
+1. the listings from before the run are kept as ancestor, the journal says that a run is under way;
+2. downloads are staged beside the tree, conflicts' losers get their names, then each file is swapped in;
+3. bisync uploads and deletes in the cloud; it meets two equal sides in everything done before;
+4. held old versions go to the trash, the baseline is recorded, the journal closed.
+A run that dies before 4 is undone by `recover`, which puts the ancestor back; files that were already
+moved are then equal on both sides and cost nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bisync import events
+from bisync.app import Session
+from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
+from bisync.core.plan import Plan
+from bisync.core.result import Conflict
+from bisync.core.snapshot import LeftOut, LocalFile
+from bisync.files import atomic_write, write_if_changed
+from bisync.rclone import listings
+from bisync.rclone.argv import Argv
+from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
+from bisync.rclone.output import Finished
+from bisync.state.ancestor import keep_ancestor, restore_ancestor
+from bisync.sync import swap, transfers
+from bisync.sync.observe import Observation
+from bisync.sync.transfers import Fetch, PutIn, RunBisync, Send, Settle, Step
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what really happened while a run is under way."""
+
+    uploaded: set[str] = field(default_factory=set)
+    downloaded: set[str] = field(default_factory=set)
+    deleted_local: set[str] = field(default_factory=set)
+    deleted_cloud: set[str] = field(default_factory=set)
+    conflicts: list[Conflict] = field(default_factory=list)
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Execution:
+    """One plan being carried out. `skipped`: what the user was faster at; bisync or the next run has it.
+
+    `placed`: the files it has put into the tree, by their key: size, mtime and inode.
+    """
+
+    session: Session
+    plan: Plan
+    seen: Observation
+    run: str
+    tally: Tally = field(default_factory=Tally)
+    taken: dict[str, LocalFile] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[LeftOut] = field(default_factory=list)
+    placed: dict[str, swap.Identity] = field(default_factory=dict)
+    planned: dict[str, Action] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.planned = {change.path: change.action for change in self.plan.changes}
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What this run went without: known before it, or found out by a failed transfer."""
+        return tuple(sorted({*self.plan.left_out, *self.failed}))
+
+    @property
+    def area(self) -> swap.Area:
+        return transfers.area(self.session, self.run)
+
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """All of a plan's steps. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
+        set_filters(self.session, transfers.run_filters(self.seen.filters, self.plan.left_out))
+        self.session.emit(events.Step("syncing"))
+        self._take(steps)
+
+    def fetch_only(self) -> None:
+        """Bring the plan's downloads here and nothing else; bisync will find them equal."""
+        self._take(transfers.fetching_steps(self.plan, self.seen.local, self.seen.cloud))
+
+    def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._take_one(step)
+        self._keep_late_edits()
+        swap.empty_hold(self.area)
+        shutil.rmtree(self.area.staging, ignore_errors=True)
+
+    def _take_one(self, step: Step) -> None:
+        """Take a step in the cloud, or one here."""
+        match step:
+            case transfers.PlaceMarker(side="cloud"):
+                self._run(step, count=False)
+            case transfers.Fetch():
+                self._fetch(step)
+            case transfers.Send():
+                self._send(step)
+            case transfers.SendAs(change):
+                if change.path not in self.skipped:
+                    self._run(step, count=False)  # rclone names the file without its folder
+                    self.tally.uploaded.add(change.path)
+                    self.tally.bytes += change.size
+            case transfers.DeleteThere(change):
+                self._run(step, count=False)
+                self.tally.deleted_cloud.add(change.path)
+            case transfers.RenameThere(change):
+                if change.path not in self.skipped:
+                    self._run(step, count=False)
+                    if change.winner == "folder":
+                        self._note_conflict(change)
+            case transfers.RunBisync():
+                self._bisync(step)
+            case _:
+                self._take_here(step)
+
+    def _take_here(self, step: Step) -> None:
+        match step:
+            case transfers.PlaceMarker():
+                self._place_marker()
+            case transfers.DeleteHere(change, name):
+                file = self.seen.local.files[change.path]
+                self._note(change, swap.take_away(self.area, name, file), self.tally.deleted_local)
+                self.taken[name] = file
+            case transfers.StepAside(change, name, copy):
+                if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
+                    self._note_conflict(change)
+            case transfers.PutIn():
+                self._put_in(step)
+            case transfers.Settle():
+                self._settle(step)
+
+    # -- here ---------------------------------------------------------------------------------------
+
+    def _place_marker(self) -> None:
+        marker = self.session.sync.dir / MARKER_PATH
+        marker.parent.mkdir(mode=0o700, exist_ok=True)
+        atomic_write(marker, MARKER_TEXT, mode=0o644)
+        os.utime(marker, (MARKER_TIME, MARKER_TIME))
+
+    def _put_in(self, step: PutIn) -> None:
+        change = step.change
+        here = self.seen.local.files.get(change.path)
+        fetched = self._fetched(change, step.staged)
+        if fetched is None:
+            return
+        if step.name != step.staged:
+            # This side keeps its own spelling.
+            swap.place(self.area.staging / step.staged, self.area.staging / step.name)
+        if here is not None:
+            self.taken[here.name] = here
+        if self._note(change, swap.put_in(self.area, step.name, here), self.tally.downloaded):
+            self.placed[change.path] = fetched
+            self.tally.bytes += fetched.size
+
+    def _settle(self, step: Settle) -> None:
+        """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
+        change, root = step.change, self.area.root
+        staged, here = self.area.staging / step.staged, root / step.name
+        fetched = self._fetched(change, step.staged)
+        if fetched is None:
+            return
+        copies = [root / copy for copy in step.copies]
+        swap.keep_mode(here, staged)
+        if change.winner == "local":
+            done = swap.place(staged, copies[0])
+        elif change.winner == "cloud":
+            # Whatever the user has there by now is the local version: it is kept, not judged again.
+            done = swap.place(here, copies[0]) and swap.place(staged, here)
+            self.placed[change.path] = fetched
+        else:
+            done = swap.place(here, copies[0]) and swap.place(staged, copies[1])
+        if self._note(change, done, self.tally.downloaded):
+            self._note_conflict(change)
+            self.tally.bytes += self.seen.cloud.files[change.path].size
+
+    def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
+        """The staged file; None where it is gone from the cloud since it was listed."""
+        try:
+            return swap.identity(self.area.staging / staged)
+        except FileNotFoundError:
+            self.skipped.append(change.path)
+            return None
+
+    def _note(self, change: Change, done: bool, counted: set[str] | None = None) -> bool:
+        if not done:
+            self.skipped.append(change.path)
+        elif counted is not None:
+            counted.add(change.path)
+        return done
+
+    def _note_conflict(self, change: Change) -> None:
+        self.tally.conflicts.append(
+            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
+        )
+
+    # -- to and from the cloud ----------------------------------------------------------------------
+
+    def _fetch(self, step: Fetch) -> None:
+        self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        argv = self._argv(step)
+        with self._list("downloads", step.names):
+            outcome = self._try(argv, count=False)
+        if outcome.code != 0:
+            troubled = troubled_files(outcome)
+            if not troubled:
+                raise failure(argv, outcome, self.session.remote)
+            self._leave_out(troubled)
+
+    def _send(self, step: Send) -> None:
+        named = zip(step.changes, step.names, strict=True)
+        wanted = [name for change, name in named if change.path not in self.skipped]
+        if wanted:
+            with self._list("uploads", wanted):
+                self._run(step)
+
+    @contextmanager
+    def _list(self, name: str, paths: Iterable[str]) -> Iterator[None]:
+        """The file that a step's command names, with a path a line, for as long as the command runs."""
+        listed = self.session.state.lists / name
+        listed.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+        try:
+            yield
+        finally:
+            listed.unlink()
+
+    def _bisync(self, step: RunBisync) -> None:
+        """Run bisync; files that fail for a reason of their own are left out of a second try.
+
+        One failing file ends bisync with an error and keeps every deletion from travelling.
+        """
+        admitted = self._admitting(step, len(self.failed))
+        argv = self._argv(admitted)
+        outcome = self._try(argv)
+        if outcome.code != 0 and is_out_of_step(outcome):
+            # A file moved while bisync looked. What it copied is equal now: looking again settles it.
+            restore_ancestor(self.session.state.ancestor, self.session.state.work)
+            self._run(admitted)
+        elif outcome.code != 0:
+            troubled = troubled_files(outcome)
+            if not troubled:
+                raise failure(argv, outcome, self.session.remote)
+            self._leave_out(troubled)
+            restore_ancestor(self.session.state.ancestor, self.session.state.work)
+            self._run(self._admitting(admitted, len(troubled)))
+        if step.resync:
+            # From here on a failure has something to go back to.
+            pair = listings.find(self.session.state.work, self.session.sync.dir, self.session.remote.fs)
+            if pair is not None:
+                keep_ancestor(pair, self.session.state.ancestor)
+
+    def _admitting(self, step: RunBisync, left_out: int) -> RunBisync:
+        """The same run where so many files more look deleted: those left out since the plan was made."""
+        known = max(1, len(self.seen.local.files))
+        return step._replace(percent=min(100, step.percent + -(-100 * left_out // known)))
+
+    def _leave_out(self, troubled: Iterable[events.Problem]) -> None:
+        """Go on without these files: no rclone of this run touches them any more."""
+        self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
+        set_filters(self.session, transfers.run_filters(self.seen.filters, self.left_out))
+
+    def _argv(self, step: Step) -> Argv:
+        argv = transfers.command(step, self.session, self.run)
+        assert argv is not None, f"{step} is taken without rclone"
+        return argv
+
+    def _run(self, step: Step, *, count: bool = True) -> None:
+        argv = self._argv(step)
+        outcome = self._try(argv, count=count)
+        if outcome.code != 0:
+            raise failure(argv, outcome, self.session.remote)
+
+    def _try(self, argv: Argv, *, count: bool = True) -> Finished:
+        def on_event(event: events.Event) -> None:
+            if count:
+                self._count(event)
+            self.session.emit(event)
+
+        return self.session.rclone.run(argv, remote=self.session.remote, on_event=on_event)
+
+    def _count(self, event: events.Event) -> None:
+        key = names.key(getattr(event, "path", None) or "")
+        if key == MARKER_PATH:
+            return
+        match event:
+            case events.Copied(to="cloud", size=size):
+                self.tally.uploaded.add(key)
+                self.tally.bytes += size
+            case events.Copied(size=size):
+                self.tally.downloaded.add(key)
+                self.tally.bytes += size
+            # Replaced files and renamed conflicts leave their place, too; only a deletion is one.
+            case events.Deleted(side="cloud", kept=kept):
+                planned = self.planned.get(key)
+                if planned is Action.DELETE_CLOUD or (kept and planned is not Action.UPLOAD):
+                    self.tally.deleted_cloud.add(key)
+            case events.Deleted(side="local", kept=True) if self.planned.get(key) is not Action.DOWNLOAD:
+                self.tally.deleted_local.add(key)
+            case events.ConflictCopy(copy=copy):
+                self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))
+
+    # -- afterwards ---------------------------------------------------------------------------------
+
+    def _keep_late_edits(self) -> None:
+        """A program that had the old file open wrote to it after the swap: that text gets a name again."""
+        for name in swap.late_edits(self.area, self.taken):
+            copy = self.area.root / name
+            number = 1
+            while copy.exists():
+                copy = self.area.root / f"{name}.conflict{number}"
+                number += 1
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.area.hold / name, copy)
+            kept = names.key(names.to_rclone(str(copy.relative_to(self.area.root))))
+            self.tally.conflicts.append(
+                Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud")
+            )
+
+
+def set_filters(session: Session, text: str) -> bool:
+    """Give bisync its filter file, and the MD5 beside it that it asks for; True when they changed.
+
+    bisync refuses to run when the file is not the one of the last run. The plan has looked at both sides
+    through the new rules, so nothing it does not know of can follow from them.
+    (rclone docs, bisync, "--filters-file": the `.md5` file.)
+    """
+    changed = write_if_changed(session.state.filters, text)
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    write_if_changed(session.state.filters.with_name(session.state.filters.name + ".md5"), digest)
+    return changed

@@ -1,0 +1,83 @@
+"""Reading local files for their MD5: a few at a time, stopped at once by Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from bisync import events
+from bisync.app import Session
+from bisync.config import Compare
+from bisync.core.snapshot import LocalFile
+
+# ext4 and friends stamp files by a clock that ticks every 4 ms or so; a file as young as this when it was
+# looked at may be written again under the same stamp (git calls such entries racily clean).
+RACY_NS = 50_000_000
+CHUNK = 1 << 18
+PROGRESS_SECONDS = 0.5
+_Read = tuple[str, str | OSError | None]
+
+
+def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: Compare) -> list[_Read]:
+    """The MD5 of each file, or why it cannot be read; by modtime only whether it can be."""
+    root = session.sync.dir
+    stopped = threading.Event()
+    taken: list[int] = []
+
+    def on_bytes(count: int) -> None:
+        if stopped.is_set():
+            raise InterruptedError(errno.EINTR, "stopped")
+        taken.append(count)
+
+    def look(key: str, file: LocalFile) -> _Read:
+        try:
+            if compare is Compare.CHECKSUM:
+                return key, file_md5(root / file.name, on_bytes)
+            os.close(os.open(root / file.name, os.O_RDONLY))
+        except OSError as error:
+            return key, error
+        return key, None
+
+    total = sum(file.size for _, file in files)
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(look, key, file) for key, file in files]
+        open_: set[Future[_Read]] = set(futures)
+        try:
+            while open_:
+                _, open_ = wait(open_, timeout=PROGRESS_SECONDS)
+                if open_:
+                    done = len(files) - len(open_)
+                    session.emit(_reading(sum(taken), total, done, len(files), time.monotonic() - began))
+        except BaseException:
+            # Ctrl-C: the files in hand may be of many gigabytes.
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def _reading(taken: int, total: int, done: int, files: int, seconds: float) -> events.Progress:
+    speed = taken / seconds
+    eta = (total - taken) / speed if speed and total >= taken else None
+    return events.Progress(taken, total, done, files, speed, eta, reading=True)
+
+
+def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+    """The MD5 of a file's content, as S3 names it. Raises OSError, and whatever `on_bytes` raises.
+
+    `on_bytes` hears of every piece that was read, by its length.
+    """
+    digest = hashlib.md5(usedforsecurity=False)
+    buffer = bytearray(CHUNK)
+    with path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            on_bytes(count)
+            digest.update(memoryview(buffer)[:count])
+    return digest.hexdigest()

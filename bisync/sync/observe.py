@@ -1,0 +1,229 @@
+"""Look at both sides at once, cheaply: one walk here, one listing there.
+
+The cloud is listed through the filters of the last run while the local tree is walked; when the walk
+finds other rules, it is listed anew through those. Local files are read only where neither size nor
+stamp (mtime, ctime, inode) vouches for the content of the baseline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisync import events, ignore
+from bisync.app import Session
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.metadata import MARKER_PATH
+from bisync.core.plan import Answers, Questions
+from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
+from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
+from bisync.rclone.diagnosis import failure
+from bisync.rclone.output import parse_time, read_listing
+from bisync.rclone.program import Running, name_list
+from bisync.sync import hashing
+
+NAME_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Both sides, the text of the filters they were seen through, and when it began.
+
+    `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    """
+
+    local: LocalSnapshot
+    cloud: CloudSnapshot
+    filters: str
+    partials: tuple[str, ...]
+    started_ns: int
+
+    @property
+    def filters_digest(self) -> str:
+        """Names these filters."""
+        return "sha256:" + hashlib.sha256(self.filters.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """The cloud being listed, through filters that are probably still the right ones."""
+
+    running: Running
+    argv: Argv
+    filters: str
+    compare: Compare
+
+
+@contextmanager
+def listing_ahead(session: Session) -> Iterator[Ahead | None]:
+    """Start to list the cloud through the last run's filters, for `both`; None where there are none.
+
+    Listing is what takes long: reading the baseline and the local tree costs nothing while it goes on.
+    """
+    try:
+        filters = session.state.filters.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        yield None
+        return
+    argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
+    with session.rclone.started(argv, remote=session.remote) as running:
+        yield Ahead(running=running, argv=argv, filters=filters, compare=session.compare)
+
+
+def both(
+    session: Session, baseline: Mapping[str, BaseFile], compare: Compare, ahead: Ahead | None
+) -> Observation:
+    """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
+
+    Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
+    """
+    started = session.app.now_ns()
+    session.emit(events.Step("looking at both sides"))
+    tree = session.app.walk(session.sync)
+    text = session.app.filters(tree.rules)
+    local = _local(tree, session, baseline, compare)
+    if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
+        cloud = _cloud(session, ahead.argv, ahead.running)
+    else:
+        cloud = _cloud_through(session, text, compare)
+    return Observation(
+        local=local, cloud=cloud, filters=text, partials=tuple(tree.partials), started_ns=started
+    )
+
+
+def _local(
+    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], compare: Compare
+) -> LocalSnapshot:
+    root = session.sync.dir
+    device = root.stat().st_dev
+    left_out = [
+        LeftOut(names.to_rclone(one.path.rstrip("/")), f"cannot be read: {one.error.strerror}", folder=True)
+        for one in tree.unreadable
+    ]
+    files: dict[str, LocalFile] = {}
+    marker = False
+    unread: list[str] = []
+    for entry in tree.entries:
+        if entry.kind is not ignore.Kind.FILE:
+            continue
+        if entry.path == MARKER_PATH:
+            marker = True
+            continue
+        spelled = names.to_rclone(entry.path)
+        why = names.obstacle(entry.path)
+        key = names.key(spelled)
+        if why is None and key in files:
+            why = f"its name differs from {files[key].name} only in how accents are encoded (NFC, NFD)"
+        if why is not None:
+            left_out.append(LeftOut(spelled, why))
+            continue
+        stamp = Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode)
+        base = baseline.get(key)
+        md5 = None
+        if base is not None and base.stamp == stamp and base.size == entry.size:
+            md5 = base.md5
+        else:
+            unread.append(key)
+        files[key] = LocalFile(entry.path, entry.size, stamp, md5)
+    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare):
+        if isinstance(read, OSError):
+            file = files.pop(key)
+            if not isinstance(read, FileNotFoundError):
+                left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
+        else:
+            files[key] = files[key]._replace(md5=read)
+    return LocalSnapshot(files, tuple(left_out), device, marker)
+
+
+def _cloud_through(session: Session, filters: str, compare: Compare) -> CloudSnapshot:
+    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
+        file.write(filters)
+        file.flush()
+        argv = list_argv(session.remote, compare=compare, filters=Path(file.name))
+        with session.rclone.started(argv, remote=session.remote) as running:
+            return _cloud(session, argv, running)
+
+
+def _cloud(session: Session, argv: Argv, running: Running) -> CloudSnapshot:
+    outcome = running.outcome()
+    # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
+    if outcome.code != 0 and not (outcome.code == 3 and not session.remote.hashes):
+        raise failure(argv, outcome, session.remote)
+    files: dict[str, CloudFile] = {}
+    left_out: list[LeftOut] = []
+    marker = False
+    for each in read_listing(outcome.stdout if outcome.code == 0 else "[]"):
+        if each.path == MARKER_PATH:
+            marker = True
+            continue
+        key = names.key(each.path)
+        if not each.path.isascii() and key in files:
+            left_out.append(LeftOut(each.path, f"its name is another spelling of {files[key].name}"))
+            continue
+        if _is_too_long(each.path):
+            left_out.append(LeftOut(each.path, "its name is too long for this disk"))
+            continue
+        files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
+    return CloudSnapshot(files, tuple(left_out), marker)
+
+
+def _is_too_long(path: str) -> bool:
+    if path.isascii() and len(path) <= NAME_BYTES:
+        return False
+    return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
+
+
+def answers(session: Session, seen: Observation, asked: Questions) -> Answers:
+    """Ask both sides what the plan needs to know about its conflicts, and nothing where it asks nothing.
+
+    Raises RcloneError when the cloud does not answer.
+    """
+    return Answers(
+        equal=_equal_contents(session, seen.cloud, asked.contents),
+        times=_cloud_times(session, seen.cloud, asked.times),
+        taken=_copies_on_disk(session.sync.dir, {path: seen.local.files[path].name for path in asked.copies}),
+    )
+
+
+def _cloud_times(session: Session, cloud: CloudSnapshot, paths: Sequence[str]) -> dict[str, int]:
+    """The files' own modification times (ns since the epoch): one HEAD each, for just these files."""
+    if not paths:
+        return {}
+    with name_list(cloud.files[path].name for path in paths) as listed:
+        outcome = session.rclone.check(modtimes_argv(session.remote, listed), remote=session.remote)
+    found = {}
+    for each in read_listing(outcome.stdout):
+        time = parse_time(each.modtime)
+        if time is not None:
+            found[names.key(each.path)] = time
+    return found
+
+
+def _equal_contents(session: Session, cloud: CloudSnapshot, paths: Sequence[str]) -> frozenset[str]:
+    """Which of these files are byte for byte the same on both sides. Downloads them to compare."""
+    if not paths:
+        return frozenset()
+    with name_list(cloud.files[path].name for path in paths) as listed:
+        argv = check_argv(session.sync.dir, session.remote, filters=listed, names=listed, download=True)
+        outcome = session.rclone.run(argv, remote=session.remote)
+    return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
+
+
+def _copies_on_disk(root: Path, contested: Mapping[str, str]) -> frozenset[str]:
+    """Names that look like conflict copies of `contested` (path to local name) and exist, ignored ones among them."""
+    found = set()
+    for path, name in contested.items():
+        original = root / name
+        prefix = original.name + ".conflict"
+        try:
+            beside = [entry.name for entry in os.scandir(original.parent) if entry.name.startswith(prefix)]
+        except FileNotFoundError:
+            continue  # gone since it was looked at
+        found |= {path + other[len(original.name) :] for other in beside}
+    return frozenset(found)

@@ -1,0 +1,129 @@
+"""A plan as a document: what `plan --json` prints, `--out` saves, `sync --plan` checks, `--script` renders.
+
+Sorted, without clock or chance: the same manifest and the same two sides give the same bytes. Written, read
+and held against today's plan in this one place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bisync.app import Session
+from bisync.errors import GuardRefused, UsageError
+from bisync.sync import transfers
+from bisync.sync.prepare import Prepared
+
+VERSION = 1
+
+
+def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
+    """One sync's part of the document."""
+    plan = prepared.plan
+    return {
+        "name": session.sync.name,
+        "tenant": session.sync.tenant.name,
+        "local": str(session.sync.dir),
+        "remote": session.remote.fs,
+        "profile": session.profile.name,
+        "mode": plan.mode.value,
+        "why": None,
+        "filters": prepared.seen.filters_digest,
+        "actions": [
+            {
+                "action": change.action.value,
+                "path": change.path,
+                "size": change.size,
+                "why": change.why,
+                **({"winner": change.winner} if change.winner else {}),
+                **({"copies": list(change.copies)} if change.copies else {}),
+            }
+            for change in plan.changes
+        ],
+        "guards": [
+            {
+                "guard": verdict.guard,
+                "limit": verdict.limit,
+                "planned": verdict.planned,
+                "passed": verdict.passed,
+                **({"message": verdict.message, "hint": verdict.hint} if not verdict.passed else {}),
+            }
+            for verdict in prepared.verdicts
+        ],
+        "left_out": [{"path": one.path, "why": one.why} for one in plan.left_out],
+        "notes": list(prepared.notes),
+        "commands": [
+            list(argv) for step in prepared.steps if (argv := transfers.command(step, session, transfers.RUN))
+        ],
+    }
+
+
+def blocked_document(name: str, tenant: str, local: str, profile: str, why: str) -> dict[str, Any]:
+    """The part of a sync that cannot be planned."""
+    return {
+        "name": name, "tenant": tenant, "local": local, "remote": None, "profile": profile,
+        "mode": "blocked", "why": why, "filters": None, "actions": [], "guards": [], "left_out": [],
+        "notes": [], "commands": [],
+    }  # fmt: skip
+
+
+def document(manifest_digest: str, rclone_version: str, syncs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The whole document; its id names exactly this content."""
+    body = {"version": VERSION, "manifest": manifest_digest, "rclone": rclone_version, "syncs": list(syncs)}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return {"version": VERSION, "id": "sha256:" + hashlib.sha256(text.encode()).hexdigest(), **body}
+
+
+def moved(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two plans of one sync, in a line."""
+
+    def by_path(one: dict[str, Any]) -> dict[str, Any]:
+        return {action["path"]: action for action in one.get("actions", [])}
+
+    before, after = by_path(old), by_path(new)
+    paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    if paths:
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        return f"{shown} moved since"
+    fields = [name for name in new if old.get(name) != new.get(name)]
+    return f"{', '.join(fields) or 'something'} changed since"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """The plan a run must match: the document of `plan --out` for one sync."""
+
+    document: dict[str, object]
+
+    def check(self, session: Session, prepared: Prepared) -> None:
+        """Refuse when either side has moved since the plan was written. Raises GuardRefused."""
+        now = sync_document(session, prepared)
+        if now != self.document:
+            changed = moved(self.document, now)
+            raise GuardRefused(
+                f"the plan no longer fits: {changed}",
+                hint=f"make a new one: bisync plan --only {session.sync.name} --out FILE",
+            )
+
+
+def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
+    """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
+    try:
+        document = json.loads(Path(path).expanduser().read_bytes())
+        found = {one["name"]: one for one in document["syncs"]}
+        made_from = document["manifest"]
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}", hint="make it with: bisync plan --out FILE"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is not a plan", hint="make one with: bisync plan --out FILE") from None
+    if made_from != digest:
+        raise UsageError(
+            f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}"
+        )
+    return {name: one for name, one in found.items() if name in names}

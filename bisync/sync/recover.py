@@ -1,0 +1,58 @@
+"""After a run that did not end well: listings and held files back in their places. Only under the lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from bisync.app import Session
+from bisync.rclone import listings
+from bisync.state import runs
+from bisync.state.ancestor import restore_ancestor
+from bisync.sync import swap
+
+
+def undo(session: Session, run: str) -> list[str]:
+    """After a run that did not end well: put the ancestor and held files back. Names put back.
+
+    Only under the sync's lock. Everything the run did manage is found again as equal on both sides.
+    """
+    listings.clear_locks(session.state.work)
+    restore_ancestor(session.state.ancestor, session.state.work)
+    return _put_back(session)
+
+
+def _put_back(session: Session) -> list[str]:
+    """Return held files to their place; a dir that is gone or unreadable says so when it is walked."""
+    if os.access(session.sync.dir, os.R_OK | os.X_OK):
+        return swap.put_back(session.sync.dir, session.state.trash)
+    return []
+
+
+def recover(session: Session) -> str | None:
+    """Under the lock, before anything else: clean up after a run that died. What was done, or None."""
+    stale = listings.clear_locks(session.state.work)
+    crashed = runs.read_journal(session.state)
+    if crashed is None:
+        _put_back(session)
+        return "cleared a lock that a dead rclone left" if stale else None
+    returned = undo(session, str(crashed.get("run")))
+    runs.append_history(
+        session.state,
+        {
+            "run": crashed.get("run"),
+            "at": session.app.now().isoformat(timespec="seconds"),
+            "mode": crashed.get("mode"),
+            "outcome": "failed",
+            "error": "the run was killed; the next one recovered from it",
+        },
+    )
+    runs.close_journal(session.state)
+    files = f", {len(returned)} file(s) put back" if returned else ""
+    return f"recovered from a run that was killed ({crashed.get('run')}{files})"
+
+
+def sweep(session: Session, partials: Iterable[str]) -> None:
+    """Remove half-written downloads (`*.bisync-partial`) that a killed rclone left. Only under the lock."""
+    for name in partials:
+        (session.sync.dir / name).unlink(missing_ok=True)

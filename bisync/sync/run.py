@@ -1,0 +1,255 @@
+"""One run over one sync, from its lock to its line in the history.
+
+Every way it can end is a result: done, nothing to do, refused by a guard, failed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from bisync.app import App, Session
+from bisync.config import Sync
+from bisync.core import guard
+from bisync.core.change import Action, Change
+from bisync.core.plan import Mode
+from bisync.core.result import Outcome, SyncResult
+from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
+from bisync.rclone import listings
+from bisync.state import baseline, runs
+from bisync.state.ancestor import forget_ancestor, keep_ancestor
+from bisync.sync import hooks, record, recover, trash
+from bisync.sync.apply import Execution, Tally
+from bisync.sync.plan_file import Expected
+from bisync.sync.prepare import Prepared, baseline_needed, prepare
+
+# Ignore files may arrive in folders that other ignore files that arrive uncover; this is enough of that.
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
+
+    `plan_id`: carry out exactly the plan of this id (of one sync), or refuse.
+    """
+
+    profile: str | None = None
+    resync: bool = False
+    max_delete: int | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
+    """Observe, plan, guard, apply, record. Every way this can end is a result and a line of history.
+
+    Raises KeyboardInterrupt after everything is in order again, and UsageError for bad options.
+    """
+    began = time.monotonic()
+    app.profile(sync, options.profile)
+    try:
+        if options.dry_run:
+            with app.session(sync, profile=options.profile) as session:
+                return replace(_preview(session, options), seconds=time.monotonic() - began)
+        with app.locked_session(sync, profile=options.profile) as session:
+            return _run_locked(session, options, expected, began)
+    except BisyncError as error:
+        result = _failed(sync, error, None, "blocked", began)
+        if not isinstance(error, Locked) and not options.dry_run:
+            # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
+            result = _conclude(app, sync, replace(result, run=runs.new_run_id(app.now())))
+        return result
+
+
+def _preview(session: Session, options: Options) -> SyncResult:
+    prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
+    refused = () if options.force else guard.refusals(prepared.verdicts)
+    return SyncResult(
+        name=session.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.REFUSED if refused else Outcome.IDLE,
+        run=None,
+        exit_code=GuardRefused.exit_code if refused else 0,
+        notes=prepared.notes,
+        left_out=prepared.plan.left_out,
+        error=refused[0].message if refused else None,
+        hint=refused[0].hint if refused else None,
+        profile=session.profile.name,
+        resolve=session.profile.conflict_resolve.value,
+        preview=prepared.plan.changes,
+    )
+
+
+def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
+    app, run = session.app, runs.new_run_id(session.app.now())
+    mode, tally = "sync", Tally()
+    try:
+        recovered = recover.recover(session)
+        known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
+        if known is None and not options.resync:
+            raise baseline_needed(session.sync.name)
+        prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
+        mode = prepared.plan.mode.value
+        if expected is not None:
+            expected.check(session, prepared)
+        notes = [*([recovered] if recovered else []), *prepared.notes]
+        for _ in range(ROUNDS):
+            rules = _arriving_rules(session, prepared)
+            if not rules or guard.refusals(prepared.verdicts):
+                break
+            # Ignore files come first: what they name must not go up in the same run.
+            _fetch_rules(session, prepared, rules, run, tally)
+            notes.append("ignore rules came from the cloud: " + ", ".join(change.path for change in rules))
+            prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
+            mode = prepared.plan.mode.value
+        refused = guard.refusals(prepared.verdicts)
+        if refused and not options.force:
+            raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
+        notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
+        _hook(app, session.sync, "before_sync", {"run": run})
+        app.on_plan(session.sync.name, prepared.plan.changes)
+        if prepared.plan.mode is Mode.IDLE:
+            result = _idle(session, prepared, run)
+        else:
+            result = _apply(session, prepared, run, tally)
+        result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
+    except BisyncError as error:
+        result = _failed(session.sync, error, run, mode, began)
+    except OSError as error:
+        problem = disk_error(error, where=session.sync.dir, then="run: bisync sync; nothing was lost")
+        result = _failed(session.sync, problem, run, mode, began)
+    except KeyboardInterrupt:
+        stopped = Interrupted("interrupted; everything is in order", hint="carry on with: bisync sync")
+        _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
+        raise
+    return _conclude(app, session.sync, result)
+
+
+def _arriving_rules(session: Session, prepared: Prepared) -> tuple[Change, ...]:
+    """Planned downloads of ignore files."""
+    return tuple(
+        change
+        for change in prepared.plan.changes
+        if change.action is Action.DOWNLOAD
+        and change.path.rpartition("/")[2] in session.app.manifest.ignore_files
+    )
+
+
+def _conclude(app: App, sync: Sync, result: SyncResult) -> SyncResult:
+    """History and the last hook: also for a run that failed."""
+    result = _write_down(app, sync, result)
+    failed = result.outcome in (Outcome.FAILED, Outcome.REFUSED)
+    facts = {"run": result.run or "", "outcome": result.outcome.value, "error": result.error or ""}
+    try:
+        _hook(app, sync, "on_failure" if failed else "after_sync", facts)
+    except BisyncError as problem:
+        return replace(
+            result, notes=(*result.notes, problem.message), exit_code=max(result.exit_code, problem.exit_code)
+        )
+    return result
+
+
+def _hook(app: App, sync: Sync, name: str, facts: dict[str, str]) -> None:
+    hooks.run_all(
+        getattr(sync.hooks, name), what=name, sync=sync.name, folder=sync.dir, env=app.env, facts=facts
+    )
+
+
+def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
+    at = app.now().isoformat(timespec="seconds")
+    try:
+        runs.append_history(app.state(sync), record.history_entry(result, at))
+    except OSError as error:
+        return replace(result, notes=(*result.notes, f"the history could not be written: {error.strerror}"))
+    return result
+
+
+def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
+    known = prepared.baseline
+    assert known is not None
+    fresh = record.refreshed(known, prepared.seen, session.profile.name)
+    if fresh != known:
+        baseline.save(session.state.baseline, fresh)
+    return SyncResult(
+        name=session.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.IDLE,
+        run=run,
+        exit_code=1 if prepared.plan.left_out else 0,
+        left_out=prepared.plan.left_out,
+        profile=session.profile.name,
+        resolve=session.profile.conflict_resolve.value,
+    )
+
+
+def _fetch_rules(
+    session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
+) -> None:
+    first = replace(prepared.plan, changes=rules)
+    try:
+        Execution(session, first, prepared.seen, run, tally).fetch_only()
+    except BaseException:
+        recover.undo(session, run)
+        raise
+
+
+def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
+    pair = listings.find(session.state.work, session.sync.dir, session.remote.fs)
+    if pair is not None:
+        keep_ancestor(pair, session.state.ancestor)
+    else:
+        forget_ancestor(session.state.ancestor)
+    runs.open_journal(session.state, run, prepared.plan.mode.value)
+    done = Execution(session, prepared.plan, prepared.seen, run, tally)
+    try:
+        recover.sweep(session, prepared.seen.partials)
+        done.carry_out(prepared.steps)
+        made = record.baseline_after(session, prepared, done)
+    except BaseException:
+        recover.undo(session, run)
+        runs.close_journal(session.state)
+        raise
+    baseline.save(session.state.baseline, made)
+    runs.close_journal(session.state)
+    notes = []
+    try:
+        gone = trash.expire(session, session.app.now(), session.app.manifest.keep_days)
+        if gone:
+            notes.append(
+                f"{len(gone)} run(s) older than {session.app.manifest.keep_days} days left the trash"
+            )
+    except BisyncError as error:
+        notes.append(f"the trash could not be tidied: {error.message}")
+    left_out = done.left_out
+    return SyncResult(
+        name=session.sync.name,
+        mode=prepared.plan.mode.value,
+        outcome=Outcome.DONE,
+        run=run,
+        exit_code=1 if left_out else 0,
+        uploaded=len(tally.uploaded),
+        downloaded=len(tally.downloaded),
+        deleted_local=len(tally.deleted_local),
+        deleted_cloud=len(tally.deleted_cloud),
+        conflicts=tuple(tally.conflicts),
+        left_out=left_out,
+        notes=tuple(notes),
+        bytes=tally.bytes,
+        profile=session.profile.name,
+        resolve=session.profile.conflict_resolve.value,
+    )
+
+
+def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: float) -> SyncResult:
+    refused = isinstance(error, GuardRefused) or error.exit_code in (4, 5, 6)
+    return SyncResult(
+        name=sync.name,
+        mode=mode,
+        outcome=Outcome.REFUSED if refused else Outcome.FAILED,
+        run=run,
+        exit_code=error.exit_code,
+        error=error.message,
+        hint=error.hint,
+        seconds=time.monotonic() - began,
+    )

@@ -1,0 +1,69 @@
+"""`doctor` finds what is wrong here, and says the cure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.world import S3, Device
+
+
+def findings(device: Device, expect: int | None = None) -> list[dict[str, Any]]:
+    found = device.run("doctor", "--json", expect=expect).json["findings"]
+    assert all(one["cure"] for one in found if one["level"] != "ok")
+    return list(found)
+
+
+def test_a_healthy_device_has_no_problem(laptop: Device) -> None:
+    laptop.write("a.md", "a")
+    laptop.sync()
+    found = findings(laptop, expect=0)
+    assert not [one for one in found if one["level"] == "problem"]
+    said = laptop.run("doctor").out
+    for word in (
+        "rclone: 1.",
+        "mode 600",
+        "baseline of 1 files",
+        "answers",
+        "the clock agrees",
+        "trash:",
+        "ignore rules",
+    ):
+        assert word in said, word
+
+
+def test_each_trouble_is_found_with_its_cure(laptop: Device, s3: S3) -> None:
+    laptop.write("a.md", "a")
+    (laptop.notes / "link").symlink_to("a.md")
+    laptop.sync()
+    conf = laptop.home / ".config/rclone/rclone.conf"
+    conf.chmod(0o644)
+    (laptop.home / ".basic-memory/.bmignore").write_text("dir\\file\n.env\n")
+    (laptop.state / "work" / "x.lck").write_text("{}")
+    (laptop.state / "run.json").write_text('{"version": 1, "run": "r", "mode": "sync"}')
+    said = {one["text"]: one for one in findings(laptop, expect=1)}
+    text = " | ".join(said)
+    assert "can be read by others (mode 644)" in text
+    assert "links or special files are not synced: link" in text
+    assert "the last run was killed" in text
+    assert "a dead rclone left its lock" in text
+    assert "backslash" in text
+    mode = next(one for one in said.values() if "mode 644" in one["text"])
+    assert mode["cure"].startswith("chmod 600")
+
+
+def test_keys_that_see_other_buckets_and_a_cloud_that_is_gone(laptop: Device, s3: S3) -> None:
+    assert s3.folder is not None
+    s3.rclone("mkdir", "s3:somebody-elses")
+    laptop.write("a.md", "a")
+    laptop.sync()
+    warned = [one for one in findings(laptop) if "other bucket" in one["text"] and one["level"] == "warning"]
+    assert "somebody-elses" in warned[0]["text"] and "scoped" in warned[0]["cure"]
+    s3.process.terminate()
+    s3.process.wait(10)
+    gone = [one for one in findings(laptop, expect=1) if one["level"] == "problem"]
+    assert any("nobody answers" in one["text"] for one in gone)
+
+
+def test_without_anything_set_up(make_device: Any) -> None:
+    texts = " | ".join(one["text"] for one in findings(make_device("bare"), expect=1))
+    assert "does not exist" in texts and "no baseline" in texts

@@ -1,0 +1,212 @@
+"""The docs hold what they promise: every task and flag, every message, no dead link."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bisync.tasks import namespace
+from invoke.program import Program
+
+from bisync import errors
+from bisync.manifest.load import load
+from bisync.rclone import diagnosis
+from bisync.rclone.argv import BisyncCall, bisync_argv
+from bisync.rclone.remote import Remote
+from tests.support.world import Device
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted(DOCS.glob("*.md")),
+]
+TASKS = sorted(namespace.task_names)
+
+
+def sections(page: str) -> dict[str, str]:
+    """The text below each second-level heading."""
+    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def flags_of(task: str) -> set[str]:
+    """The long flags of a task; `--manifest` and `--only` are told once for all."""
+    names = (name for argument in namespace[task].get_arguments() for name in argument.names if len(name) > 1)
+    return {"--" + name.replace("_", "-") for name in names}
+
+
+def test_every_task_has_its_section_and_no_other() -> None:
+    described = {match[1] for head in sections("commands.md") if (match := re.fullmatch(r"`([\w-]+)`", head))}
+
+    assert described == set(TASKS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_flag_is_described_and_no_other(task: str) -> None:
+    text = sections("commands.md")[f"`{task}`"]
+    # Whole commands may name other tasks' flags; what stands alone is a flag of this task.
+    alone = {code.split()[0] for code in re.findall(r"`([^`]+)`", text) if code.startswith("--")}
+
+    assert flags_of(task) - alone == set()
+    assert alone - flags_of(task) == set()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_explains_itself(task: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bisync", task, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert f"bisync [--core-opts] {task}" in ran.stdout
+    assert all(flag in ran.stdout for flag in flags_of(task))
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Every `bisync …` command line that a page shows."""
+    shown = re.findall(r"`bisync ([^`]+)`", text) + re.findall(
+        r"^\$ bisync ([^\n#]+)", text, flags=re.MULTILINE
+    )
+    return [line.split() for line in shown]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_shown_exists(page: Path) -> None:
+    core = {f"--{name}" for argument in Program(namespace=namespace).core_args() for name in argument.names}
+    for words in commands_in(page.read_text()):
+        if words[0] in ("X", "…"):
+            continue
+        if words[0].startswith("-"):
+            assert words[0] in core, words
+            continue
+        assert words[0] in TASKS, words
+        assert {word for word in words if word.startswith("--")} <= flags_of(words[0]), words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_is_dead(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path) if path else page
+        assert there.is_file(), target
+        heads = re.findall(r"^#+ (.+)$", there.read_text(), flags=re.MULTILINE) if anchor else []
+        slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+        assert not anchor or anchor in slugs, target
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        # the seed's own five
+        "First bisync requires --resync to establish baseline",
+        "Cannot use DIR for bisync - it's the mount directory!",
+        "Conflict detected",
+        "Deletion exceeds safety limit (26 > 25)",
+        "rclone not found",
+    ],
+)
+def test_the_troubles_of_old_have_a_cure(words: str) -> None:
+    text = sections("troubleshooting.md")[words]
+
+    assert re.search(r"bisync (setup|sync|plan|resolve)", text)
+
+
+def test_everything_diagnosed_from_rclones_words_is_explained() -> None:
+    text = " ".join((DOCS / "troubleshooting.md").read_text().split())
+    unexplained = {meaning for _, meaning, _ in diagnosis._CURES if meaning not in text}
+
+    assert unexplained == set()
+
+
+def test_every_exit_code_is_told() -> None:
+    codes = {
+        each.exit_code
+        for each in vars(errors).values()
+        if isinstance(each, type) and hasattr(each, "exit_code")
+    }
+    told = {
+        int(code)
+        for code in re.findall(r"^\| (\d+) \|", (DOCS / "commands.md").read_text(), flags=re.MULTILINE)
+    }
+
+    assert codes | {0, 3} == told
+
+
+def test_every_flag_given_to_bisync_is_argued_for() -> None:
+    text = (DOCS / "safety.md").read_text()
+    remote = Remote(fs="r:b/", hashes=True, label="")
+    from bisync.config import BUILTIN_PROFILES, Compare
+
+    used: set[str] = set()
+    for profile in BUILTIN_PROFILES.values():
+        for resync in (True, False):
+            call = BisyncCall(
+                local=Path("/n"), remote=remote, profile=profile, compare=Compare.CHECKSUM, resync=resync,
+                filters=Path("/f"), workdir=Path("/w"), backup_local=Path("/t"), backup_cloud="r:t",
+            )  # fmt: skip
+            used |= {word for word in bisync_argv(call) if word.startswith("--")}
+    told = {
+        "--checkers",
+        "--transfers",
+        "--stats",
+        "--stats-log-level",
+    }  # speed and progress need no argument
+
+    assert {flag for flag in used if not re.search(rf"{flag}\b", text)} - told == set()
+
+
+def test_the_manifests_in_the_readme_and_the_guides_are_valid(tmp_path: Path) -> None:
+    found = 0
+    for page in (ROOT / "README.md", DOCS / "devices.md"):
+        for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.DOTALL):
+            if "version: 1" in text:
+                path = tmp_path / "bisync.yaml"
+                path.write_text(text)
+                assert load(path, env={}, home=tmp_path).syncs
+                found += 1
+
+    assert found >= 2
+
+
+@pytest.mark.parametrize("picture", ["sync", "status", "refused"])
+def test_the_pictures_are_in_the_readme_and_show_todays_words(picture: str) -> None:
+    text = (DOCS / f"{picture}.svg").read_text().replace("&#160;", " ")
+
+    assert f"docs/{picture}.svg" in (ROOT / "README.md").read_text()
+    words = {
+        "sync": ("Resolving conflict: using newer version", "✓ Sync completed - "),
+        "status": ("Cloud Bisync Status: notes", "✓ Initialized", "Total Projects"),
+        "refused": ("Deletion exceeds safety limit (26 &gt; 25)",),
+    }[picture]
+    assert all(word in text for word in words)
+
+
+def test_results_go_to_stdout_also_when_only_stderr_is_a_terminal(laptop: Device) -> None:
+    """`bisync sync > FILE` on a terminal: rich's progress bar would take what we print with it."""
+    laptop.write("a.md", "a")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bisync", "sync"], cwd=laptop.home,
+        env={**laptop.environment, "TERM": "xterm"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=theirs, text=True,
+    ) as child:  # fmt: skip
+        os.close(theirs)
+        out, _ = child.communicate(timeout=60)
+    os.close(ours)
+
+    assert child.returncode == 0
+    assert "✓ Sync completed - 1 file uploaded" in out

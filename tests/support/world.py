@@ -1,0 +1,266 @@
+"""Situations for tests: real S3 servers on loopback, and devices that sync with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bisync.actions.setup import run as run_setup
+from bisync.actions.sync import Options
+from bisync.actions.sync import run as run_sync
+from bisync.app import App
+from bisync.core.result import SyncResult
+from bisync.manifest.load import load
+from bisync.rclone import binary
+
+KEY_ID = "TESTKEYID0123456789"
+SECRET = "test-secret-that-must-never-be-seen-anywhere"
+BUCKET = "notes-bucket"
+
+
+def rclone_path() -> Path:
+    """The rclone the suite runs against: the one beside this interpreter."""
+    return binary.find(None, Path("/nonexistent"), os.environ).path
+
+
+@dataclass
+class S3:
+    """A running S3 server. `folder`: where `rclone serve s3` keeps its buckets; None for moto."""
+
+    endpoint: str
+    folder: Path | None
+    provider: str
+    process: subprocess.Popen[bytes]
+
+    def rclone(self, *argv: str, stdin: bytes | None = None) -> str:
+        """Run rclone against this server as somebody else would; the remote is called `s3:`."""
+        values = {"type": "s3", "provider": self.provider, "endpoint": self.endpoint, "access_key_id": KEY_ID,
+                  "secret_access_key": SECRET, "region": "us-east-1"}  # fmt: skip
+        env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
+        env |= {f"RCLONE_CONFIG_S3_{name.upper()}": value for name, value in values.items()}
+        done = subprocess.run(
+            [str(rclone_path()), *argv, "--config", os.devnull, "--retries", "1", "--low-level-retries", "2"],
+            env=env, input=stdin, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def tree(self, path: str = BUCKET) -> dict[str, str]:
+        """Every object below a bucket or folder, its content as text, our own metadata left out."""
+        listed = json.loads(self.rclone("lsjson", "-R", "--files-only", f"s3:{path}"))
+        names = [entry["Path"] for entry in listed if not entry["Path"].startswith(".basic-memory/")]
+        return {name: self.rclone("cat", f"s3:{path}/{name}") for name in sorted(names)}
+
+    def put(self, path: str, text: str) -> None:
+        """Another device's edit, straight to the bucket."""
+        self.rclone("rcat", f"s3:{BUCKET}/{path}", stdin=text.encode())
+
+    def put_in_parts(self, path: str, *parts: str) -> None:
+        """A large file from another program: its ETag is no MD5. Parts but the last have 5 MiB.
+
+        Another second than any before: S3 stamps by the second, and nothing else tells two of one size apart.
+        """
+        time.sleep(1.1)
+        in_parts = ("--s3-chunk-size", "5Mi", "--streaming-upload-cutoff", "0", "--s3-disable-checksum")
+        self.rclone("rcat", f"s3:{BUCKET}/{path}", *in_parts, stdin="".join(parts).encode())
+
+    def delete(self, path: str) -> None:
+        self.rclone("deletefile", f"s3:{BUCKET}/{path}")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server; one that waits for a client that is gone is killed."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
+@contextmanager
+def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | None = None) -> Iterator[S3]:
+    """rclone's own S3 server. Its buckets exist before it starts: it caches its top folder."""
+    for bucket in buckets:
+        (folder / bucket).mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
+    process = subprocess.Popen(
+        [str(rclone_path()), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--config", os.devnull],
+        env={**env, "RCLONE_AUTH_KEY": f'"{KEY_ID},{SECRET}"'},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        yield S3(f"http://127.0.0.1:{port}", folder, "Rclone", process)
+    finally:
+        end(process)
+
+
+@contextmanager
+def serve_moto(buckets: tuple[str, ...] = (BUCKET,)) -> Iterator[S3]:
+    """moto's S3: a second opinion, with real object semantics."""
+    port = free_port()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        for bucket in buckets:
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/{bucket}", method="PUT")
+            urllib.request.urlopen(request, timeout=10).close()
+        yield S3(f"http://127.0.0.1:{port}", None, "Other", process)
+    finally:
+        end(process)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended at once"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"nothing listens on port {port}")
+
+
+@dataclass
+class Ran:
+    """What a command printed and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Device:
+    """One computer: a home, a manifest in it, and one sync called `notes`."""
+
+    home: Path
+    server: S3 | None = None
+    profile: str = "balanced"
+    extra: str = ""
+    sync_extra: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self.server is not None:
+            self.write_manifest(self.s3_manifest())
+
+    def s3_manifest(self) -> str:
+        assert self.server is not None
+        return f"""\
+version: 1
+tenants:
+  team:
+    provider: s3
+    bucket: {BUCKET}
+    endpoint: {self.server.endpoint}
+    region: us-east-1
+    s3_provider: {self.server.provider}
+    credentials:
+      access_key_id: {{env: TEST_KEY_ID}}
+      secret_access_key: {{env: TEST_SECRET}}
+syncs:
+  notes:
+    tenant: team
+    dir: ~/notes
+    profile: {self.profile}
+{self.sync_extra}{self.extra}"""
+
+    def write_manifest(self, text: str) -> None:
+        (self.home / "bisync.yaml").write_text(text)
+
+    @property
+    def notes(self) -> Path:
+        return self.home / "notes"
+
+    @property
+    def state(self) -> Path:
+        return self.home / ".basic-memory" / "bisync-state" / "team" / "notes"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # Without byte code every start would compile the program anew, which no installed one does.
+        foreign = ("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_", "PYTHONDONTWRITEBYTECODE")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        return {**kept, "HOME": str(self.home), "TEST_KEY_ID": KEY_ID, "TEST_SECRET": SECRET, **self.env}
+
+    def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bisync", *argv], cwd=self.home, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+        )  # fmt: skip
+
+    def run(
+        self, *argv: str, expect: int | None = 0, timeout: float = 120, env: Mapping[str, str] = {}
+    ) -> Ran:
+        """Run `bisync ARGV` as a person would. `expect`: the exit code it must have; None: any."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bisync", *argv], cwd=self.home, env={**self.environment, **env}, text=True,
+            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
+        )  # fmt: skip
+        ran = Ran(done.returncode, done.stdout, done.stderr)
+        assert expect is None or ran.code == expect, f"exit {ran.code}, not {expect}\n{ran.out}\n{ran.err}"
+        return ran
+
+    def app(self, **options: Any) -> App:
+        """The engine on this device, in this process."""
+        env = self.environment
+        return App(manifest=load(self.home / "bisync.yaml", env=env, home=self.home), env=env, **options)
+
+    def sync(self, *, app: App | None = None, **options: Any) -> SyncResult:
+        """One sync in this process. An error in the result is for the test to judge."""
+        app = app or self.app()
+        return run_sync(app, app.manifest.syncs[0], Options(**options))
+
+    def setup(self) -> None:
+        """Set this device up, in this process."""
+        app = self.app()
+        result = run_setup(app, app.manifest.syncs[0])
+        assert result.exit_code == 0, result
+
+    def write(self, path: str, text: str, *, mtime: float | None = None) -> Path:
+        target = self.notes / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        if mtime is not None:
+            os.utime(target, (mtime, mtime))
+        return target
+
+    def tree(self) -> dict[str, str]:
+        """Every file in the sync dir as text, our own metadata left out."""
+        return {
+            str(path.relative_to(self.notes)): path.read_text()
+            for path in sorted(self.notes.rglob("*"))
+            if path.is_file() and ".basic-memory" not in path.parts
+        }
+
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.state / "history.jsonl").read_text().splitlines()]

@@ -1,0 +1,135 @@
+"""Conflicts: decided in the plan, kept, listed, settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bisync.core.result import Outcome
+from tests.support.world import S3, Device
+
+
+def contested(device: Device, s3: S3, *, here: str = "mine", there: str = "theirs!") -> None:
+    """One note, changed on both sides; the cloud's version is the newer one."""
+    device.write("ideas.md", "base")
+    device.write("other.md", "other")
+    device.sync()
+    device.write("ideas.md", here, mtime=time.time() - 3600)
+    s3.put("ideas.md", there)
+
+
+@pytest.mark.parametrize(
+    ("resolve", "winner"),
+    [("newer", "theirs!"), ("older", "mine"), ("larger", "theirs!"), ("smaller", "mine"), ("local", "mine"),
+     ("cloud", "theirs!")],
+)  # fmt: skip
+def test_every_way_to_choose_keeps_the_loser(
+    make_device: Callable[..., Device], s3: S3, resolve: str, winner: str
+) -> None:
+    device = make_device("d", profile="own", extra=f"profiles:\n  own: {{conflict_resolve: {resolve}}}\n")
+    device.setup()
+    contested(device, s3)
+
+    result = device.sync()
+
+    loser = "mine" if winner == "theirs!" else "theirs!"
+    wanted = {"ideas.md": winner, "ideas.md.conflict1": loser, "other.md": "other"}
+    assert result.error is None and result.conflicts[0].copies == ("ideas.md.conflict1",)
+    assert device.tree() == s3.tree() == wanted
+    assert device.sync().outcome is Outcome.IDLE
+
+
+def test_the_same_edit_on_both_sides_is_no_conflict(laptop: Device, s3: S3) -> None:
+    contested(laptop, s3, here="the same", there="the same")
+    result = laptop.sync()
+    assert result.conflicts == () and result.outcome is Outcome.DONE
+    assert laptop.tree() == {"ideas.md": "the same", "other.md": "other"}
+    assert laptop.sync().outcome is Outcome.IDLE
+
+
+def test_copies_do_not_cover_earlier_copies(laptop: Device, s3: S3) -> None:
+    contested(laptop, s3)
+    laptop.sync()
+    laptop.write("ideas.md", "mine again", mtime=time.time() - 3600)
+    s3.put("ideas.md", "theirs again")
+    laptop.sync()
+    assert laptop.tree() == s3.tree() == {
+        "ideas.md": "theirs again", "ideas.md.conflict1": "mine", "ideas.md.conflict2": "mine again",
+        "other.md": "other",
+    }  # fmt: skip
+
+
+def test_copies_do_not_cover_ignored_files(laptop: Device, s3: S3) -> None:
+    laptop.write(".bmignore", "*.conflict1\n*.conflict2\n")
+    laptop.write("ideas.md.conflict1", "ignored, and precious")
+    s3.put("ideas.md.conflict2", "ignored in the cloud")
+    contested(laptop, s3)
+    assert laptop.sync(profile="safe").error is None
+    assert laptop.tree()["ideas.md.conflict1"] == "ignored, and precious"
+    assert {laptop.tree()["ideas.md.conflict2"], laptop.tree()["ideas.md.conflict3"]} == {"mine", "theirs!"}
+    assert laptop.sync().outcome is Outcome.IDLE
+
+
+def test_an_edit_beats_a_deletion_either_way(laptop: Device, s3: S3) -> None:
+    for name in "abc":
+        laptop.write(f"{name}.md", name)
+    laptop.sync()
+    (laptop.notes / "a.md").unlink()
+    s3.put("a.md", "edited in the cloud")
+    laptop.write("b.md", "edited here")
+    s3.delete("b.md")
+    laptop.sync()
+    assert laptop.tree() == s3.tree() == {"a.md": "edited in the cloud", "b.md": "edited here", "c.md": "c"}
+
+
+def test_a_file_in_a_folders_way_moves_aside(laptop: Device, s3: S3) -> None:
+    laptop.write("x", "a file here")
+    s3.put("x/y.md", "a folder there")
+    laptop.write("p/q.md", "a folder here")
+    s3.put("p", "a file there")
+    assert laptop.sync().error is None
+    laptop.sync()
+    wanted = {
+        "x.conflict1": "a file here",
+        "x/y.md": "a folder there",
+        "p/q.md": "a folder here",
+        "p.conflict1": "a file there",
+    }
+    assert laptop.tree() == wanted
+    assert s3.tree() == wanted
+    assert laptop.sync().outcome is Outcome.IDLE
+
+
+def test_conflicts_lists_them_and_resolve_settles_them(laptop: Device, s3: S3) -> None:
+    assert laptop.run("conflicts").out == "No conflicts.\n"
+    contested(laptop, s3)
+    laptop.sync()
+    said = laptop.run("conflicts", expect=3).out
+    assert "ideas.md (notes)" in said and "another device" in said and "this device" in said
+    assert "bisync resolve 'ideas.md' --keep local|cloud|newer|both" in said
+    (group,) = laptop.run("conflicts", "--json", expect=3).json["conflicts"]
+    assert [(v["path"], v["origin"]) for v in group["versions"]] == [
+        ("ideas.md", "another device"), ("ideas.md.conflict1", "this device"),
+    ]  # fmt: skip
+    assert laptop.run("status", "--json").json["syncs"][0]["conflicts"] == 1
+
+    laptop.run("resolve", "ideas.md", "--keep", "local")
+
+    assert laptop.tree() == {"ideas.md": "mine", "other.md": "other"}
+    laptop.sync()
+    assert s3.tree() == laptop.tree()
+    laptop.run("conflicts")
+    assert laptop.run("restore", "ideas.md", "--to", "back").code == 0
+    assert (laptop.home / "back" / "ideas.md").read_text() == "theirs!", "the dropped version is in the trash"
+
+
+def test_resolve_both_keeps_both_under_plain_names(laptop: Device, s3: S3) -> None:
+    contested(laptop, s3)
+    laptop.sync(profile="safe")
+    assert set(laptop.tree()) == {"ideas.md.conflict1", "ideas.md.conflict2", "other.md"}
+    laptop.run("resolve", "ideas.md.conflict1", "--keep", "both")
+    assert laptop.tree() == {"ideas.md": "theirs!", "ideas (2).md": "mine", "other.md": "other"}
+    assert laptop.run("resolve", "ideas.md", "--keep", "newer", expect=2).err.count("no conflict waits") == 1
+    assert "--keep takes one of" in laptop.run("resolve", "ideas.md", "--keep", "mine", expect=2).err

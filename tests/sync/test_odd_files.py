@@ -1,0 +1,169 @@
+"""What one file cannot do never stops the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bisync.core.result import Outcome
+from tests.support.world import S3, Device, rclone_path, serve_moto
+
+ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}",
+       "ü/é ñ", "🦀", "a" * 250, "line\nbreak", "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
+
+
+def test_odd_names_travel_both_ways(laptop: Device, desktop: Device) -> None:
+    for number, name in enumerate(ODD):
+        laptop.write(name, f"text {number}")
+    assert laptop.sync().error is None
+    assert desktop.sync().error is None
+    assert desktop.tree() == laptop.tree()
+    for name in ODD:
+        desktop.write(name, "edited " + name)
+    desktop.sync(force=True)
+    laptop.sync(force=True)
+    assert laptop.tree() == desktop.tree()
+    for name in ODD[:6]:
+        (laptop.notes / name).unlink()
+    assert laptop.sync().deleted_cloud == 6
+    assert desktop.sync().deleted_local == 6
+
+
+def test_names_that_cannot_travel_are_named_and_the_rest_goes_on(laptop: Device, s3: S3) -> None:
+    bad = os.fsencode(laptop.notes) + b"/bad\xff.md"
+    Path(os.fsdecode(bad)).write_text("x")
+    laptop.write("sign\u201b.md", "x")
+    laptop.write("e\u0301.md", "decomposed")
+    laptop.write("\u00e9.md", "composed")
+    laptop.write("good.md", "good")
+    result = laptop.sync()
+    assert result.outcome is Outcome.DONE and result.exit_code == 1
+    assert len(result.left_out) == 3
+    tree = s3.tree()
+    assert tree.pop("good.md") == "good" and len(tree) == 1
+    (laptop.notes / "good.md").unlink()
+    assert laptop.sync().deleted_cloud == 1
+
+
+def test_nfc_and_nfd_of_one_name_are_one_file(laptop: Device, s3: S3) -> None:
+    laptop.write("caf\u0065\u0301.md", "one")
+    laptop.sync()
+    s3.rclone("moveto", "s3:notes-bucket/cafe\u0301.md", "s3:notes-bucket/caf\u00e9.md")
+    assert laptop.sync().error is None
+    laptop.write("cafe\u0301.md", "two")
+    assert laptop.sync().error is None
+    assert list(s3.tree().values()) == ["two"]
+    assert list(laptop.tree().values()) == ["two"]
+
+
+def test_a_name_the_other_side_refuses(tmp_path: Path) -> None:
+    """moto takes no line break in a key; the rest is synced and deletions travel."""
+    with serve_moto() as moto:
+        device = Device(tmp_path / "d", moto)
+        device.setup()
+        device.write("gone.md", "gone")
+        device.sync()
+        (device.notes / "gone.md").unlink()
+        device.write("a\nb.md", "x")
+        device.write("good.md", "good")
+        result = device.sync()
+        assert result.exit_code == 1, result
+        assert [one.path for one in result.left_out] == ["a␊b.md"]
+        assert moto.tree() == {"good.md": "good"}
+        assert device.sync().error is None
+
+
+def test_links_and_special_files_are_passed_over(laptop: Device, s3: S3) -> None:
+    laptop.write("a.md", "a")
+    (laptop.notes / "link.md").symlink_to("a.md")
+    (laptop.notes / "dangling").symlink_to("nowhere")
+    os.mkfifo(laptop.notes / "pipe")
+    assert laptop.sync().exit_code == 0
+    assert s3.tree() == {"a.md": "a"}
+
+
+def test_empty_folders_stay(laptop: Device, s3: S3) -> None:
+    (laptop.notes / "new-project").mkdir()
+    laptop.write("p/a.md", "a")
+    laptop.sync()
+    (laptop.notes / "p/a.md").unlink()
+    for _ in range(3):
+        laptop.sync()
+        assert (laptop.notes / "new-project").is_dir() and (laptop.notes / "p").is_dir()
+
+
+def test_a_file_becomes_a_folder_and_back(laptop: Device, desktop: Device, s3: S3) -> None:
+    laptop.write("x", "file")
+    laptop.write("y.md", "y")
+    laptop.sync()
+    desktop.sync()
+    (laptop.notes / "x").unlink()
+    laptop.write("x/in.md", "in")
+    laptop.sync()
+    desktop.sync()
+    assert desktop.tree() == s3.tree() == {"x/in.md": "in", "y.md": "y"}
+    (desktop.notes / "x/in.md").unlink()
+    (desktop.notes / "x").rmdir()
+    desktop.write("x", "a file again")
+    assert desktop.sync().error is None
+    assert laptop.sync().error is None
+    assert laptop.tree() == s3.tree() == {"x": "a file again", "y.md": "y"}
+
+
+def test_zero_bytes_and_case_pairs(laptop: Device, desktop: Device) -> None:
+    laptop.write("empty.md", "")
+    laptop.write("Note.md", "upper")
+    laptop.write("note.md", "lower")
+    laptop.sync()
+    desktop.sync()
+    assert desktop.tree() == {"empty.md": "", "Note.md": "upper", "note.md": "lower"}
+
+
+def test_a_file_of_many_parts_is_counted(laptop: Device, desktop: Device) -> None:
+    """rclone sends files of 256 MiB and more in parallel parts, and logs them in other words."""
+    with (laptop.notes / "big.bin").open("wb") as stream:
+        stream.truncate(257 << 20)
+
+    sent = laptop.sync()
+    fetched = desktop.sync()
+
+    assert (sent.uploaded, sent.bytes) == (1, 257 << 20)
+    assert (fetched.downloaded, fetched.bytes) == (1, 257 << 20)
+    assert laptop.sync().outcome is desktop.sync().outcome is Outcome.IDLE
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        ("notes_", "deep_"),
+        ("_notes", "_deep"),
+        ("my notes [x] {y}", "team a/b c"),
+        ("ünï 'q' \"dq\" $x", "ü/é"),
+        ("a:b?c*d#e%f,g;h", "x,y;z"),
+        ("back\\slash", "-dash"),
+        ("trailing ", "trailing "),
+    ],
+)
+def test_odd_names_of_the_folder_itself(tmp_path: Path, cloud: S3, folder: str, path: str) -> None:
+    device = Device(tmp_path / "home", cloud)
+    text = (device.home / "bisync.yaml").read_text()
+    odd = f"dir: {json.dumps(str(device.home / folder))}\n    path: {json.dumps(path)}"
+    (device.home / "bisync.yaml").write_text(text.replace("dir: ~/notes", odd))
+    device.run("setup")
+    note = device.home / folder / "a.md"
+    note.write_text("from here")
+    cloud.put(f"{path}/b.md", "from the cloud")
+
+    assert "1 file uploaded, 1 file downloaded" in device.run("sync").out
+    note.unlink()
+    assert "1 deleted" in device.run("sync").out
+    assert "nothing to do" in device.run("sync").out
+    device.run("restore", "a.md")
+    device.run("plan", "--script", "plan.sh")
+    env = {"PATH": os.environ["PATH"], "HOME": str(device.home), "RCLONE": str(rclone_path())}
+    subprocess.run(["sh", "plan.sh"], cwd=device.home, env=env, check=True, capture_output=True, timeout=60)
+    assert "✓ Both sides are equal: 2 files match" in device.run("check").out

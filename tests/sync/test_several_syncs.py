@@ -1,0 +1,80 @@
+"""Several syncs and tenants in one run: each is done, the highest exit code counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.world import BUCKET, S3, Device
+
+
+@pytest.fixture
+def three(tmp_path: Path, cloud: S3, below: str) -> Device:
+    """Syncs `notes`, `work` (one tenant) and `try` (another tenant), all set up."""
+    device = Device(tmp_path / "home", cloud, sync_extra=f"    path: {below}/notes\n")
+    text = device.s3_manifest().replace(
+        "syncs:\n", "  mine:\n    provider: embedded\n    storage: ~/mine\nsyncs:\n"
+    )
+    text += f"  work:\n    tenant: team\n    dir: ~/work\n    path: {below}/work\n"
+    text += "  try:\n    tenant: mine\n    dir: ~/try\n"
+    device.write_manifest(text)
+    said = device.run("setup")
+    assert [line for line in said.out.splitlines() if line.startswith("──")] == [
+        "── notes",
+        "── work",
+        "── try",
+    ]
+    return device
+
+
+def test_one_refused_the_others_done(three: Device, cloud: S3, below: str) -> None:
+    work, attempt = three.home / "work", three.home / "try"
+    for number in range(30):
+        (work / f"{number}.md").write_text(str(number))
+    three.write("a.md", "a")
+    (attempt / "t.md").write_text("t")
+    three.run("sync")
+    for number in range(26):
+        (work / f"{number}.md").unlink()
+    three.write("b.md", "b")
+    (attempt / "u.md").write_text("u")
+
+    said = three.run("sync", "--json", expect=4)
+
+    results = {one["name"]: one for one in said.json["syncs"]}
+    assert {name: one["outcome"] for name, one in results.items()} == {
+        "notes": "done", "work": "refused", "try": "done",
+    }  # fmt: skip
+    assert results["work"]["error"] == "Deletion exceeds safety limit (26 > 25)"
+    assert cloud.tree(f"{BUCKET}/{below}/notes") == {"a.md": "a", "b.md": "b"}
+    assert (three.home / "mine" / "mine" / "u.md").read_text() == "u"
+
+    status = three.run("status").out
+    assert status.count("Cloud Bisync Status") == 3
+    assert "Deletion exceeds safety limit (26 > 25)" in status
+    again = three.run("sync", "--only", "work", expect=4)
+    assert "Error: Deletion exceeds safety limit (26 > 25)" in again.err
+    assert "── " not in again.out, "no headline for a single sync"
+    done = three.run("sync", "--only", "work", "--only", "try", "--max-delete", "26").out
+    assert "26 deleted" in done and "── try" in done and "── notes" not in done
+
+
+def test_one_cloud_is_dead_the_other_tenant_is_synced(three: Device, cloud: S3) -> None:
+    conf = three.home / ".config" / "rclone" / "rclone.conf"
+    conf.write_text(conf.read_text().replace("TESTKEYID", "OTHER"))
+    (three.home / "try" / "t.md").write_text("t")
+
+    said = three.run("sync", expect=1)
+
+    assert said.err.count("the cloud does not know this access key") == 2
+    assert "✓ Sync completed - 1 file uploaded" in said.out
+    assert three.run("check", "--json", expect=1).json["syncs"][2]["match"] == 1
+
+
+def test_an_unknown_name(three: Device) -> None:
+    for task in ("sync", "status", "setup"):
+        said = three.run(task, "--only", "wrok", expect=2)
+        assert said.err == 'Error: no sync is called "wrok"; did you mean "work"? (notes, work, try)\n'
+        if task in ("sync", "status"):
+            assert three.run(task, "--only", "wrok", "--json", expect=2).json["exit_code"] == 2
