@@ -16,7 +16,7 @@ from bisync.config import Sync
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
 from bisync.locks.machine import is_held
-from bisync.rclone import binary, conf
+from bisync.rclone import binary, conf, listings
 from bisync.rclone.argv import probe_argv
 from bisync.state import baseline, runs
 from bisync.sync import trash
@@ -195,8 +195,7 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
             text="the last run was killed",
             cure="type: bisync sync (it recovers)",
         )
-    stale = sorted(state.work.glob("*.lck")) if state.work.is_dir() else []
-    if stale and not is_held(state.lock):
+    if listings.locks(state.work) and not is_held(state.lock):
         yield Finding(
             about=sync.name,
             level="warning",

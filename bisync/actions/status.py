@@ -11,6 +11,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names
 from bisync.locks.machine import is_held
+from bisync.rclone import listings
 from bisync.state import baseline, runs
 
 
@@ -42,8 +43,7 @@ def run(app: App, sync: Sync) -> SyncStatus:
     """Read one sync's state."""
     state = app.state(sync)
     known = baseline.load(state.baseline)
-    initialised = any(state.work.glob("*.path1.lst")) and any(state.work.glob("*.path2.lst"))
-    initialised = initialised or state.ancestor.is_dir()
+    initialised = listings.are_there(state.work) or state.ancestor.is_dir()
     files = known.files if known is not None else {}
     last_good, last = None, None
     for last in runs.read_history(state):

@@ -10,10 +10,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SYMBOLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
-_CONTROLS = {symbol: code for code, symbol in _SYMBOLS.items()}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_AMBIGUOUS = re.compile("[\u2400-\u2421\u201b]")
+QUOTE = "\u201b"
+"""What stands before a character that is a picture, or this sign, already in the real name."""
+
+PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(0x20)}, "\x7f": "\u2421"}
+"""What rclone shows for a control character."""
+
+_TO_PICTURES = str.maketrans(PICTURES)
+_FROM_PICTURES = str.maketrans({picture: control for control, picture in PICTURES.items()})
+# With U+2420, the picture of a space, which some backends use.
+_AMBIGUOUS = re.compile(f"[\u2400-\u2421{QUOTE}]")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
@@ -21,15 +27,15 @@ def to_rclone(name: str) -> str:
     """The path `name`, as the operating system has it, in rclone's spelling."""
     if name.isascii() and name.isprintable():
         return name
-    quoted = _AMBIGUOUS.sub(lambda match: "\u201b" + match.group(), name)
-    return _SURROGATE.sub("\ufffd", quoted).translate(_SYMBOLS)
+    quoted = _AMBIGUOUS.sub(lambda match: QUOTE + match.group(), name)
+    return _SURROGATE.sub("\ufffd", quoted).translate(_TO_PICTURES)
 
 
 def from_rclone(name: str) -> str:
     """The path as the operating system has it. Only for names without an obstacle."""
     if name.isascii():
         return name
-    return name.translate(_CONTROLS)
+    return name.translate(_FROM_PICTURES)
 
 
 def obstacle(name: str) -> str | None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 
+from bisync.core import names
 from bisync.ignore import charset
 from bisync.ignore.automaton import Dfa, TooLarge
 from bisync.ignore.charset import Charset
 from bisync.ignore.pattern import Gap, Token, Tokens
 
-QUOTE = "\u201b"
-PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(1, 32)}, "\x7f": "\u2421"}
+QUOTE = names.QUOTE
+PICTURES = {control: picture for control, picture in names.PICTURES.items() if control != "\0"}
 QUOTED = charset.of([(ord(char), ord(char)) for char in (QUOTE, *PICTURES.values())])
 CONTROLS = charset.of([(ord(char), ord(char)) for char in PICTURES])
 SURROGATES: Charset = ((0xD800, 0xDFFF),)

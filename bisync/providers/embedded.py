@@ -60,7 +60,8 @@ class Embedded(Provider[EmbeddedTenant]):
         try:
             with server:
                 _remember(register, server.pid)
-                env = _remote_env(conf.section_name(tenant.id), heard.endpoint(server), key, secret)
+                values = _values(heard.endpoint(server), key, secret)
+                env = conf.environment(conf.section_name(tenant.id), values)
                 yield replace(self.remote(tenant, path, rclone), env=env)
         finally:
             _forget(register, server.pid)
@@ -80,10 +81,9 @@ class Embedded(Provider[EmbeddedTenant]):
         return Credentials(text="none needed")
 
 
-def _remote_env(section: str, endpoint: str, key: str, secret: str) -> dict[str, str]:
-    values = {"type": "s3", "provider": "Rclone", "endpoint": endpoint, "access_key_id": key,
-              "secret_access_key": secret, "no_check_bucket": "true"}  # fmt: skip
-    return {f"RCLONE_CONFIG_{section.upper()}_{name.upper()}": value for name, value in values.items()}
+def _values(endpoint: str, key: str, secret: str) -> dict[str, str]:
+    return {"type": "s3", "provider": "Rclone", "endpoint": endpoint, "access_key_id": key,
+            "secret_access_key": secret, "no_check_bucket": "true"}  # fmt: skip
 
 
 class _Log:

@@ -77,8 +77,7 @@ class S3(Provider[S3Tenant]):
         self, tenant: S3Tenant, path: str, rclone: Rclone, values: Mapping[str, str | Secret]
     ) -> Remote:
         """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
-        prefix = f"RCLONE_CONFIG_{conf.section_name(tenant.id).upper()}_"
-        env = {prefix + key.upper(): v.reveal() if isinstance(v, Secret) else v for key, v in values.items()}
+        env = conf.environment(conf.section_name(tenant.id), values)
         return replace(self.remote(tenant, path, rclone), env=env)
 
     def look(

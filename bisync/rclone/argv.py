@@ -5,7 +5,6 @@ Each line is a tuple that begins with "rclone"; `program` puts the real binary i
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ Argv = tuple[str, ...]
 # Few low-level retries: the default 10 takes 225 s to notice a dead server.
 _NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
 _LOG: Argv = ("-v", "--use-json-log", "--color", "NEVER", "--stats", "500ms", "--stats-log-level", "NOTICE")
-_GLOB = re.compile(r"([*?\[\]{}\\])")
 
 
 def _profile_flags(profile: Profile) -> Argv:
@@ -191,8 +189,3 @@ def serve_s3_argv(storage: Path, address: str) -> Argv:
 def serve_s3_env(access_key_id: str, secret_access_key: str) -> dict[str, str]:
     """The environment that gives `serve s3` its key pair (a CSV field of its --auth-key)."""
     return {"RCLONE_AUTH_KEY": f'"{access_key_id},{secret_access_key}"'}
-
-
-def exclude_rule(name: str, *, folder: bool = False) -> str:
-    """One line of an rclone filter file that leaves out exactly this path (rclone's spelling)."""
-    return "- /" + _GLOB.sub(r"\\\1", name) + ("/**" if folder else "")

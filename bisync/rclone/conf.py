@@ -58,6 +58,17 @@ def s3_values(
     return {key: value for key, value in values.items() if value is not None}
 
 
+def environment(section: str, values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """`section` as rclone takes it from its environment, in place of rclone.conf, secrets and all.
+
+    (rclone docs, "Environment variables", config.)
+    """
+    return {
+        f"RCLONE_CONFIG_{section.upper()}_{key.upper()}": one.reveal() if isinstance(one, Secret) else one
+        for key, one in values.items()
+    }
+
+
 def write_section(
     path: Path, section: str, values: Mapping[str, str | Secret], *, dry_run: bool = False
 ) -> bool:

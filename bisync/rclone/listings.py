@@ -23,6 +23,7 @@ _SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
 _HEADER = "# bisync listing v1"
 _NO_TIME = "0001-01-01T00:00:00.000000000+0000"
 SIDES = ("path1", "path2")
+NAME_BYTES = 255
 _GO = {
     "a": "\a",
     "b": "\b",
@@ -116,6 +117,21 @@ def session_name(local: Path, remote: str) -> str:
     return f"{one}..{two}"
 
 
+def is_too_long(local: Path, remote: str) -> bool:
+    """Whether the name of a listing of this pair of paths is longer than a file's may be."""
+    return len(f"local__{session_name(local, remote)}.path1.lst-new".encode()) > NAME_BYTES
+
+
+def are_there(workdir: Path) -> bool:
+    """Whether any pair of listings lies in the workdir, whatever paths it is of."""
+    return all(any(workdir.glob(f"*.{side}.lst")) for side in SIDES)
+
+
+def locks(workdir: Path) -> list[Path]:
+    """bisync's lock files in the workdir, sorted."""
+    return sorted(workdir.glob("*.lck"))
+
+
 def find(workdir: Path, local: Path, remote: str) -> Pair | None:
     """The listing pair of this local path and this remote; None when it is not whole."""
     session = session_name(local, remote)
@@ -145,7 +161,7 @@ def _flush(path: Path) -> None:
 
 def clear_locks(workdir: Path) -> list[Path]:
     """Remove bisync's lock files. Only for the holder of our own lock: then no rclone of ours lives."""
-    stale = sorted(workdir.glob("*.lck"))
+    stale = locks(workdir)
     for lock in stale:
         lock.unlink(missing_ok=True)
     return stale

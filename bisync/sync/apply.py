@@ -11,7 +11,6 @@ moved are then equal on both sides and cost nothing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -26,8 +25,8 @@ from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.plan import Plan
 from bisync.core.result import Conflict
 from bisync.core.snapshot import LeftOut, LocalFile
-from bisync.files import atomic_write, write_if_changed
-from bisync.rclone import listings
+from bisync.files import atomic_write
+from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
 from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
 from bisync.rclone.output import Finished
@@ -81,7 +80,7 @@ class Execution:
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """All of a plan's steps. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
-        set_filters(self.session, transfers.run_filters(self.seen.filters, self.plan.left_out))
+        self._write_filters()
         self.session.emit(events.Step("syncing"))
         self._take(steps)
 
@@ -266,7 +265,10 @@ class Execution:
     def _leave_out(self, troubled: Iterable[events.Problem]) -> None:
         """Go on without these files: no rclone of this run touches them any more."""
         self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
-        set_filters(self.session, transfers.run_filters(self.seen.filters, self.left_out))
+        self._write_filters()
+
+    def _write_filters(self) -> None:
+        filters.write(self.session.state.filters, filters.leaving_out(self.seen.filters, self.left_out))
 
     def _argv(self, step: Step) -> Argv:
         argv = transfers.command(step, self.session, self.run)
@@ -324,16 +326,3 @@ class Execution:
             self.tally.conflicts.append(
                 Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud")
             )
-
-
-def set_filters(session: Session, text: str) -> bool:
-    """Give bisync its filter file, and the MD5 beside it that it asks for; True when they changed.
-
-    bisync refuses to run when the file is not the one of the last run. The plan has looked at both sides
-    through the new rules, so nothing it does not know of can follow from them.
-    (rclone docs, bisync, "--filters-file": the `.md5` file.)
-    """
-    changed = write_if_changed(session.state.filters, text)
-    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    write_if_changed(session.state.filters.with_name(session.state.filters.name + ".md5"), digest)
-    return changed

@@ -129,8 +129,7 @@ def prepare(session: Session, *, resync: bool = False, max_delete: int | None = 
 
 def blocked_by_name_length(session: Session) -> BisyncError | None:
     """bisync names its listings after both paths; a name over 255 bytes cannot be a file."""
-    name = listings.session_name(session.sync.dir, session.remote.fs)
-    if len(f"local__{name}.path1.lst-new".encode()) <= 255:
+    if not listings.is_too_long(session.sync.dir, session.remote.fs):
         return None
     return RcloneError(
         f"{session.sync.name}: the sync dir's path and the remote's name are too long together for bisync",

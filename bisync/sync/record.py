@@ -95,7 +95,7 @@ def _is_racy(file: LocalFile, seen: Observation) -> bool:
 def _look_again(session: Session, path: str, prepared: Prepared) -> LocalFile | None:
     known = prepared.seen.local.files.get(path)
     there = prepared.seen.cloud.files.get(path)
-    name = known.name if known is not None else there.name if there is not None else path
+    name = known.name if known is not None else names.from_rclone(there.name if there is not None else path)
     file = session.sync.dir / name
     try:
         before = swap.stamp_of(file)

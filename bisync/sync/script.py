@@ -13,6 +13,7 @@ from bisync import providers
 from bisync.app import Session
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
+from bisync.rclone import filters
 from bisync.rclone.argv import Argv, move_argv, remove_empty_argv
 from bisync.sync import transfers
 from bisync.sync.prepare import Prepared
@@ -31,7 +32,7 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
         "folder": str(session.state.work),
         "lists": str(session.state.lists),
         "filters": str(session.state.filters),
-        "filter_text": transfers.run_filters(prepared.seen.filters, prepared.plan.left_out),
+        "filter_text": filters.leaving_out(prepared.seen.filters, prepared.plan.left_out),
         "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,
         "marker_folder": str(marker.parent),

@@ -8,7 +8,7 @@ meets two equal sides in everything done before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from bisync.app import Session
@@ -17,14 +17,13 @@ from bisync.core import guard, names
 from bisync.core.change import Action, Change
 from bisync.core.metadata import CLOUD_TRASH, MARKER_PATH
 from bisync.core.plan import Mode, Plan
-from bisync.core.snapshot import Baseline, CloudSnapshot, LeftOut, LocalSnapshot
+from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
 from bisync.rclone.argv import (
     Argv,
     BisyncCall,
     bisync_argv,
     copy_argv,
     copy_one_argv,
-    exclude_rule,
     move_argv,
 )
 from bisync.sync import swap
@@ -312,9 +311,3 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
             )
         case _:
             return None
-
-
-def run_filters(text: str, left_out: Iterable[LeftOut]) -> str:
-    """The filters of one run: the compiled rules, and one rule for each path that is left out."""
-    rules = sorted({exclude_rule(one.path, folder=one.folder) for one in left_out})
-    return text + "".join(f"{rule}\n" for rule in rules)

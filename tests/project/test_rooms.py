@@ -19,6 +19,7 @@ import pytest
 from bisync.tasks import namespace
 from invoke.program import Program
 
+from bisync.rclone.diagnosis import _CURES
 from tests.support.world import rclone_path
 
 ROOT = Path(__file__).parents[2]
@@ -388,6 +389,46 @@ def test_only_one_room_knows_rclones_flags() -> None:
     ]
 
     assert offenders == []
+
+
+# What only rclone says, writes or is called by: its listings and locks, its environment, its complaints.
+RCLONES_WORDS = re.compile(
+    r"RCLONE_(CONFIG_|AUTH|SKIP|LOCAL)|bisync listing|\.lst|\.lck|local__|\.md5|"
+    + "|".join(re.escape(needle) for needle in [*(needle for needle, _, _ in _CURES), "not equal in listing"])
+)
+
+
+def rclones_words(house: House) -> list[str]:
+    """Only rclone/ knows what rclone says; everywhere else it is an event, a value or an error of ours."""
+    return [
+        f"{house.where(name)}:{node.lineno}: {node.value[:60]}"
+        for name, path in house.modules.items()
+        if room(name) != "rclone"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings(path)
+        if RCLONES_WORDS.search(node.value)
+    ]
+
+
+@cache
+def docstrings(path: Path) -> set[ast.AST]:
+    """The texts that only people read."""
+    return {
+        node.value
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def test_only_one_room_knows_rclones_words() -> None:
+    assert rclones_words(House(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", ['PATH = "x.path1.lst"\n', 'ENV = f"RCLONE_CONFIG_{1}"\n', 'if "StatusCode: 403" in text: ...\n']
+)
+def test_another_room_that_knows_them_is_found(tmp_path: Path, wrong: str) -> None:
+    assert rclones_words(house_with(tmp_path, {**IN_ORDER, "bisync/sync/hooks.py": wrong}))
 
 
 @cache
