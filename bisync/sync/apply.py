@@ -300,13 +300,14 @@ class Execution:
             case events.Copied(size=size):
                 self.tally.downloaded.add(key)
                 self.tally.bytes += size
-            # Replaced files and renamed conflicts leave their place, too; only a deletion is one.
-            case events.Deleted(side="cloud", kept=kept):
+            case events.Deleted(side=side, kept=kept):
+                # The plan's own deletions here are not bisync's. Replaced files and renamed conflicts leave
+                # their place, too; and where the remote is a folder here, rclone calls both sides local.
                 planned = self.planned.get(key)
-                if planned is Action.DELETE_CLOUD or (kept and planned is not Action.UPLOAD):
+                if planned is Action.DELETE_CLOUD:
                     self.tally.deleted_cloud.add(key)
-            case events.Deleted(side="local", kept=True) if self.planned.get(key) is not Action.DOWNLOAD:
-                self.tally.deleted_local.add(key)
+                elif kept and planned not in (Action.UPLOAD, Action.DOWNLOAD):
+                    (self.tally.deleted_cloud if side == "cloud" else self.tally.deleted_local).add(key)
             case events.ConflictCopy(copy=copy):
                 self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))
 
