@@ -1,0 +1,344 @@
+"""Carrying a plan out on paper: its steps in their real order, each by its meaning, and what a run records.
+
+A run stops after each change to either side, so that it can be killed there, or somebody be faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.plan import Plan
+from bisync.core.snapshot import BaseFile, Baseline, Stamp
+from bisync.sync import transfers
+from tests.support.paper.world import (
+    Agreed,
+    Case,
+    Device,
+    File,
+    Object,
+    World,
+    is_blocked,
+    is_folder,
+    is_ignored,
+    key_of,
+    size_of,
+)
+
+
+class Obstructed(Exception):
+    """The disk refuses: a file stands where a folder should be. The run fails and is undone."""
+
+
+class Run:
+    """One plan being carried out.
+
+    `base`: what was synced before. `vouched`: the new baseline gets stamps. `skipped`: paths at which
+    somebody was faster. When bisync looks, `missing` of the base's paths are missing on one side, and it
+    admits `admitted` percent; `cleared`: files had to go from the cloud before it looked.
+    """
+
+    def __init__(self, world: World, device: Device, case: Case, plan: Plan, *, vouched: bool) -> None:
+        self.world = world
+        self.device = device
+        self.case = case
+        self.seen = case.seen
+        self.plan = plan
+        self.base: Mapping[str, BaseFile] = {} if case.known is None else case.known.files
+        self.vouched = vouched
+        self.skipped: set[str] = set()
+        self.missing = 0
+        self.admitted: int | None = None
+        self.cleared = False
+        self._planned = {change.path for change in plan.changes}
+        self._staged: dict[str, Object] = {}
+        self._held: dict[str, File] = {}
+        self._copies: dict[str, str] = {}
+        self._renamed: dict[str, str] = {}
+        self._agreed: dict[str, Agreed] = {}
+        self._swapped: dict[str, str] = {}
+
+    def changes(self) -> Iterator[None]:
+        """The run to its end. Stops before the first change and after each. Raises Obstructed."""
+        yield
+        steps = transfers.steps(
+            self.plan, self.seen.local, self.seen.cloud, self.case.known,
+            compare=self.device.compare, keeps_versions=True,
+        )  # fmt: skip
+        for step in steps:
+            yield from self._take(step)
+            yield
+        self.device.trash |= {file.content for file in self._held.values()}
+        self._record()
+
+    def recover(self) -> None:
+        """After a kill: held files return where there is room, the others go to the trash."""
+        tree = self.device.tree
+        for name, file in self._held.items():
+            if name in tree or is_folder(tree, name) or is_blocked(tree, name):
+                self.device.trash.add(file.content)
+            else:
+                tree[name] = file
+
+    def contents(self) -> set[int]:
+        """The versions on both sides."""
+        here = {file.content for file in self.device.tree.values()}
+        return here | {there.content for there in self.world.store.values()}
+
+    def hides(self, path: str) -> bool:
+        """Whether the run goes without that path."""
+        return any(
+            path.startswith(one.path + "/") if one.folder else path == one.path for one in self.plan.left_out
+        )
+
+    def _take(self, step: transfers.Step) -> Iterator[None]:
+        match step:
+            case transfers.PlaceMarker("local"):
+                self.device.marker = True
+            case transfers.PlaceMarker():
+                self.world.store_marker = True
+            case transfers.Fetch():
+                wanted = map(names.key, step.names)
+                self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
+            case transfers.RunBisync(percent=percent):
+                if self.admitted is None:
+                    self.admitted, self.missing = percent, self._count_missing()
+                    yield from self._bisync()
+            case transfers.DeleteHere() | transfers.StepAside() | transfers.PutIn() | transfers.Settle():
+                yield from self._take_here(step)
+            case _:
+                yield from self._take_there(step)
+
+    # -- here -----------------------------------------------------------------------------------------
+
+    def _take_here(self, step: transfers.Step) -> Iterator[None]:
+        match step:
+            case transfers.DeleteHere(change, name):
+                self._note(change, self._take_away(change.path, name))
+            case transfers.StepAside(change, name, copy):
+                self._note(change, self._move(name, copy))
+            case transfers.PutIn():
+                yield from self._put_in(step.change, step.name)
+            case transfers.Settle():
+                yield from self._settle(step)
+
+    def _note(self, change: Change, done: bool) -> None:
+        if not done:
+            self.skipped.add(change.path)
+
+    def _take_away(self, path: str, name: str) -> bool:
+        """Hold a file if it still is the planned one."""
+        now = self.device.tree.get(name)
+        if now is None or not _is_untouched(now, self.seen.tree[path]):
+            return False
+        self._held[name] = self.device.tree.pop(name)
+        return True
+
+    def _place(self, file: File, name: str) -> bool:
+        """Give a file a name, never over anything."""
+        tree = self.device.tree
+        if is_blocked(tree, name):
+            raise Obstructed(name)
+        if name in tree or is_folder(tree, name):
+            return False
+        tree[name] = File(file.content, file.stamp._replace(ctime_ns=self.world.tick()))
+        return True
+
+    def _place_staged(self, path: str, name: str) -> bool:
+        staged, now = self._staged[path], self.world.tick()
+        return self._place(File(staged.content, Stamp(staged.mtime, now, now)), name)
+
+    def _move(self, name: str, copy: str) -> bool:
+        """Make a conflict copy of whatever lies there by now."""
+        now = self.device.tree.get(name)
+        if now is None or not self._place(now, copy):
+            return False
+        del self.device.tree[name]
+        self._copies[key_of(copy)] = copy
+        return True
+
+    def _put_in(self, change: Change, name: str) -> Iterator[None]:
+        path = change.path
+        done = path in self._staged
+        if done and path in self.seen.tree:
+            done = self._take_away(path, name)
+            yield
+        self._note(change, done and self._swap_in(path, name))
+
+    def _swap_in(self, path: str, name: str) -> bool:
+        """The staged version takes the name it was fetched for."""
+        if not self._place_staged(path, name):
+            return False
+        self._swapped[path] = name
+        self._agreed[path] = Agreed(self.device.tree[name], self._staged[path])
+        return True
+
+    def _settle(self, step: transfers.Settle) -> Iterator[None]:
+        path, winner, copies = step.change.path, step.change.winner, step.copies
+        done = path in self._staged and step.name in self.device.tree
+        if done and winner != "local":
+            done = self._move(step.name, copies[0])
+            yield
+        if done and winner == "cloud":
+            done = self._swap_in(path, step.name)
+        elif done:
+            done = self._place_staged(path, copies[-1])
+            beside = self._copies if winner == "local" else self._renamed
+            beside[key_of(copies[-1])] = copies[-1]
+        self._note(step.change, done)
+
+    # -- in the cloud ---------------------------------------------------------------------------------
+
+    def _take_there(self, step: transfers.Step) -> Iterator[None]:
+        match step:
+            case transfers.Send(changes, spelled):
+                for change, name in zip(changes, spelled, strict=True):
+                    if change.path not in self.skipped:
+                        yield from self._upload(change.path, names.from_rclone(name), blindly=True)
+            case transfers.SendAs(change, name) if change.path not in self.skipped:
+                yield from self._upload(change.path, name, blindly=True)
+            case transfers.DeleteThere(change):
+                self.cleared = True
+                self._keep_object(change.path)
+            case transfers.RenameThere(change, copy=copy) if change.path not in self.skipped:
+                self._rename_object(change, copy)
+
+    def _keep_object(self, path: str) -> None:
+        """Move what the store holds there, if anything, to its trash."""
+        there = self.world.store.pop(path, None)
+        if there is not None:
+            self.world.store_trash.add(there.content)
+
+    def _rename_object(self, change: Change, name: str) -> None:
+        there = self.world.store.pop(change.path, None)
+        if there is None:
+            return
+        copy = change.copies[-1]
+        self._keep_object(copy)
+        moved = self.world.store[copy] = there._replace(name=name, stored=self.world.tick())
+        here = self.device.tree.get(self._renamed.get(copy, ""))
+        if here is not None and here.content == moved.content:
+            self._agreed[copy] = Agreed(here, moved)
+
+    def _upload(self, path: str, name: str, *, blindly: bool = False) -> Iterator[None]:
+        """Send what is there now; unless `blindly`, only where the store is as it was seen, or empty."""
+        file, there = self.device.tree.get(name), self.world.store.get(path)
+        if file is None or not (blindly or there is None or there == self.seen.store.get(path)):
+            self.skipped.add(path)
+            return
+        if there is not None:
+            self._keep_object(path)
+            yield
+            self._keep_object(path)
+        spelled = names.to_rclone(name) if there is None else there.name
+        mtime = file.stamp.mtime_ns
+        sent = Object(spelled, file.content, self.world.kept_time(mtime), self.world.tick(), hashed=True)
+        self.world.store[path] = sent
+        # bisync notes the local file's own time as that of the copy.
+        self._agreed[path] = Agreed(file, sent._replace(mtime=mtime))
+        yield
+
+    def _bisync(self) -> Iterator[None]:
+        """What the steps before have left: uploads, conflict copies, deletions in the cloud."""
+        changes = [change for change in self.plan.changes if change.path not in self.skipped]
+        for change in changes:
+            if change.action is Action.UPLOAD and not change.unhashed:
+                yield from self._upload(change.path, self.seen.local.files[change.path].name)
+        for copy, name in self._copies.items():
+            if not is_ignored(copy, self.device.rules):
+                yield from self._upload(copy, name)
+        for change in changes:
+            if change.winner == "folder" and change.side == "cloud":
+                self._bring(change.copies[0])
+            elif change.action is Action.DELETE_CLOUD and change.path in self.world.store:
+                self._delete_object(change)
+            else:
+                continue
+            yield
+
+    def _bring(self, path: str) -> None:
+        """A file that made room in the cloud comes here under its new name."""
+        if not is_ignored(path, self.device.rules) and path in self.world.store:
+            self._staged[path] = self.world.store[path]
+            if not self._swap_in(path, names.from_rclone(self._staged[path].name)):
+                self.skipped.add(path)
+
+    def _delete_object(self, change: Change) -> None:
+        """Only what still is gone here and still is there as it was seen goes."""
+        there = self.world.store[change.path]
+        untouched = there == self.seen.store[change.path]
+        self._note(change, untouched and names.from_rclone(there.name) not in self.device.tree)
+        if change.path not in self.skipped:
+            self._keep_object(change.path)
+
+    # -- afterwards -----------------------------------------------------------------------------------
+
+    def _count_missing(self) -> int:
+        rules = self.device.rules
+        here = {path for path in map(key_of, self.device.tree) if not is_ignored(path, rules)}
+        there = {path for path in self.world.store if not is_ignored(path, rules)}
+        return max(sum(path not in side or self.hides(path) for path in self.base) for side in (here, there))
+
+    def _record(self) -> None:
+        """The baseline: what both sides hold alike, and the old word on what was skipped or left out."""
+        device = self.device
+        files: dict[str, BaseFile] = {}
+        known: dict[str, Agreed] = {}
+        for path in self.base.keys() | self.seen.tree.keys() | self.seen.store.keys() | self._agreed.keys():
+            if self.hides(path):
+                if path in self.base:
+                    known[path], files[path] = device.known[path], self.base[path]._replace(stamp=None)
+                continue
+            agreed = self._agreement(path)
+            if agreed is not None and self._confirms(path, agreed):
+                known[path], files[path] = agreed, self._entry(path, agreed)
+        device.known = known
+        device.baseline = Baseline(
+            files=files, compare=device.compare, profile="", filters=device.filters,
+            device=device.disk, run="", listings="",
+        )  # fmt: skip
+
+    def _agreement(self, path: str) -> Agreed | None:
+        """What both sides are taken to hold: this run's doing, what was seen, or what was known before."""
+        before = self.device.known[path] if path in self.base else None
+        if path in self.skipped:
+            return before
+        if path in self._agreed or path in self._planned:
+            return self._agreed.get(path)
+        here, there = self.seen.tree.get(path), self.seen.store.get(path)
+        if here is None or there is None:
+            return None
+        return Agreed(here, there) if here.content == there.content else before
+
+    def _confirms(self, path: str, agreed: Agreed) -> bool:
+        """bisync drops a new name from its listings where there is no hash to confirm the copy."""
+        by_time = self.device.compare is Compare.MODTIME
+        return by_time or agreed.object.hashed or path in self.seen.store
+
+    def _entry(self, path: str, agreed: Agreed) -> BaseFile:
+        file, there = agreed
+        stamp = self._stamp(path, file) if self.vouched else None
+        size = size_of(file.content)
+        if self.device.compare is Compare.MODTIME:
+            return BaseFile(size, None, stamp, file.stamp.mtime_ns, there.mtime)
+        return BaseFile(size, str(file.content), stamp, None, None if there.hashed else there.stored)
+
+    def _stamp(self, path: str, file: File) -> Stamp | None:
+        """The stamp of the local file, where it is known to be what was synced."""
+        now = self.seen.tree.get(path)
+        if path in self._swapped:
+            now = self.device.tree.get(self._swapped[path])
+        if now is None or now.content != file.content or now.stamp.mtime_ns != file.stamp.mtime_ns:
+            return None
+        return now.stamp
+
+
+def _is_untouched(now: File, expected: File) -> bool:
+    """Whether a file is the planned one, by all that another name does not change."""
+    return (
+        size_of(now.content) == size_of(expected.content)
+        and now.stamp.mtime_ns == expected.stamp.mtime_ns
+        and now.stamp.inode == expected.stamp.inode
+    )
