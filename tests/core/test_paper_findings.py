@@ -1,0 +1,108 @@
+"""Histories that break a law of the world on paper today: what is to be mended, and how it shows on a disk.
+
+One that is mended fails here. Then it moves to the regressions of `test_paper`, and what `chance` and `game`
+spare for its sake (they name it) is spared no longer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bisync.config import Compare
+from tests.support.paper.chance import History
+from tests.support.paper.laws import Broken, Law
+from tests.support.paper.steps import Delete, Put, Remove, Rules, Settle, Step, Switch, Sync, Write
+from tests.support.paper.world import Core
+
+LONG = "x" * 250
+TWICE = (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2))
+
+FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
+    "DECOMPOSED": (
+        Law.PLAN,
+        "A file left out is named as its disk spells it, but paths are composed: an NFD file that cannot be read"
+        " counts as deleted. Its deletion is planned; an NFC twin is fetched, and the name is out for good.",
+        (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),
+    ),
+    "UNSEEN, an ignored file": (
+        Law.PLAN,
+        "A folder of ignored files alone is in the way of a file in the cloud: every run fails.",
+        (Write(0, "d/a", 1), Rules(0, ("d/a",)), Put("d", 2), Sync(0)),
+    ),
+    "UNSEEN, a closed file": (
+        Law.PLAN,
+        "The same with a folder of files that cannot be read.",
+        (Write(0, "d/a", 1), Put("d", 2), Sync(0, unreadable=("d/a",))),
+    ),
+    "UNSEEN, a file for a folder": (
+        Law.PLAN,
+        "A file that cannot be read is in the way of a folder in the cloud: every run fails.",
+        (Write(0, "d", 1), Put("d/a", 2), Sync(0, unreadable=("d",))),
+    ),
+    "UNSEEN, a name in two spellings": (
+        Law.PLAN,
+        "The same with a file that is left out because its name is there in NFC and in NFD.",
+        (*TWICE, Put("\u00e9/a", 3), Sync(0)),
+    ),
+    "TAKEN": (
+        Law.PLAN,
+        "A file that makes room for a folder takes the name of an ignored copy: every run fails.",
+        (Write(0, "d.conflict1", 1), Rules(0, ("*.conflict1",)), Write(0, "d", 2), Put("d/a", 3), Sync(0)),
+    ),
+    "LONG": (
+        Law.PLAN,
+        "A conflict's copy has a name of more than 255 bytes: every run fails.",
+        (Write(0, LONG, 1), Sync(0), Write(0, LONG, 2), Put(LONG, 3), Sync(0)),
+    ),
+    "KILLED": (
+        Law.GONE,
+        "What a killed run has fetched passes for a file its user wrote: deleted elsewhere meanwhile, it comes"
+        " back everywhere; edited elsewhere meanwhile, it is a conflict.",
+        (Write(1, "b", 1), Settle(), Write(0, "a", 2), Sync(0), Delete(0, "a"), Sync(1, stop=3), Settle()),
+    ),
+    "CLEARED": (
+        Law.GUARDS,
+        "What goes from the cloud before bisync looks, for a folder to take its place, is missing in the"
+        " limit that bisync is given: that run fails, and says that files vanished after the plan.",
+        (
+            *(Write(0, "a", 1), Write(0, "d", 2), Sync(0)),
+            *(Remove("a"), Write(0, "a", 3), Delete(0, "d"), Write(0, "d/a", 4), Sync(0)),
+        ),
+    ),
+    "SWITCHED": (
+        Law.GONE,
+        "A file left out in the run that changes how changes are told keeps its old line, without times. It is"
+        " edited by the plan's reading and not by bisync's: deleted in the cloud, an upload is planned, but the"
+        " file here is deleted.",
+        (
+            *(Write(0, "a", 1), Settle(), Switch(0, Compare.MODTIME)),
+            *(Sync(0, unreadable=("a",)), Remove("a"), Settle()),
+        ),
+    ),
+    "SAME_TIME": (
+        Law.KEPT,
+        "An edit between look and swap that leaves size, time and inode as they were goes to the trash alone,"
+        " as if it were the version that was planned for: ctime is not asked.",
+        (Write(0, "a", 1, at=1), Sync(0), Put("a", 2), Sync(0, meanwhile=((0, Write(0, "a", 4, at=1)),))),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("law", "steps"),
+    [
+        pytest.param(
+            law,
+            steps,
+            id=name,
+            marks=pytest.mark.xfail(raises=Broken, strict=True, reason=f"{name}: {reason}"),
+        )
+        for name, (law, reason, steps) in FINDINGS.items()
+    ],
+)
+def test_a_law_that_is_broken_today(law: Law, steps: tuple[Step, ...]) -> None:
+    broken = History((Compare.CHECKSUM,) * 2, 1, steps).play(Core(), strict=True).broken
+
+    if broken is not None:
+        assert broken.law is law, broken
+        raise broken
