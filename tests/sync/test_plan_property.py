@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from bisync.core.change import Action, Change
+from bisync.core.change import Action
 from bisync.core.result import Outcome
 from bisync.sync.prepare import prepare
+from tests.core.paper import on_paper
 from tests.support.world import S3, Device
 
 NAMES = [f"{folder}{name}.md" for folder in ("", "d/", "d/e/") for name in "abcd"]
@@ -29,38 +30,6 @@ def edit_both_sides(chance: random.Random, device: Device, s3: S3, round_: int) 
             elif side == "there" and roll < 0.3 and name in cloud:
                 s3.delete(name)
                 del cloud[name]
-
-
-def on_paper(
-    changes: tuple[Change, ...], local: dict[str, str], cloud: dict[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Both sides after the plan, by the meaning of its words."""
-    here, there = dict(local), dict(cloud)
-    for change in changes:
-        path = change.path
-        match change.action:
-            case Action.UPLOAD:
-                there[path] = local[path]
-            case Action.DOWNLOAD:
-                here[path] = cloud[path]
-            case Action.DELETE_LOCAL:
-                del here[path]
-            case Action.DELETE_CLOUD:
-                del there[path]
-            case Action.CONFLICT:
-                versions = {"local": local[path], "cloud": cloud[path]}
-                winner = change.winner
-                losers = [side for side in ("local", "cloud") if side != winner]
-                for side in (here, there):
-                    if winner == "both":
-                        del side[path]
-                    else:
-                        side[path] = versions[str(winner)]
-                    for copy, loser in zip(change.copies, losers, strict=True):
-                        side[copy] = versions[loser]
-            case Action.REGISTER_PROJECT:
-                raise AssertionError("an S3 bucket has no projects to register")
-    return here, there
 
 
 @pytest.mark.parametrize(("seed", "profile"), [(1, "balanced"), (2, "safe")])
