@@ -1,0 +1,261 @@
+"""What stops a plan, as tables: each guard with its limit, its words and the command it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bisync.config import Compare
+from bisync.core.change import Action, Change
+from bisync.core.guard import Verdict, delete_percent, judge, refusals
+from bisync.core.plan import Mode, Plan
+from bisync.core.snapshot import BaseFile, Baseline, CloudSnapshot, LocalSnapshot
+
+pytestmark = pytest.mark.pure
+
+HERE = LocalSnapshot({}, (), 7, True)
+THERE = CloudSnapshot({}, (), True)
+GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "all_changed")
+
+
+def knowing(count: int, *, device: int = 7) -> Baseline:
+    """A baseline of so many files."""
+    files = {f"n{number}.md": BaseFile(1, "0" * 32, None, None, None) for number in range(count)}
+    return Baseline(files=files, compare=Compare.CHECKSUM, profile="balanced", filters="", device=device,
+                    run="", listings="")  # fmt: skip
+
+
+def planning(
+    *,
+    deletions: int = 0,
+    edited: int = 0,
+    missing: tuple[int, int] = (0, 0),
+    changes: Iterable[Change] = (),
+    mode: Mode = Mode.SYNC,
+) -> Plan:
+    return Plan(mode=mode, changes=tuple(changes), deletions=deletions, edited=edited, missing_local=missing[0],
+                missing_cloud=missing[1])  # fmt: skip
+
+
+def verdicts(
+    plan: Plan,
+    *,
+    baseline: Baseline | None,
+    local: LocalSnapshot = HERE,
+    cloud: CloudSnapshot = THERE,
+    max_delete: int | None = 25,
+) -> Mapping[str, Verdict]:
+    """Every guard's verdict on a plan of the sync `notes`."""
+    found = judge(plan, baseline=baseline, local=local, cloud=cloud, max_delete=max_delete, name="notes")
+    return {verdict.guard: verdict for verdict in found}
+
+
+@pytest.mark.parametrize("mode", [Mode.SYNC, Mode.REBASELINE, Mode.IDLE])
+def test_every_guard_speaks_in_a_fixed_order(mode: Mode) -> None:
+    found = verdicts(planning(mode=mode), baseline=knowing(12))
+
+    assert tuple(found) == GUARDS
+    assert all(one.passed and not one.planned and not one.message and not one.hint for one in found.values())
+    assert refusals(tuple(found.values())) == ()
+
+
+def test_a_first_meeting_has_nothing_to_guard() -> None:
+    worst = planning(deletions=99, edited=99)
+    nothing = LocalSnapshot({}, (), 8, False)
+
+    assert verdicts(worst, baseline=None, local=nothing) == {}
+    anew = planning(deletions=99, edited=99, mode=Mode.BASELINE)
+    assert verdicts(anew, baseline=knowing(12), local=nothing) == {}
+
+
+def test_all_refusals_are_said_at_once_and_in_order() -> None:
+    found = verdicts(
+        planning(deletions=26, edited=12),
+        baseline=knowing(12, device=8),
+        local=HERE._replace(marker=False),
+        cloud=THERE._replace(marker=False),
+    )
+
+    assert tuple(one.guard for one in refusals(tuple(found.values()))) == GUARDS
+    assert all(one.message and one.hint for one in found.values())
+
+
+def test_only_what_did_not_pass_is_a_refusal() -> None:
+    found = verdicts(planning(deletions=26), baseline=knowing(50))
+
+    assert refusals(tuple(found.values())) == (found["max_delete"],)
+
+
+@pytest.mark.parametrize(
+    ("limit", "deletions", "passed"),
+    [
+        (25, 0, True),
+        (25, 24, True),
+        (25, 25, True),
+        (25, 26, False),
+        (0, 0, True),
+        (0, 1, False),
+        (1, 1, True),
+        (1, 2, False),
+        (None, 0, True),
+        (None, 1_000_000, True),
+    ],
+)
+def test_deletions_are_files_whatever_the_tree_holds(limit: int | None, deletions: int, passed: bool) -> None:
+    for known in (30, 30_000):
+        found = verdicts(planning(deletions=deletions), baseline=knowing(known), max_delete=limit)
+        verdict = found["max_delete"]
+        assert (verdict.passed, verdict.limit, verdict.planned) == (passed, limit, deletions)
+
+
+def test_too_many_deletions_name_the_limit_and_both_commands() -> None:
+    verdict = verdicts(planning(deletions=26), baseline=knowing(50))["max_delete"]
+
+    assert verdict.message == "Deletion exceeds safety limit (26 > 25)"
+    assert "bisync plan --only notes" in verdict.hint
+    assert verdict.hint.endswith("bisync sync --only notes --max-delete 26")
+
+
+@pytest.mark.parametrize(
+    ("guard", "local", "cloud", "where", "lost"),
+    [
+        ("marker_local", False, True, "the sync dir", "an unmounted disk"),
+        ("marker_cloud", True, False, "the cloud", "a wiped or wrong bucket"),
+    ],
+)
+def test_a_missing_marker_is_a_lost_side(guard: str, local: bool, cloud: bool, where: str, lost: str) -> None:
+    found = verdicts(
+        planning(),
+        baseline=knowing(3),
+        local=HERE._replace(marker=local),
+        cloud=THERE._replace(marker=cloud),
+    )
+
+    assert refusals(tuple(found.values())) == (found[guard],)
+    assert found[guard] == Verdict(
+        guard=guard,
+        limit=None,
+        planned=1,
+        passed=False,
+        message=f"the marker .basic-memory/.bisync-marker is missing in {where}: it looks like {lost}",
+        hint=f"bring {where} back, or start anew from what both sides hold: "
+        "bisync sync --only notes --resync",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "passed"),
+    [(7, 7, True), (7, 8, False), (8, 7, False), (0, 7, True), (0, 0, True), (7, 0, False)],
+)
+def test_another_disk_is_refused_where_the_last_one_is_known(before: int, now: int, passed: bool) -> None:
+    found = verdicts(
+        planning(), baseline=knowing(3, device=before), local=HERE._replace(device=now)
+    )["device"]  # fmt: skip
+
+    assert (found.passed, found.planned, found.limit) == (passed, int(not passed), None)
+    disk = "the sync dir lies on another disk than at the last run: is the right one mounted?"
+    assert found.message == ("" if passed else disk)
+    assert found.hint.endswith("bisync sync --only notes --force") is not passed
+
+
+@pytest.mark.parametrize(
+    ("known", "edited", "passed"),
+    [
+        (0, 0, True),
+        (1, 1, True),
+        (9, 9, True),
+        (10, 9, True),
+        (10, 10, False),
+        (11, 10, True),
+        (11, 11, False),
+        (5000, 4999, True),
+        (5000, 5000, False),
+    ],
+)
+def test_every_file_changed_at_once_is_refused_in_trees_of_ten_and_more(
+    known: int, edited: int, passed: bool
+) -> None:
+    found = verdicts(planning(edited=edited), baseline=knowing(known))["all_changed"]
+
+    assert (found.passed, found.planned, found.limit) == (passed, edited, None)
+    all_ = f"every file changed at once ({edited} of {known}): is this the right folder?"
+    assert found.message == ("" if passed else all_)
+    assert ("bisync plan --only notes" in found.hint) is not passed
+    assert found.hint.endswith("bisync sync --only notes --force") is not passed
+
+
+# -- bisync's own limit -----------------------------------------------------------------------------
+
+
+def deleting(count: int, action: Action = Action.DELETE_LOCAL) -> list[Change]:
+    return [Change(action, f"n{number}.md", 1, "deleted") for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("known", "missing", "percent"),
+    [
+        (0, 0, 0),
+        (40, 0, 0),
+        (3, 1, 25),  # 1 of 4
+        (2, 1, 34),  # 1 of 3: 33 is too few
+        (6, 6, 86),  # 6 of 7: bisync stops at 85
+        (40, 4, 10),  # 4 of 41
+        (99, 1, 1),  # 1 of 100
+        (100, 1, 1),  # 1 of 101
+        (98, 1, 2),  # 1 of 99
+        (199, 26, 13),  # 26 of 200
+        (30_000, 1, 1),
+        (3, 3, 75),  # 3 of 4: the marker stays
+    ],
+)
+def test_the_percentage_is_the_tightest_that_admits_the_plan(known: int, missing: int, percent: int) -> None:
+    """rclone 1.75: `too many deletes` when more than this share of all it listed is missing on a side."""
+    for sides in ((missing, 0), (0, missing), (missing, missing)):
+        assert delete_percent(planning(missing=sides), knowing(known)) == percent
+
+
+@given(known=st.integers(0, 300), missing=st.integers(0, 300))
+def test_one_percent_less_would_stop_bisync(known: int, missing: int) -> None:
+    listed = known + 1
+    percent = delete_percent(planning(missing=(0, missing)), knowing(known))
+
+    # deletes / listed > percent / 100, as rclone's deltas.go has it
+    assert missing * 100 <= percent * listed or percent == 100
+    assert percent == 0 or missing * 100 > (percent - 1) * listed
+
+
+def test_what_is_deleted_here_before_bisync_looks_counts_here() -> None:
+    four = knowing(4)
+
+    assert delete_percent(planning(missing=(0, 2), changes=deleting(2)), four) == 40
+    assert delete_percent(planning(missing=(1, 2), changes=deleting(2)), four) == 60
+    assert delete_percent(planning(missing=(2, 0), changes=deleting(2, Action.DELETE_CLOUD)), four) == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "percent"),
+    [
+        (Change(Action.CONFLICT, "n1.md", 1, "", "both", ("a", "b")), 20),
+        (Change(Action.CONFLICT, "n1.md", 1, "", "folder", ("a",), side="cloud"), 20),
+        (Change(Action.CONFLICT, "n1.md", 1, "", "local", ("a",)), 0),
+        (Change(Action.CONFLICT, "n1.md", 1, "", "cloud", ("a",)), 0),
+        (Change(Action.UPLOAD, "n1.md", 1, "", replaces=True), 0),
+        (Change(Action.DOWNLOAD, "n1.md", 1, "", replaces=True), 0),
+    ],
+)
+def test_what_leaves_its_name_is_gone_when_bisync_looks(change: Change, percent: int) -> None:
+    assert delete_percent(planning(changes=[change]), knowing(4)) == percent
+    # On whichever side more is missing.
+    assert delete_percent(planning(missing=(0, 1), changes=[change]), knowing(4)) == percent + 20
+    assert delete_percent(planning(missing=(1, 0), changes=[change]), knowing(4)) == percent + 20
+
+
+def test_no_percentage_is_over_a_hundred() -> None:
+    conflicts = [Change(Action.CONFLICT, f"{n}", 1, "", "both", ("a", "b")) for n in range(5)]
+
+    assert delete_percent(planning(changes=conflicts), None) == 100
+    assert delete_percent(planning(changes=conflicts[:1]), None) == 100
+    assert delete_percent(planning(), None) == 0
