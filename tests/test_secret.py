@@ -14,6 +14,8 @@ from bisync.config import SecretRef
 from bisync.errors import SecretError
 from bisync.secret import Secret, resolve
 
+pytestmark = pytest.mark.pure
+
 ENV = {"PATH": os.environ["PATH"]}
 
 

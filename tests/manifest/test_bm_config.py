@@ -11,6 +11,8 @@ from bisync.errors import ManifestError
 from bisync.manifest import bm_config
 from bisync.manifest.bm_config import SharedConfig
 
+pytestmark = pytest.mark.pure
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -22,6 +22,8 @@ from bisync.manifest import schema_check
 from bisync.manifest.document import read
 from bisync.manifest.load import load
 
+pytestmark = pytest.mark.pure
+
 CASES = Path(__file__).parents[1] / "cases" / "manifest"
 
 

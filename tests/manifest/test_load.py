@@ -29,6 +29,8 @@ from bisync.manifest.document import dotted, parse
 from bisync.manifest.load import find, load, select_syncs
 from bisync.manifest.starter import write_starter
 
+pytestmark = pytest.mark.pure
+
 TRY = "version: 1\ntenants: {try: {provider: embedded, storage: store}}\n"
 LOGIN = "version: 1\ntenants: {me: {provider: basic-memory}}\n"
 

@@ -24,6 +24,8 @@ from bisync.manifest.load import load
 from bisync.manifest.starter import starter
 from bisync.render import render
 
+pytestmark = pytest.mark.pure
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = schema_check.load_schema()
 DEFS = SCHEMA["$defs"]

@@ -250,11 +250,13 @@ LAWS: tuple[Callable[[House], list[str]], ...] = (
 )
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("law", LAWS)
 def test_the_law_holds(law: Callable[[House], list[str]]) -> None:
     assert law(House(ROOT)) == []
 
 
+@pytest.mark.pure
 def test_all_of_the_tree_is_looked_at() -> None:
     house = House(ROOT)
 
@@ -295,12 +297,14 @@ def house_with(root: Path, files: dict[str, str]) -> House:
     return House(root)
 
 
+@pytest.mark.pure
 def test_a_house_in_order_breaks_no_law(tmp_path: Path) -> None:
     house = house_with(tmp_path, IN_ORDER)
 
     assert [breach for law in LAWS for breach in law(house)] == []
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(
     ("law", "wrong"),
     [
@@ -341,6 +345,7 @@ def test_the_law_bites(law: Callable[[House], list[str]], wrong: dict[str, str],
     assert law(house_with(tmp_path, {**IN_ORDER, **wrong}))
 
 
+@pytest.mark.pure
 def test_relative_imports_count() -> None:
     """`from . import rules` in a room is an import of that room, and `from .. import x` one of its parent."""
     nodes = {
@@ -420,10 +425,12 @@ def docstrings(path: Path) -> set[ast.AST]:
     }
 
 
+@pytest.mark.pure
 def test_only_one_room_knows_rclones_words() -> None:
     assert rclones_words(House(ROOT)) == []
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(
     "wrong", ['PATH = "x.path1.lst"\n', 'ENV = f"RCLONE_CONFIG_{1}"\n', 'if "StatusCode: 403" in text: ...\n']
 )
@@ -461,6 +468,7 @@ def loaded_at_start() -> set[str]:
     return set(ran.stdout.split())
 
 
+@pytest.mark.pure
 def test_the_program_starts_without_what_only_some_tasks_need() -> None:
     loaded = loaded_at_start()
 

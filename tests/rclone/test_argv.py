@@ -15,6 +15,8 @@ from bisync.rclone.output import Finished
 from bisync.rclone.program import Rclone, environment
 from bisync.rclone.remote import Remote
 
+pytestmark = pytest.mark.pure
+
 REMOTE = Remote(fs="r:bucket/p/", hashes=True, label="s3://bucket/p")
 CALL = BisyncCall(
     local=Path("/h/notes"), remote=REMOTE, profile=BUILTIN_PROFILES["balanced"], compare=Compare.CHECKSUM,

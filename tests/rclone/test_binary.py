@@ -12,6 +12,8 @@ from bisync.errors import RcloneError
 from bisync.rclone import binary
 from bisync.rclone.binary import Found, find, installed_path
 
+pytestmark = pytest.mark.pure
+
 
 def rclone_at(path: Path, version: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

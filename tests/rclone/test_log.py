@@ -8,6 +8,8 @@ import pytest
 from bisync.events import ConflictCopy, Copied, Deleted, Event, Problem, Progress, Text
 from bisync.rclone.log import parse
 
+pytestmark = pytest.mark.pure
+
 STATS = (
     '{"time":"2026-11-22T10:00:00Z","level":"notice","msg":"\\nTransferred: ...","stats":{"bytes":12,"checks":3,'
     '"deletes":0,"elapsedTime":0.1,"errors":0,"eta":%s,"speed":120.5,"totalBytes":24,"totalTransfers":2,'
