@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-_COPY = re.compile(r"^(?P<original>.+)\.conflict(?P<number>[1-9]\d*)$", re.DOTALL)
+_COPY = re.compile(r"(?P<original>(?:.*/)?[^/]+)\.conflict(?P<number>[1-9][0-9]*)\Z", re.DOTALL)
 
 
 def free_copy_name(path: str, taken: Collection[str]) -> str:

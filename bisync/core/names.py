@@ -13,13 +13,12 @@ import unicodedata
 QUOTE = "\u201b"
 """What stands before a character that is a picture, or this sign, already in the real name."""
 
-PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(0x20)}, "\x7f": "\u2421"}
-"""What rclone shows for a control character."""
+PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(1, 0x20)}, "\x7f": "\u2421"}
+"""What rclone shows for a control character. (No name has a NUL, and its picture stands for nothing.)"""
 
 _TO_PICTURES = str.maketrans(PICTURES)
 _FROM_PICTURES = str.maketrans({picture: control for control, picture in PICTURES.items()})
-# With U+2420, the picture of a space, which some backends use.
-_AMBIGUOUS = re.compile(f"[\u2400-\u2421{QUOTE}]")
+_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(PICTURES.values())}]")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
@@ -45,7 +44,7 @@ def obstacle(name: str) -> str | None:
     if _SURROGATE.search(name):
         return "its name is not valid UTF-8"
     if _AMBIGUOUS.search(name):
-        return "its name has a character that rclone uses for escapes (U+201B or U+2400 to U+2421)"
+        return "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
     return None
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from bisync.config import Compare, ConflictResolve
 from bisync.core.change import Action, Change, Winner
 from bisync.core.conflict_names import free_copy_name
-from bisync.core.reconcile import Comparison, Difference
+from bisync.core.reconcile import Clash, Comparison, Difference
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LeftOut, LocalSnapshot
 
 
@@ -81,7 +81,7 @@ def questions(comparison: Comparison, resolve: ConflictResolve, *, first: bool) 
             if one.local.size == one.cloud.size and (one.local.md5 is None or one.cloud.md5 is None)
         ),
         times=tuple(one.path for one in conflicts) if by_time else (),
-        copies=tuple(one.path for one in conflicts),
+        copies=tuple(sorted([one.path for one in conflicts] + [one.path for one in comparison.clashes])),
     )
 
 
@@ -102,8 +102,9 @@ def make_plan(
     A plan to sync with nothing to do is idle, unless the run has something else to bring about
     (`idle_allowed`).
     """
-    used = {*local.files, *cloud.files, *answers.taken}
+    used = _names_taken(local, cloud, answers) if comparison.conflicts or comparison.clashes else set()
     decided = list(comparison.changes)
+    decided += [_room_for_folder(one, used) for one in comparison.clashes]
     conflicts = [one for one in comparison.conflicts if one.path not in answers.equal]
     for one in conflicts:
         if mode is Mode.BASELINE:
@@ -142,6 +143,23 @@ def make_plan(
         missing_cloud=comparison.missing_cloud,
         left_out=comparison.left_out,
     )
+
+
+def _names_taken(local: LocalSnapshot, cloud: CloudSnapshot, answers: Answers) -> set[str]:
+    """Names that no conflict copy can have: those of files, and of folders that are called like a copy."""
+    used = {*local.files, *cloud.files, *answers.taken}
+    for path in [path for path in used if ".conflict" in path]:
+        parts = path.split("/")
+        used.update("/".join(parts[:count]) for count in range(1, len(parts)))
+    return used
+
+
+def _room_for_folder(one: Clash, taken: set[str]) -> Change:
+    """A file that stands where the other side has a folder moves aside, as a conflict copy."""
+    copy = free_copy_name(one.path, taken)
+    taken.add(copy)
+    why = f"a file {'here' if one.side == 'local' else 'in the cloud'}, a folder on the other side"
+    return Change(Action.CONFLICT, one.path, one.size, why, "folder", (copy,), side=one.side)
 
 
 def _winner(one: Difference, resolve: ConflictResolve, cloud_time: int | None) -> Winner:
@@ -211,7 +229,8 @@ def _renames(
             deleted.append((("there", base.size, base.md5 or base.cloud_mtime_ns), change.path))
     used: Counter[tuple[str, int, str | int | None]] = Counter()
     for content, path in deleted:
-        targets = new.get(content, [])
+        # Where neither hash nor time is known, two files of one size are strangers.
+        targets = new.get(content, []) if content[-1] is not None else []
         # One new file answers for one deleted file: two copies collapsed into one are a deletion.
         if used[content] < len(targets):
             yield path, sorted(targets)[used[content]]

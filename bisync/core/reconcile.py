@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action, Change
-from bisync.core.conflict_names import free_copy_name
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot
 
 
@@ -25,12 +24,21 @@ class Difference(NamedTuple):
     cloud: CloudFile
 
 
+class Clash(NamedTuple):
+    """A name that is a file on `side` and a folder on the other; the file (of `size` bytes) is to make room."""
+
+    path: str
+    side: Literal["local", "cloud"]
+    size: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What follows by itself, and what is to be decided. `settled`: both sides changed alike."""
 
     changes: tuple[Change, ...]
     conflicts: tuple[Difference, ...]
+    clashes: tuple[Clash, ...]
     settled: int
     left_out: tuple[LeftOut, ...]
     missing_local: int
@@ -98,22 +106,38 @@ def compare_sides(
 
     Paths that are left out, or below a folder that is, are not judged at all.
     """
-    left_out = tuple(sorted({*local.left_out, *cloud.left_out}))
-    found = _compare_all(baseline, local, cloud, compare, left_out)
-    clashes = _clashes(found, local, cloud)
+    found = _compare_all(baseline, local, cloud, compare, ())
+    clashes = _clashes(found, local, cloud, _Hidden(local, found.left_out))
     on_both = {path for path in clashes if path in local.files and path in cloud.files}
     if on_both:
         # The cloud holds a key and keys "below" it; no disk can. The file goes on, the folder waits.
         why = "the cloud has a file of its folder's name, too"
-        hidden = {LeftOut(path, why, folder=True) for path in on_both}
-        found = _compare_all(baseline, local, cloud, compare, tuple(sorted({*left_out, *hidden})))
-    return _make_room(found, clashes - on_both, local, cloud)
+        waiting = tuple(LeftOut(path, why, folder=True) for path in on_both)
+        found = _compare_all(baseline, local, cloud, compare, waiting)
+    return _without(found, clashes - on_both, local, cloud)
 
 
-def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> set[str]:
+class _Hidden:
+    """The paths that are not judged: those left out, and what lies below.
+
+    A file here that is left out stands in the way of what the cloud has below its name, as a folder would.
+    """
+
+    def __init__(self, local: LocalSnapshot, left_out: tuple[LeftOut, ...]) -> None:
+        self._paths = {names.key(one.path) for one in left_out if not (one.folder or one.twin)}
+        above = {one.path for one in left_out if one.folder} | {one.path for one in local.left_out}
+        self._folders = tuple(names.key(path) + "/" for path in above)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths or path.startswith(self._folders)
+
+
+def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot, hidden: _Hidden) -> set[str]:
     """Names that are to stay a file on one side and a folder on the other."""
     going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
     files = (local.files.keys() | cloud.files.keys()) - going
+    if found.left_out:
+        files = {path for path in files if path not in hidden}
     folders = set()
     for path in files:
         while "/" in path:
@@ -121,26 +145,21 @@ def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot) -> s
             if path in folders:
                 break
             folders.add(path)
-    hidden = {one.path for one in found.left_out}
-    return (files & folders) - hidden
+    return files & folders
 
 
-def _make_room(
-    found: Comparison, clashes: set[str], local: LocalSnapshot, cloud: CloudSnapshot
-) -> Comparison:
-    """A file that stands where the other side has a folder moves aside, as a conflict copy."""
+def _without(found: Comparison, clashes: set[str], local: LocalSnapshot, cloud: CloudSnapshot) -> Comparison:
+    """The comparison with its clashes taken out, for the plan to make room."""
     if not clashes:
         return found
-    taken = {*local.files, *cloud.files}
-    changes = [change for change in found.changes if change.path not in clashes]
+    sided: list[Clash] = []
     for path in sorted(clashes):
-        copy = free_copy_name(path, taken)
-        taken.add(copy)
-        side: Literal["local", "cloud"] = "local" if path in local.files else "cloud"
-        size = local.files[path].size if side == "local" else cloud.files[path].size
-        why = f"a file {'here' if side == 'local' else 'in the cloud'}, a folder on the other side"
-        changes.append(Change(Action.CONFLICT, path, size, why, "folder", (copy,), side=side))
-    return replace(found, changes=tuple(changes))
+        if path in local.files:
+            sided.append(Clash(path, "local", local.files[path].size))
+        else:
+            sided.append(Clash(path, "cloud", cloud.files[path].size))
+    changes = tuple(change for change in found.changes if change.path not in clashes)
+    return replace(found, changes=changes, clashes=tuple(sided))
 
 
 def _compare_all(
@@ -148,18 +167,18 @@ def _compare_all(
     local: LocalSnapshot,
     cloud: CloudSnapshot,
     compare: Compare,
-    left_out: tuple[LeftOut, ...],
+    waiting: tuple[LeftOut, ...],
 ) -> Comparison:
     changes: list[Change] = []
     conflicts: list[Difference] = []
     settled = 0
     base = baseline or {}
-    skip = {one.path for one in left_out if not one.folder}
-    folders = tuple(one.path + "/" for one in left_out if one.folder)
+    left_out = tuple(sorted({*local.left_out, *cloud.left_out, *waiting}))
+    hidden = _Hidden(local, left_out)
     missing_local = missing_cloud = 0
     for path in sorted(base.keys() | local.files.keys() | cloud.files.keys()):
         here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
-        if path in skip or path.startswith(folders):
+        if path in hidden:
             # Its filter rule hides it from bisync on both sides.
             missing_local += before is not None
             missing_cloud += before is not None
@@ -178,6 +197,7 @@ def _compare_all(
     return Comparison(
         changes=tuple(changes),
         conflicts=tuple(conflicts),
+        clashes=(),
         settled=settled,
         left_out=left_out,
         missing_local=missing_local,

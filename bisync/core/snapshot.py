@@ -39,11 +39,15 @@ class CloudFile(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A file or folder this run cannot handle, and why; the rest goes on without it."""
+    """A file or folder this run cannot handle, and why; the rest goes on without it.
+
+    `path` as its own side spells it (rclone's spelling). `twin`: another spelling of it goes on (NFC, NFD).
+    """
 
     path: str
     why: str
     folder: bool = False
+    twin: bool = False
 
 
 class LocalSnapshot(NamedTuple):

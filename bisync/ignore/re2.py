@@ -17,7 +17,7 @@ from bisync.ignore.charset import Charset
 from bisync.ignore.pattern import Gap, Token, Tokens
 
 QUOTE = names.QUOTE
-PICTURES = {control: picture for control, picture in names.PICTURES.items() if control != "\0"}
+PICTURES = names.PICTURES
 QUOTED = charset.of([(ord(char), ord(char)) for char in (QUOTE, *PICTURES.values())])
 CONTROLS = charset.of([(ord(char), ord(char)) for char in PICTURES])
 SURROGATES: Charset = ((0xD800, 0xDFFF),)

@@ -10,12 +10,20 @@ from pathlib import Path
 from bisync.core.snapshot import LeftOut
 from bisync.files import write_if_changed
 
+_ESCAPED = r"\\\1"
 _GLOB = re.compile(r"([*?\[\]{}\\])")
 
 
 def exclude_rule(name: str, *, folder: bool = False) -> str:
     """One line of an rclone filter file that leaves out exactly this path (rclone's spelling)."""
-    return "- /" + _GLOB.sub(r"\\\1", name) + ("/**" if folder else "")
+    return "- /" + _exactly(name) + ("/**" if folder else "")
+
+
+def _exactly(name: str) -> str:
+    """A name as a pattern. rclone takes blanks off the end of a line, so a last one stands in a class."""
+    if name[-1:].isspace():
+        return f"{_GLOB.sub(_ESCAPED, name[:-1])}[{name[-1]}]"
+    return _GLOB.sub(_ESCAPED, name)
 
 
 def leaving_out(text: str, left_out: Iterable[LeftOut]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from bisync.files import atomic_write
 from bisync.rclone.output import parse_time
 
 _LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
-_SESSION_CHARACTERS = re.compile(r"[\s\\/:?*]")
+# Go's \s is of ASCII.
+_SESSION_CHARACTERS = re.compile(r"[\t\n\f\r \\/:?*]")
 _HEADER = "# bisync listing v1"
 _NO_TIME = "0001-01-01T00:00:00.000000000+0000"
 SIDES = ("path1", "path2")
@@ -111,7 +113,9 @@ def _parse(text: str, path: Path) -> list[ListedFile]:
 
 def session_name(local: Path, remote: str) -> str:
     """What bisync calls a pair of paths (rclone docs, bisync, "Lock file": the session name)."""
-    one, two = (_SESSION_CHARACTERS.sub("_", text.strip("/\\")) for text in (str(local), remote))
+    one, two = (
+        _SESSION_CHARACTERS.sub("_", text.strip("/\\")) for text in (names.to_rclone(str(local)), remote)
+    )
     # A remote that is a folder here has the local backend's options in its name, too (see `find`).
     two = two if ":" in remote else f"local__{two}"
     return f"{one}..{two}"
@@ -210,15 +214,22 @@ def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterabl
 
 
 def unquote_go(text: str) -> str:
-    """The string in a Go-quoted literal (strconv.Quote), quotes included."""
+    """The string in a Go-quoted literal (strconv.Quote), quotes included. Raises ValueError for what is none."""
     inner = text[1:-1]
     if "\\" not in inner:
         return inner
     return re.sub(
         r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)",
-        lambda m: _GO[m.group(1)] if m.group(1) in _GO else chr(int(m.group(1)[1:], 16)),
+        lambda m: _GO[m.group(1)] if m.group(1) in _GO else _character(m.group(1)[1:]),
         inner,
     )
+
+
+def _character(code: str) -> str:
+    number = int(code, 16)
+    if number > sys.maxunicode:
+        raise ValueError(f"no character has the code {code}")
+    return chr(number)
 
 
 def quote_go(text: str) -> str:

@@ -117,11 +117,13 @@ def _local(
             continue
         spelled = names.to_rclone(entry.path)
         why = names.obstacle(entry.path)
-        key = names.key(spelled)
-        if why is None and key in files:
-            why = f"its name differs from {files[key].name} only in how accents are encoded (NFC, NFD)"
         if why is not None:
             left_out.append(LeftOut(spelled, why))
+            continue
+        key = names.key(spelled)
+        if key in files:
+            why = f"its name differs from {files[key].name} only in how accents are encoded (NFC, NFD)"
+            left_out.append(LeftOut(spelled, why, twin=True))
             continue
         stamp = Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode)
         base = baseline.get(key)
@@ -164,7 +166,8 @@ def _cloud(session: Session, argv: Argv, running: Running) -> CloudSnapshot:
             continue
         key = names.key(each.path)
         if not each.path.isascii() and key in files:
-            left_out.append(LeftOut(each.path, f"its name is another spelling of {files[key].name}"))
+            why = f"its name is another spelling of {files[key].name}"
+            left_out.append(LeftOut(each.path, why, twin=True))
             continue
         if _is_too_long(each.path):
             left_out.append(LeftOut(each.path, "its name is too long for this disk"))
@@ -187,7 +190,7 @@ def answers(session: Session, seen: Observation, asked: Questions) -> Answers:
     return Answers(
         equal=_equal_contents(session, seen.cloud, asked.contents),
         times=_cloud_times(session, seen.cloud, asked.times),
-        taken=_copies_on_disk(session.sync.dir, {path: seen.local.files[path].name for path in asked.copies}),
+        taken=_copies_on_disk(session.sync.dir, {path: _name_here(seen, path) for path in asked.copies}),
     )
 
 
@@ -213,6 +216,12 @@ def _equal_contents(session: Session, cloud: CloudSnapshot, paths: Sequence[str]
         argv = check_argv(session.sync.dir, session.remote, filters=listed, names=listed, download=True)
         outcome = session.rclone.run(argv, remote=session.remote)
     return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
+
+
+def _name_here(seen: Observation, path: str) -> str:
+    """What a contested path is called here, or would be."""
+    here = seen.local.files.get(path)
+    return here.name if here is not None else names.from_rclone(seen.cloud.files[path].name)
 
 
 def _copies_on_disk(root: Path, contested: Mapping[str, str]) -> frozenset[str]:

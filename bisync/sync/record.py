@@ -35,7 +35,8 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
     if hidden:
         listings.carry_over(
             session.state.ancestor, pair,
-            {one.path for one in hidden}, [one.path for one in hidden if one.folder],
+            {names.key(one.path) for one in hidden},
+            [names.key(one.path) for one in hidden if one.folder],
         )  # fmt: skip
     seen = prepared.seen
     stamps = {path: file for path, file in seen.local.files.items() if not _is_racy(file, seen)}

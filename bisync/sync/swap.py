@@ -66,6 +66,14 @@ def _is_untouched(path: Path, expected: LocalFile) -> bool:
     return seen == Identity(expected.size, expected.stamp.mtime_ns, expected.stamp.inode)
 
 
+def _is_unmarked(path: Path, expected: LocalFile) -> bool:
+    """Whether ctime, which any write moves and a rename does, too, is the one that was planned for."""
+    try:
+        return path.lstat().st_ctime_ns == expected.stamp.ctime_ns
+    except FileNotFoundError:
+        return False
+
+
 def place(source: Path, target: Path) -> bool:
     """Give `source` the name `target`; False when that name is taken, or `source` is gone."""
     try:
@@ -92,7 +100,7 @@ def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
     With `expected` None whatever lies there is taken.
     """
     path, held = area.root / name, area.hold / name
-    if expected is not None and not _is_untouched(path, expected):
+    if expected is not None and not (_is_untouched(path, expected) and _is_unmarked(path, expected)):
         return False
     private_dir(held.parent)
     try:
@@ -179,7 +187,10 @@ def put_back(root: Path, trash: Path) -> list[str]:
     for hold in sorted(holds.iterdir()) if holds.is_dir() else ():
         for held in sorted(p for p in hold.rglob("*") if not p.is_dir()):
             name = held.relative_to(hold)
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                continue  # its folder has become a file: it goes to the trash
             if place(held, root / name):
                 returned.append(str(name))
         _move_tree(hold, trash / hold.name)

@@ -29,6 +29,26 @@ HANDFUL = 6
 CHECKSUM, MODTIME = Compare.CHECKSUM, Compare.MODTIME
 EXACT, SECONDS = 1, 1_000_000_000
 REGRESSIONS = {
+    "a decomposed name that cannot be read": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),
+    ),
+    "a closed file where the cloud has a folder": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, "d", 1), Put("d/a", 2), Sync(0, unreadable=("d",))),
+    ),
+    "a name in two spellings where the cloud has a folder": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2), Put("\u00e9/a", 3), Sync(0)),
+    ),
+    "a file makes room beside an ignored copy": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, "d.conflict1", 1), Rules(0, ("*.conflict1",)), Write(0, "d", 2), Put("d/a", 3), Sync(0)),
+    ),
+    "an edit that leaves size and time as they were": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, "a", 1, at=1), Sync(0), Put("a", 2), Sync(0, meanwhile=((0, Write(0, "a", 4, at=1)),))),
+    ),
     "deleted here, edited in the cloud": History(
         (MODTIME,), EXACT, (Put("a", 1), Sync(0), Delete(0, "a"), Put("a", 4), Settle())
     ),

@@ -18,12 +18,6 @@ LONG = "x" * 250
 TWICE = (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2))
 
 FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
-    "DECOMPOSED": (
-        Law.PLAN,
-        "A file left out is named as its disk spells it, but paths are composed: an NFD file that cannot be read"
-        " counts as deleted. Its deletion is planned; an NFC twin is fetched, and the name is out for good.",
-        (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),
-    ),
     "UNSEEN, an ignored file": (
         Law.PLAN,
         "A folder of ignored files alone is in the way of a file in the cloud: every run fails.",
@@ -33,21 +27,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
         Law.PLAN,
         "The same with a folder of files that cannot be read.",
         (Write(0, "d/a", 1), Put("d", 2), Sync(0, unreadable=("d/a",))),
-    ),
-    "UNSEEN, a file for a folder": (
-        Law.PLAN,
-        "A file that cannot be read is in the way of a folder in the cloud: every run fails.",
-        (Write(0, "d", 1), Put("d/a", 2), Sync(0, unreadable=("d",))),
-    ),
-    "UNSEEN, a name in two spellings": (
-        Law.PLAN,
-        "The same with a file that is left out because its name is there in NFC and in NFD.",
-        (*TWICE, Put("\u00e9/a", 3), Sync(0)),
-    ),
-    "TAKEN": (
-        Law.PLAN,
-        "A file that makes room for a folder takes the name of an ignored copy: every run fails.",
-        (Write(0, "d.conflict1", 1), Rules(0, ("*.conflict1",)), Write(0, "d", 2), Put("d/a", 3), Sync(0)),
     ),
     "LONG": (
         Law.PLAN,
@@ -78,12 +57,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
             *(Write(0, "a", 1), Settle(), Switch(0, Compare.MODTIME)),
             *(Sync(0, unreadable=("a",)), Remove("a"), Settle()),
         ),
-    ),
-    "SAME_TIME": (
-        Law.KEPT,
-        "An edit between look and swap that leaves size, time and inode as they were goes to the trash alone,"
-        " as if it were the version that was planned for: ctime is not asked.",
-        (Write(0, "a", 1, at=1), Sync(0), Put("a", 2), Sync(0, meanwhile=((0, Write(0, "a", 4, at=1)),))),
     ),
 }
 

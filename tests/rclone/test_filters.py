@@ -79,6 +79,17 @@ def test_a_rule_hides_its_path_and_no_other(path: str, other: str) -> None:
     assert hides(rule, other) is (path == other)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("note ", "note"), ("nb\u00a0", "nb"), ("ideographic\u3000", "ideographic")]
+)
+def test_a_rule_hides_a_name_that_ends_in_a_blank(name: str, other: str) -> None:
+    """rclone takes the blanks off both ends of a line in a filter file, as Python's strip does."""
+    rule = exclude_rule(name).strip()
+
+    assert hides(rule, name)
+    assert not hides(rule, other)
+
+
 @given(paths, paths)
 @example("d*", "d1/x")
 def test_a_folders_rule_hides_what_is_below_it(path: str, other: str) -> None:

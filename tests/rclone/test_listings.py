@@ -214,6 +214,14 @@ def test_a_digest_is_of_both_files(placed: Placed) -> None:
         ("/h/e\u0301", "r:b/", "h_e\u0301..r_b"),
         ("/h/{abc}", "r:b/", "h_{abc}..r_b"),
         ("/h/notes", "/srv/store/", "h_notes..local__srv_store"),
+        # Go's \\s is of ASCII, and a local name has rclone's spelling.
+        ("/h/nb\u00a0x", "r:b/", "h_nb\u00a0x..r_b"),
+        ("/h/i\u3000x", "r:b/", "h_i\u3000x..r_b"),
+        ("/h/nel\u0085x", "r:b/", "h_nel\u0085x..r_b"),
+        ("/h/tab\tx", "r:b/", "h_tab\u2409x..r_b"),
+        ("/h/line\nx", "r:b/", "h_line\u240ax..r_b"),
+        ("/h/del\x7fx", "r:b/", "h_del\u2421x..r_b"),
+        ("/h/notes", "my_r:b/nb\u00a0x/", "h_notes..my_r_b_nb\u00a0x"),
     ],
 )
 def test_a_session_is_named_as_bisync_names_it(local: str, remote: str, session: str) -> None:
@@ -452,7 +460,7 @@ def test_names_are_quoted_for_go(name: str, literal: str) -> None:
     assert quote_go(name) == literal
 
 
-@pytest.mark.parametrize("literal", [r'"\q"', r'"\x4"', r'"\u12"', r'"\U00110000"'])
+@pytest.mark.parametrize("literal", [r'"\q"', r'"\x4"', r'"\u12"', r'"\U00110000"', r'"\Uffffffff"'])
 def test_what_go_never_writes_is_refused(literal: str) -> None:
     with pytest.raises(ValueError):
         unquote_go(literal)

@@ -11,7 +11,7 @@ from bisync.core.plan import Mode, Plan
 from tests.support.paper import laws
 from tests.support.paper.laws import Broken, Law
 from tests.support.paper.run import Obstructed, Run
-from tests.support.paper.world import Core, Device, File, Object, World, is_ignored, key_of
+from tests.support.paper.world import Core, Device, File, Object, World, hides, is_ignored, key_of
 
 if TYPE_CHECKING:
     from tests.support.paper.steps import Sync
@@ -154,7 +154,7 @@ class Game:
         renewed = {copy for change in plan.changes for copy in change.copies}
         if plan.mode is Mode.BASELINE:
             renewed |= {change.path for change in plan.changes}
-            renewed |= {path for path, _ in self.gone if laws.hides(plan, path)}
+            renewed |= {path for path, _ in self.gone if hides(plan, path, twins=True)}
         self.forget(renewed)
 
     def _carry_out(self, run: Run, step: Sync) -> tuple[set[int], bool]:

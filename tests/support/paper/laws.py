@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Container, Iterable, Mapping, Set
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from tests.support.paper.world import (
     File,
     Object,
     World,
+    hides,
     is_ignored,
     key_of,
     size_of,
@@ -52,10 +53,14 @@ class Sides(NamedTuple):
     cloud: dict[str, int]
 
     @classmethod
-    def of(cls, world: World, device: Device) -> Sides:
-        """Both sides as they are now."""
+    def of(cls, world: World, device: Device, without: Container[str] = ()) -> Sides:
+        """Both sides as they are now, without the files of these names here."""
         return cls(
-            {key_of(name): file.content for name, file in sorted(device.tree.items(), reverse=True)},
+            {
+                key_of(name): file.content
+                for name, file in sorted(device.tree.items(), reverse=True)
+                if name not in without
+            },
             {path: there.content for path, there in world.store.items()},
         )
 
@@ -121,15 +126,6 @@ def winner(resolve: ConflictResolve, here: File, there: Object) -> str:
     return "both" if lead == 0 else "local" if lead > 0 else "cloud"
 
 
-def hides(plan: Plan, path: str) -> bool:
-    """Whether a plan leaves a path out, however the name is spelled."""
-    for one in plan.left_out:
-        place = names.key(one.path)
-        if path.startswith(place + "/") if one.folder else path == place:
-            return True
-    return False
-
-
 def check_versions(world: World, device: Device, at_stake: set[int], live: set[int]) -> None:
     """Everything a run had in its hands is somewhere, and in a tree if nobody wanted it away."""
     in_trees = {file.content for file in device.tree.values()}
@@ -151,8 +147,8 @@ def check_run(world: World, run: Run, before: Sides, *, forced: bool) -> None:
     after = Sides.of(world, run.device)
     _check_only_planned(plan, before, after)
     check_level(world, run.device, plan)
-    if case.known is None:
-        return
+    if case.known is None or any(one.twin for one in plan.left_out):
+        return  # where a twin takes the place of what vanished, paths do not tell
     contested = {path for change in plan.changes if change.copies for path in (change.path, *change.copies)}
     vanished = sum(
         _vanished(old, new, case.known.files.keys(), contested)
@@ -201,13 +197,14 @@ def _vanished(
 def check_level(world: World, device: Device, plan: Plan) -> None:
     """Both sides hold the same, and the baseline says so."""
     assert device.baseline is not None
+    twins = {names.from_rclone(one.path) for one in plan.left_out if one.twin}
     local, cloud = (
         {
             path: content
             for path, content in side.items()
             if not is_ignored(path, device.rules) and not hides(plan, path)
         }
-        for side in Sides.of(world, device)
+        for side in Sides.of(world, device, twins)
     )
     if local != cloud:
         raise Broken(Law.REST, f"here {local}, there {cloud}")
@@ -225,7 +222,8 @@ def check_rest(world: World, plans: Iterable[Plan], live: set[int], gone: set[tu
     back = [
         (path, content)
         for path, content in gone
-        if any(tree.get(path) == content for tree in trees) and not any(hides(plan, path) for plan in plans)
+        if any(tree.get(path) == content for tree in trees)
+        and not any(hides(plan, path, twins=True) for plan in plans)
     ]
     if back:
         raise Broken(Law.GONE, f"back again: {sorted(back)}")

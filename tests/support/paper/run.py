@@ -20,6 +20,7 @@ from tests.support.paper.world import (
     File,
     Object,
     World,
+    hides,
     is_blocked,
     is_folder,
     is_ignored,
@@ -89,9 +90,7 @@ class Run:
 
     def hides(self, path: str) -> bool:
         """Whether the run goes without that path."""
-        return any(
-            path.startswith(one.path + "/") if one.folder else path == one.path for one in self.plan.left_out
-        )
+        return hides(self.plan, path)
 
     def _take(self, step: transfers.Step) -> Iterator[None]:
         match step:
@@ -131,7 +130,8 @@ class Run:
     def _take_away(self, path: str, name: str) -> bool:
         """Hold a file if it still is the planned one."""
         now = self.device.tree.get(name)
-        if now is None or not _is_untouched(now, self.seen.tree[path]):
+        expected = self.seen.tree[path]
+        if now is None or not _is_untouched(now, expected) or now.stamp.ctime_ns != expected.stamp.ctime_ns:
             return False
         self._held[name] = self.device.tree.pop(name)
         return True

@@ -196,10 +196,13 @@ class World:
                 left_out[LeftOut(names.to_rclone(closed), "cannot be read", folder=closed != name)] = None
                 out.add(path)
                 continue
-            why = names.obstacle(name) or ("another spelling" if path in files else None)
+            why = names.obstacle(name)
             if why is not None:
                 left_out[LeftOut(names.to_rclone(name), why)] = None
                 out.add(path)
+                continue
+            if path in files:
+                left_out[LeftOut(names.to_rclone(name), "another spelling", twin=True)] = None
                 continue
             file = tree[path] = device.tree[name]
             before = base.get(path)
@@ -305,3 +308,15 @@ def is_folder(tree: Collection[str], name: str) -> bool:
 def is_blocked(tree: Collection[str], name: str) -> bool:
     """Whether a file stands where a folder above that name would have to be."""
     return any(name.startswith(other + "/") for other in tree)
+
+
+def hides(plan: Plan, path: str, *, twins: bool = False) -> bool:
+    """Whether a plan leaves a path out, however the name is spelled, or what is in the way of it.
+
+    `twins`: or a file of another spelling of it, though the path itself goes on.
+    """
+    for one in plan.left_out:
+        place = names.key(one.path)
+        if path.startswith(place + "/") or (path == place and not one.folder and (twins or not one.twin)):
+            return True
+    return False
