@@ -46,8 +46,7 @@ def edge(screen: Screen) -> Iterator[None]:
         stopped = Interrupted("interrupted", hint="everything is in order; carry on with: bisync sync")
         raise Exit(code=_report(screen, stopped)) from None
     except BrokenPipeError:
-        # Whoever read our output has gone (`bisync plan | head`); there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         raise Exit(code=1) from None
     except Exit:
         raise
@@ -59,6 +58,12 @@ def edge(screen: Screen) -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def drop_output() -> None:
+    """Let what is not written yet go nowhere: whoever read it has gone (`bisync plan | head`)."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

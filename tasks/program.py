@@ -11,8 +11,12 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from bisync import __version__
+from bisync.errors import disk_error
+from bisync.report.screen import Screen
+from bisync.report.words import clean
 
 from . import namespace
+from ._edge import drop_output
 
 # invoke's own flags that mean something here; the others are about shell commands, and we run none.
 _SHOWN = {"--help", "--list", "--version", "--print-completion-script"}
@@ -46,12 +50,25 @@ class Bisync(Program):
     """invoke's program with our exit codes: a command line that cannot be meant ends with 2."""
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
-        """As `Program.run`; a Ctrl-C before any task began is 130 too."""
+        """As `Program.run`; a Ctrl-C before any task began is 130, too, and help that cannot be written 1."""
         self._without_bytecode = sys.dont_write_bytecode
+        code: int | str | None = 0
         try:
             super().run(argv, exit=exit)
+        except SystemExit as left:
+            code = left.code
         except KeyboardInterrupt:
-            sys.exit(130)
+            code = 130
+        except OSError as error:
+            code = _unwritten(error)
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            code = code or _unwritten(error)
+            drop_output()
+        if code:
+            sys.exit(code)
 
     def execute(self) -> None:
         """Run the tasks."""
@@ -95,6 +112,14 @@ class Bisync(Program):
         self.list_tasks()
 
 
+def _unwritten(error: OSError) -> int:
+    """Say why there is no output; not to somebody who has gone (`bisync --help | head`). The exit code."""
+    if not isinstance(error, BrokenPipeError):
+        refused = disk_error(error, where=None, then="run again")
+        Screen().error(refused.message, refused.hint)
+    return 1
+
+
 def _refuse_empty_lists(words: list[str]) -> None:
     """invoke lets a repeatable flag without a value pass: `sync --only` would sync everything."""
     for word, following in itertools.pairwise([*words, "-"]):
@@ -121,7 +146,7 @@ def _usage(said: str, known: Iterable[str], task: str = "") -> Exit:
         said = f"--{match[1]} needs a value"
     elif match := _NO_PLACE.match(said):
         task, said = match[1], f"{match[1]} needs {match[2].replace(chr(39), '').upper()}"
-    return Exit(f"Error: {said}\n  → see: bisync {task + ' ' if task else ''}--help", code=2)
+    return Exit(f"Error: {clean(said)}\n  → see: bisync {task + ' ' if task else ''}--help", code=2)
 
 
 def main() -> None:

@@ -273,3 +273,30 @@ def test_a_reader_that_goes_away(ready: Device) -> None:
         run.stderr.close()
 
     assert err == ""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", ["--help", "sync --help", "--list", "--version"])
+def test_help_that_nobody_reads(tmp_path: Path, argv: str, unbuffered: str) -> None:
+    device = Device(tmp_path / "home", env={"PYTHONUNBUFFERED": unbuffered})
+    with device.popen(*argv.split()) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.close()
+
+        assert run.stderr.read() == ""
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", ["--help", "init", "status --json"])
+def test_output_that_cannot_be_written(tmp_path: Path, argv: str, unbuffered: str) -> None:
+    device = Device(tmp_path / "home", env={"PYTHONUNBUFFERED": unbuffered})
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bisync", *argv.split()], cwd=device.home, env=device.environment,
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    cure = "  → free some space, then run again\n"
+    assert done.stderr == f"Error: the disk is full (No space left on device)\n{cure}"
+    assert done.returncode == 1
