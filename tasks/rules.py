@@ -9,7 +9,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from bisync.report.screen import Screen
-from bisync.report.words import clean
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -45,7 +44,7 @@ def explain(
         found = [action.explain(app, syncs, one, Path.cwd()) for one in (path, *(also or []))]
         for one in found:
             why = f"{one.source}:{one.line}: {one.pattern}" if one.source else "no rule speaks about it"
-            screen.say(f"{clean(one.path)}: {'synced' if one.synced else 'ignored'} ({clean(why)})")
+            screen.say(f"{one.path}: {'synced' if one.synced else 'ignored'} ({why})")
         screen.document(
             {
                 "version": 1,
@@ -71,7 +70,7 @@ def filters(c: Context, manifest: str | None = None, only: list[str] | None = No
         app, syncs = open_app(screen, manifest, only or [])
 
         def work(one: Sync) -> int:
-            screen.say(action.filters(app, one).rstrip("\n"))
+            screen.verbatim(action.filters(app, one).rstrip("\n"))
             return 0
 
         leave(each(syncs, screen, work))

@@ -12,7 +12,7 @@ from invoke.tasks import task
 from bisync.errors import UsageError
 from bisync.report.documents import sync_document
 from bisync.report.screen import Screen
-from bisync.report.words import clean, files, plan_lines, plan_summary, size_text, sync_lines
+from bisync.report.words import files, plan_lines, plan_summary, size_text, sync_lines
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -242,7 +242,7 @@ def restore(
                 continue
             for each_one in done.restored:
                 size = size_text(each_one.kept.size)
-                screen.say(f"✓ Restored {clean(str(each_one.path))} (run {each_one.kept.run}, {size})")
+                screen.say(f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size})")
                 if each_one.replaced:
                     screen.say("  the version that lay there is in the trash")
             if done.left:
@@ -318,7 +318,7 @@ def demo(c: Context, keep: bool = False) -> None:
     with edge(screen):
         from bisync.actions import demo as action
 
-        leave(action.run(screen.say, keep=keep))
+        leave(action.run(screen.verbatim, keep=keep))
 
 
 TASKS = (sync, plan, resolve, restore, prune, demo)

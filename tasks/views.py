@@ -9,7 +9,7 @@ from invoke.tasks import task
 
 from bisync.report.documents import check_document, conflicts_document, status_document
 from bisync.report.screen import Screen, status_table
-from bisync.report.words import clean, files, size_text
+from bisync.report.words import files, size_text
 
 from ._edge import HELP, each, edge, leave, open_app
 
@@ -55,7 +55,7 @@ def check(
             )  # fmt: skip
             for word, paths in groups:
                 for path in paths:
-                    screen.say(f"  {word}: {clean(path)}")
+                    screen.say(f"  {word}: {path}")
             if result.exit_code == 0:
                 screen.say(f"✓ Both sides are equal: {result.match} files match")
             else:
@@ -101,15 +101,11 @@ def conflicts(
         app, syncs = open_app(screen, manifest, only or [])
         groups = [group for one in syncs for group in action.run(app, one)]
         for group in groups:
-            screen.say(f"{clean(group.path)} ({group.sync})")
+            screen.say(f"{group.path} ({group.sync})")
             for each_one in group.versions:
                 origin = f"  {each_one.origin}" if each_one.origin else ""
-                screen.say(
-                    f"  {each_one.modified}  {size_text(each_one.size):>10}  {clean(each_one.path)}{origin}"
-                )
-            screen.say(
-                f"  Settle it with: bisync resolve '{clean(group.path)}' --keep local|cloud|newer|both"
-            )
+                screen.say(f"  {each_one.modified}  {size_text(each_one.size):>10}  {each_one.path}{origin}")
+            screen.say(f"  Settle it with: bisync resolve '{group.path}' --keep local|cloud|newer|both")
         if not groups:
             screen.say("No conflicts.")
         screen.document(conflicts_document(groups))
@@ -147,13 +143,13 @@ def history(
                 )
                 screen.say(
                     f"{entry.get('at')}  {entry.get('run') or '-':<24}  {entry.get('outcome'):<8}"
-                    f"  {clean(str(entry.get('error') or moved or '-'))}"
+                    f"  {entry.get('error') or moved or '-'}"
                 )
             if not runs:
                 screen.say("no runs yet")
             for each_one in kept:
                 size = f"{size_text(each_one.size):>10}"
-                screen.say(f"  kept ({each_one.side})  {each_one.run}  {size}  {clean(each_one.path)}")
+                screen.say(f"  kept ({each_one.side})  {each_one.run}  {size}  {each_one.path}")
             if kept:
                 screen.say("  Bring one back with: bisync restore PATH [--run RUN]")
             document.append(
@@ -184,9 +180,9 @@ def doctor(
         findings = [*action.machine(app), *(f for one in syncs for f in action.run(app, one))]
         for one in findings:
             mark = {"ok": "✓", "warning": "!", "problem": "✗"}[one.level]
-            screen.say(f"{mark} {one.about}: {clean(one.text)}")
+            screen.say(f"{mark} {one.about}: {one.text}")
             if one.cure:
-                screen.say(f"    → {clean(one.cure)}")
+                screen.say(f"    → {one.cure}")
         screen.document(
             {
                 "version": 1,

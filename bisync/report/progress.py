@@ -9,7 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from bisync.report.words import clean, encodable, files, size_text
+from bisync.report.stream import on_terminal, put
+from bisync.report.words import clean, files, size_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -47,7 +48,7 @@ class Listener:
             case events.Problem(text=said) | events.Text(text=said):
                 text = f"rclone: {said}"
         if text:
-            print(encodable(f"  {clean(text)}", sys.stderr), file=sys.stderr)
+            put(f"  {clean(text)}", sys.stderr)
 
 
 class Lines(Listener):
@@ -68,11 +69,11 @@ class Lines(Listener):
             self.last = now
             eta = f", {event.eta:.0f} s left" if event.eta is not None else ""
             verb = "read " if event.reading else ""
-            print(
+            put(
                 f"{sync}: {verb}{event.files} of {files(event.total_files)}, {size_text(event.bytes)} of "
                 f"{size_text(event.total_bytes)}, {size_text(int(event.speed))}/s{eta}",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                sys.stderr,
+            )
 
 
 class Bar(Listener):
@@ -141,5 +142,5 @@ def _rich_bar() -> RichProgress:
         WhenKnown(TransferSpeedColumn()), WhenKnown(TimeRemainingColumn()),
     )  # fmt: skip
     # rich would send what we print to stderr with the bar: right on a terminal, lost for `sync > FILE`.
-    on_screen = sys.stdout.isatty()
+    on_screen = on_terminal(sys.stdout)
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen)

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.progress import Bar, Lines, Listener
+from bisync.report.stream import on_terminal, put, style
 from bisync.report.words import (
     SHOWN_CHANGES,
     ago,
     clean,
-    encodable,
     home_text,
     plan_lines,
     plan_summary,
@@ -58,16 +58,19 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
             ("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow"))
         )
     if one.left_out:
-        rows.append(("Left Out", Text(", ".join(map(clean, one.left_out)), style="yellow")))
+        rows.append(("Left Out", Text(clean(", ".join(one.left_out)), style="yellow")))
     if one.blocked:
         rows.append(("Blocked", Text(clean(one.blocked), style="red")))
     for name, value in rows:
-        table.add_row(name, value if isinstance(value, Text) else Text(value))
+        table.add_row(name, value if isinstance(value, Text) else Text(clean(value)))
     return table
 
 
 class Screen:
-    """Where a task talks: results to stdout, errors and progress to stderr. Quiet when JSON is asked for."""
+    """Where a task talks: results to stdout, errors and progress to stderr. Quiet when JSON is asked for.
+
+    Whatever it is given, no control character reaches a terminal.
+    """
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
@@ -75,22 +78,28 @@ class Screen:
         self._listener: Listener | None = None
 
     def say(self, text: str = "") -> None:
-        """One line of result."""
+        """One line of result, also when a name in it holds a line break."""
         if not self.as_json:
-            print(encodable(text, sys.stdout), flush=True)
+            put(clean(text), sys.stdout)
+
+    def verbatim(self, text: str) -> None:
+        """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
+        if not self.as_json:
+            seen = "\n".join(map(clean, text.split("\n"))) if on_terminal(sys.stdout) else text
+            put(seen, sys.stdout)
 
     def document(self, document: dict[str, Any]) -> None:
         """The JSON document, when one is asked for."""
         if self.as_json:
-            print(json.dumps(document, indent=2, ensure_ascii=True), flush=True)
+            put(json.dumps(document, indent=2, ensure_ascii=True), sys.stdout)
 
     def error(self, message: str, hint: str | None = None) -> None:
         """One clear line, and the cure."""
         for number, line in enumerate(message.split("\n")):
             lead = style("Error: ", "31;1") if number == 0 else ""
-            print(encodable(lead + clean(line), sys.stderr), file=sys.stderr, flush=True)
+            put(lead + clean(line), sys.stderr)
         if hint:
-            print(encodable(f"  → {clean(hint)}", sys.stderr), file=sys.stderr, flush=True)
+            put(f"  → {clean(hint)}", sys.stderr)
 
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
@@ -98,12 +107,12 @@ class Screen:
             console = self._console()
             with console.capture() as shown:
                 console.print(table)
-            print(encodable(shown.get(), sys.stdout), end="", flush=True)
+            put(shown.get(), sys.stdout, end="")
 
     def _console(self) -> Console:
         from rich.console import Console
 
-        return Console(width=None if sys.stdout.isatty() else 160, highlight=False, safe_box=True)
+        return Console(width=None if on_terminal(sys.stdout) else 160, highlight=False, safe_box=True)
 
     def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
         """What a run is about to do."""
@@ -117,7 +126,7 @@ class Screen:
         if self._listener is None:
             if self.as_json:
                 self._listener = Listener(verbose=False)
-            elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            elif on_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
                 self._listener = Bar(verbose=self.verbose)
             else:
                 self._listener = Lines(verbose=self.verbose)
@@ -131,10 +140,3 @@ class Screen:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-
-
-def style(text: str, code: str) -> str:
-    """`text` in an SGR colour on a terminal; plain in a pipe and under NO_COLOR (no-color.org)."""
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-        return f"\x1b[{code}m{text}\x1b[0m"
-    return text

@@ -1,7 +1,8 @@
 """Results as a person reads them, line by line.
 
-The engine's own values are imported where they are used: every task loads this module, also when all it does
-is print its help.
+Names and messages stand in these lines as they are; the screen makes their control characters visible. The
+engine's own values are imported where they are used: every task loads this module, also when all it does is
+print its help.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bisync.actions.setup import SetupResult
@@ -74,9 +75,7 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     """One line a change, the first `limit` of them."""
     shown = changes if limit is None else changes[:limit]
     width = max((len(_VERBS[change.action]) for change in shown), default=0)
-    lines = [
-        f"  {_VERBS[change.action]:<{width}}  {clean(change.path)}  ({clean(change.why)})" for change in shown
-    ]
+    lines = [f"  {_VERBS[change.action]:<{width}}  {change.path}  ({change.why})" for change in shown]
     if len(changes) > len(shown):
         lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
     return lines
@@ -111,13 +110,13 @@ def sync_lines(result: SyncResult) -> list[str]:
     """What a person is told about a finished run."""
     from bisync.core.result import Outcome
 
-    lines = [f"Note: {clean(note)}" for note in result.notes]
+    lines = [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
-        lines.append(f"Conflict detected: {clean(conflict.path)}")
-        copies = " and ".join(clean(copy) for copy in conflict.copies)
+        lines.append(f"Conflict detected: {conflict.path}")
+        copies = " and ".join(copy for copy in conflict.copies)
         if conflict.winner == "both":
             lines.append(f"Saved as: {copies}")
-            lines.append(f"Please resolve manually, or: bisync resolve {clean(conflict.path)} --keep newer")
+            lines.append(f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer")
         else:
             rule = {"newer": "newer version", "older": "older version"}.get(
                 result.resolve, f"{conflict.winner} version"
@@ -125,7 +124,7 @@ def sync_lines(result: SyncResult) -> list[str]:
             lines.append(f"Resolving conflict: using {rule}")
             lines.append(f"The other version is kept as: {copies}")
     for one in result.left_out:
-        lines.append(f"Left out: {clean(one.path)}: {clean(one.why)}")
+        lines.append(f"Left out: {one.path}: {one.why}")
     if result.error is None:
         done = outcome_text(result)
         if result.outcome is Outcome.IDLE:
@@ -142,12 +141,6 @@ def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[str]:
     lines = []
     for step in result.steps:
         mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
-        detail = "" if step.state == "failed" else clean(step.detail)
+        detail = "" if step.state == "failed" else step.detail
         lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
     return lines
-
-
-def encodable(text: str, stream: Any) -> str:
-    """`text` as the stream's encoding can print it (a C locale has no check mark)."""
-    encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)

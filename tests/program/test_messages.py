@@ -260,6 +260,25 @@ def test_names_with_control_characters_do_not_reach_the_terminal(ready: Device) 
     assert "\x1b" not in said and "[31m.md" in said
 
 
+def test_no_task_lets_a_name_act_on_the_terminal(ready: Device) -> None:
+    odd = "\x1b[31m\u202e"
+    for name in (f"red{odd}.md", f"red{odd}.log", f"two{odd}.md.conflict1", f"two{odd}.md.conflict2"):
+        ready.write(name, "x")
+    ready.sync()
+    (ready.notes / f"red{odd}.md").unlink()
+    ready.sync()
+    (ready.home / ".basic-memory" / ".bmignore").write_text("*.log\nred\x1b*\u202e.old\n")
+
+    for task, code in (
+        ("plan", 0), ("history --versions", 0), (f"restore red{odd}.md", 0), ("check", 3), ("sync", 0),
+        (f"explain red{odd}.old", 3), ("conflicts", 3), (f"resolve two{odd}.md --keep newer", 0), ("prune", 0),
+        ("plan", 0), ("filters", 0), ("status", 0), ("doctor", 0), (f"restore nosuch{odd}", 2),
+        (f"--help nosuch{odd}", 2),
+    ):  # fmt: skip
+        said = ready.run(*task.split(), expect=code)
+        assert (said.out + said.err).replace("\n", "").isprintable(), task
+
+
 def test_a_reader_that_goes_away(ready: Device) -> None:
     for number in range(300):
         ready.write(f"{number}.md", "x")
@@ -300,3 +319,14 @@ def test_output_that_cannot_be_written(tmp_path: Path, argv: str, unbuffered: st
     cure = "  → free some space, then run again\n"
     assert done.stderr == f"Error: the disk is full (No space left on device)\n{cure}"
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("argv", ["--help", "init"])
+def test_output_that_is_closed(tmp_path: Path, argv: str) -> None:
+    device = Device(tmp_path / "home")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m bisync {argv} >&-"], cwd=device.home,
+        env=device.environment, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
