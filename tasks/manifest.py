@@ -35,17 +35,11 @@ def validate(c: Context, manifest: str | None = None) -> None:
     """Check the manifest; say OK, or every problem with its place."""
     screen = Screen()
     with edge(screen):
-        from bisync import ignore
+        from bisync.actions import validate as action
 
         loaded = read_manifest(manifest)
-        layers = [ignore.Layer(f"{loaded.path.name}: ignore", loaded.ignore)]
-        layers += [
-            ignore.Layer(f"{loaded.path.name}: syncs.{sync.name}.ignore", sync.ignore)
-            for sync in loaded.syncs
-        ]
-        for layer in layers:
-            for warning in ignore.lint(layer):
-                screen.say(f"warning: {warning}")
+        for warning in action.run(loaded):
+            screen.say(f"warning: {warning}")
         screen.say(f"OK: {loaded.path} ({len(loaded.syncs)} syncs, {len(loaded.tenants)} tenants)")
 
 

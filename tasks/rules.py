@@ -57,7 +57,7 @@ def explain(
                 ],
             }
         )  # fmt: skip
-        leave(0 if all(one.synced for one in found) else 3)
+        leave(max(one.exit_code for one in found))
 
 
 @task(iterable=["only"], help={"manifest": HELP["manifest"], "only": HELP["only"]})

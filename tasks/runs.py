@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +58,11 @@ def sync(
         options = action.Options(
             profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run
         )
-        expected = action.read_plan(plan, app.manifest.digest, {one.name for one in syncs}) if plan else {}
-        syncs = tuple(one for one in syncs if not plan or one.name in expected)
+        syncs, expected = action.planned(app, syncs, plan)
         results = []
 
         def work(one: Sync) -> int:
-            wanted = action.Expected(document=expected[one.name]) if plan else None
-            result = action.run(app, one, options, expected=wanted)
+            result = action.run(app, one, options, expected=expected.get(one.name))
             results.append(result)
             if dry_run and result.error is None:
                 screen.say(f"{one.name}: {plan_summary(result.preview)}")
@@ -123,8 +120,6 @@ def plan(
     screen = Screen(as_json=json)
     with edge(screen):
         from bisync.actions import plan as action
-        from bisync.files import atomic_write
-        from bisync.sync import plan_file
 
         app, syncs = open_app(screen, manifest, only or [])
         results: list[PlanResult] = []
@@ -136,20 +131,13 @@ def plan(
             return result.exit_code
 
         code = each(syncs, screen, work)
-        document = plan_file.document(
-            app.manifest.digest, app.rclone.version, [result.document for result in results]
-        )
+        document = action.document(app, results)
         screen.document(document)
         if out:
-            atomic_write(Path(out).expanduser(), jsonlib.dumps(document, indent=2) + "\n")
+            action.write_plan(out, document)
             screen.say(f"Plan written. Carry it out with: bisync sync --plan {out}")
         if script:
-            from bisync.render import render
-
-            steps = {result.name: result.steps for result in results}
-            config = str(app.manifest.rclone_config)
-            text = render("plan.sh.j2", document=document, config=config, steps=steps)
-            atomic_write(Path(script).expanduser(), text, mode=0o700)
+            action.write_script(script, app, results, document)
             screen.say(f"Script written: {script}")
         leave(code)
 
@@ -196,15 +184,11 @@ def resolve(
                 hint=f"as in: bisync resolve {path} --keep newer",
             )
         app, syncs = open_app(screen, manifest, only or [])
-        for one in syncs:
-            if any(path in (group.path, *(v.path for v in group.versions)) for group in action.run(app, one)):
-                done = action.resolve(app, one, path, action.KEEP[keep])
-                screen.say(f"✓ Resolved {done.path}: kept {', '.join(done.kept)}")
-                if done.trashed:
-                    screen.say(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")
-                screen.say("  Next: bisync sync")
-                return
-        raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
+        done = action.settle(app, syncs, path, action.KEEP[keep])
+        screen.say(f"✓ Resolved {done.path}: kept {', '.join(done.kept)}")
+        if done.trashed:
+            screen.say(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")
+        screen.say("  Next: bisync sync")
 
 
 @task(
@@ -233,28 +217,19 @@ def restore(
 
         app, syncs = open_app(screen, manifest, only or [])
         target = Path(to).expanduser() if to else None
-        missing: UsageError | None = None
-        for one in syncs:
-            try:
-                done = action.restore(app, one, path, run_id=run, to=target)
-            except UsageError as error:
-                missing = error
-                continue
-            for each_one in done.restored:
-                size = size_text(each_one.kept.size)
-                screen.say(f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size})")
-                if each_one.replaced:
-                    screen.say("  the version that lay there is in the trash")
-            if done.left:
-                screen.say(
-                    f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
-                    "name, with --run or with --to"
-                )
-            if target is None and done.restored:
-                screen.say("  Next: bisync sync")
-            return
-        if missing is not None:
-            raise missing
+        done = action.bring_back(app, syncs, path, run_id=run, to=target)
+        for each_one in done.restored:
+            size = size_text(each_one.kept.size)
+            screen.say(f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size})")
+            if each_one.replaced:
+                screen.say("  the version that lay there is in the trash")
+        if done.left:
+            screen.say(
+                f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
+                "name, with --run or with --to"
+            )
+        if target is None and done.restored:
+            screen.say("  Next: bisync sync")
 
 
 @task(

@@ -109,7 +109,7 @@ def conflicts(
         if not groups:
             screen.say("No conflicts.")
         screen.document(conflicts_document(groups))
-        leave(3 if groups else 0)
+        leave(max((one.exit_code for one in groups), default=0))
 
 
 @task(
@@ -133,8 +133,8 @@ def history(
         document = []
 
         def work(one: Sync) -> int:
-            runs = action.run(app, one, limit=limit)
-            kept = action.versions(app, one) if versions else ()
+            found = action.run(app, one, limit=limit, versions=versions)
+            runs, kept = found.runs, found.versions
             for entry in runs:
                 moved = ", ".join(
                     f"{entry[name]} {name.replace('_', ' ')}"
@@ -177,7 +177,7 @@ def doctor(
         from bisync.actions import doctor as action
 
         app, syncs = open_app(screen, manifest, only or [])
-        findings = [*action.machine(app), *(f for one in syncs for f in action.run(app, one))]
+        findings = action.everything(app, syncs)
         for one in findings:
             mark = {"ok": "✓", "warning": "!", "problem": "✗"}[one.level]
             screen.say(f"{mark} {one.about}: {one.text}")
@@ -191,7 +191,7 @@ def doctor(
                 ],
             }
         )
-        leave(1 if any(f.level == "problem" for f in findings) else 0)
+        leave(max((one.exit_code for one in findings), default=0))
 
 
 TASKS = (check, status, conflicts, history, doctor)

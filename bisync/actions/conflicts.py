@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from bisync import ignore
 from bisync.app import App
@@ -37,11 +37,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictGroup:
-    """A contested name and every version that lies here, the one under the name itself first."""
+    """A contested name and every version that lies here, the one under the name itself first.
+
+    `exit_code`: a decision waits.
+    """
 
     sync: str
     path: str
     versions: tuple[Version, ...]
+    exit_code: ClassVar[int] = 3
 
 
 def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
@@ -127,6 +131,17 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
             kept = [group.path]
         swap.empty_hold(area)
     return Settled(sync=sync.name, path=group.path, kept=tuple(kept), trashed=tuple(trashed), run=began)
+
+
+def settle(app: App, syncs: Sequence[Sync], path: str, keep: Keep) -> Settled:
+    """Settle the conflict that `path`, or a copy of that name, is about, in the first sync where one waits.
+
+    Raises UsageError when none does, and as `resolve`.
+    """
+    for sync in syncs:
+        if any(path in (group.path, *(one.path for one in group.versions)) for group in run(app, sync)):
+            return resolve(app, sync, path, keep)
+    raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
 
 
 def _choose(group: ConflictGroup, keep: Keep) -> Version:

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,11 @@ from bisync.sync import trash
 
 OLD_DAYS = 30
 LITTLE_SPACE = 1 << 30
+
+
+def everything(app: App, syncs: Sequence[Sync]) -> list[Finding]:
+    """What is wrong, or right, with this machine and with each of `syncs`."""
+    return [*machine(app), *(finding for sync in syncs for finding in run(app, sync))]
 
 
 def machine(app: App) -> list[Finding]:

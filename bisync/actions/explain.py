@@ -27,6 +27,11 @@ class Explanation:
     line: int | None
     pattern: str | None
 
+    @property
+    def exit_code(self) -> int:
+        """0 synced, 3 ignored."""
+        return 0 if self.synced else 3
+
 
 def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanation:
     """Which rule decides about `path`: absolute, or relative to `cwd`, or to the only sync's dir.

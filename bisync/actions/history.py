@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from bisync.app import App
@@ -11,13 +12,20 @@ from bisync.sync import trash
 from bisync.sync.trash import Kept
 
 
-def run(app: App, sync: Sync, *, limit: int | None = None) -> tuple[dict[str, Any], ...]:
-    """The runs of one sync, newest first, at most `limit`."""
-    entries = list(runs.read_history(app.state(sync)))[::-1]
-    return tuple(entries if limit is None else entries[:limit])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The runs of one sync as its history has them, newest first; what both trashes keep, oldest run first."""
+
+    name: str
+    runs: tuple[dict[str, Any], ...]
+    versions: tuple[Kept, ...] = ()
 
 
-def versions(app: App, sync: Sync) -> tuple[Kept, ...]:
-    """Every version both trashes keep, oldest run first."""
-    with app.session(sync) as session:
-        return trash.versions(session)
+def run(app: App, sync: Sync, *, limit: int | None = None, versions: bool = False) -> History:
+    """At most `limit` runs of one sync; with `versions`, every version that is kept. Raises RcloneError."""
+    entries = tuple(runs.read_history(app.state(sync)))[::-1][:limit]
+    kept: tuple[Kept, ...] = ()
+    if versions:
+        with app.session(sync) as session:
+            kept = trash.versions(session)
+    return History(name=sync.name, runs=entries, versions=kept)

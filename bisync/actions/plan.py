@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import guard
 from bisync.errors import BisyncError
-from bisync.sync import script
+from bisync.files import atomic_write
+from bisync.sync import plan_file, script
 from bisync.sync.plan_file import blocked_document, sync_document
 from bisync.sync.prepare import Prepared, prepare
 
@@ -26,6 +30,7 @@ class PlanResult:
 
     @property
     def exit_code(self) -> int:
+        """0, or 4 when a guard would refuse it, or that of the error."""
         if self.error is not None:
             return self.error.exit_code
         assert self.prepared is not None
@@ -44,3 +49,23 @@ def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = Fa
         document = blocked_document(sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message)
         return PlanResult(name=sync.name, document=document, prepared=None, error=error)
     return PlanResult(name=sync.name, document=document, prepared=prepared, steps=steps)
+
+
+def document(app: App, results: Sequence[PlanResult]) -> dict[str, Any]:
+    """The plans as one document. Raises RcloneError when there is no rclone."""
+    return plan_file.document(app.manifest.digest, app.rclone.version, [one.document for one in results])
+
+
+def write_plan(path: str, document: dict[str, Any]) -> None:
+    """Save the document to `path`, for `sync --plan`. Raises OSError."""
+    atomic_write(Path(path).expanduser(), json.dumps(document, indent=2) + "\n")
+
+
+def write_script(path: str, app: App, results: Sequence[PlanResult], document: dict[str, Any]) -> None:
+    """Save the plans to `path` as a script of their own, executable. Raises OSError."""
+    from bisync.render import render
+
+    steps = {one.name: one.steps for one in results}
+    config = str(app.manifest.rclone_config)
+    text = render("plan.sh.j2", document=document, config=config, steps=steps)
+    atomic_write(Path(path).expanduser(), text, mode=0o700)

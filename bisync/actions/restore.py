@@ -69,6 +69,21 @@ def restore(
         return Restoration(restored=tuple(restored), left=tuple(left))
 
 
+def bring_back(
+    app: App, syncs: Sequence[Sync], path: str, *, run_id: str | None = None, to: Path | None = None
+) -> Restoration:
+    """As `restore`, from the first of `syncs` whose trash keeps something of that name."""
+    missing: UsageError | None = None
+    for sync in syncs:
+        try:
+            return restore(app, sync, path, run_id=run_id, to=to)
+        except UsageError as error:
+            missing = error
+    if missing is not None:
+        raise missing
+    return Restoration(restored=(), left=())
+
+
 def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     """Fetch versions beside the tree, then give them their names in it."""
     root = session.sync.dir

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from bisync.app import App
+from bisync.config import Sync
 from bisync.sync.plan_file import Expected, read_plan
 from bisync.sync.run import Options, run
 
-__all__ = ["Expected", "Options", "read_plan", "run"]
+__all__ = ["Expected", "Options", "planned", "read_plan", "run"]
+
+
+def planned(
+    app: App, syncs: tuple[Sync, ...], plan: str | None
+) -> tuple[tuple[Sync, ...], Mapping[str, Expected]]:
+    """The syncs a run is about, and the plan that each must find, by name: those in the file `plan`.
+
+    Without a file all of them, to do what there is to do. Raises UsageError for a file that is none.
+    """
+    if not plan:
+        return syncs, {}
+    found = read_plan(plan, app.manifest.digest, {sync.name for sync in syncs})
+    expected = {name: Expected(document=document) for name, document in found.items()}
+    return tuple(sync for sync in syncs if sync.name in expected), expected

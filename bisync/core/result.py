@@ -84,6 +84,11 @@ class Finding:
     text: str
     cure: str | None = None
 
+    @property
+    def exit_code(self) -> int:
+        """1 for a problem."""
+        return 1 if self.level == "problem" else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupStep:

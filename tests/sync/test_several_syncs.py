@@ -78,3 +78,27 @@ def test_an_unknown_name(three: Device) -> None:
         assert said.err == 'Error: no sync is called "wrok"; did you mean "work"? (notes, work, try)\n'
         if task in ("sync", "status"):
             assert three.run(task, "--only", "wrok", "--json", expect=2).json["exit_code"] == 2
+
+
+def test_a_conflict_and_a_lost_version_are_found_where_they_are(three: Device) -> None:
+    work = three.home / "work"
+    for name in ("ideas.md.conflict1", "ideas.md.conflict2"):
+        (work / name).write_text(name)
+
+    assert "✓ Resolved ideas.md: kept ideas.md\n" in three.run("resolve", "ideas.md", "--keep", "newer").out
+    [lost] = {"ideas.md.conflict1", "ideas.md.conflict2"} - {(work / "ideas.md").read_text()}
+    assert f"✓ Restored {work / lost} (run " in three.run("restore", lost).out
+    assert (work / lost).read_text() == lost
+    assert "try: nothing called nosuch.md was overwritten" in three.run("restore", "nosuch.md", expect=2).err
+
+
+def test_a_plan_of_one_sync_is_carried_out_in_that_one(three: Device, cloud: S3, below: str) -> None:
+    three.write("a.md", "a")
+    (three.home / "work" / "w.md").write_text("w")
+    three.run("plan", "--only", "work", "--out", "work.json")
+
+    said = three.run("sync", "--plan", "work.json").out
+
+    assert "──" not in said and "w.md" in said and "a.md" not in said
+    assert cloud.tree(f"{BUCKET}/{below}/work") == {"w.md": "w"}
+    assert cloud.tree(f"{BUCKET}/{below}/notes") == {}
