@@ -8,16 +8,18 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from invoke.exceptions import Exit
 
 from bisync.errors import BisyncError, Interrupted, disk_error
+from bisync.report.documents import error_document
 from bisync.report.screen import Screen
+from bisync.report.words import Line
 
 if TYPE_CHECKING:
     from bisync.app import App
@@ -31,15 +33,15 @@ HELP = {
 
 
 @contextmanager
-def edge(screen: Screen) -> Iterator[None]:
-    """Run a task's body. Whatever it raises becomes words on stderr and an exit code.
+def edge(screen: Screen) -> Iterator[Screen]:
+    """Run a task's body on a screen. Whatever it raises becomes words on stderr and an exit code.
 
     SIGTERM and a closed terminal end a run as Ctrl-C does: in order.
     """
     before = {each: signal.signal(each, _interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with screen:
-            yield
+            yield screen
     except BisyncError as error:
         raise Exit(code=_report(screen, error)) from None
     except KeyboardInterrupt:
@@ -72,7 +74,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _report(screen: Screen, error: BisyncError) -> int:
     """Say what went wrong, to a person or a script; the exit code."""
-    screen.document({"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    screen.document(error_document(error))
     screen.error(error.message, error.hint)
     return error.exit_code
 
@@ -99,9 +101,12 @@ def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
 
 
 def open_app(
-    screen: Screen, path: str | None, only: Sequence[str], *, sync_dir: str | None = None
+    screen: Screen, path: str | None, only: Sequence[str] | None, *, sync_dir: str | None = None
 ) -> tuple[App, tuple[Sync, ...]]:
-    """The app for a manifest, and the syncs that are meant. Raises ManifestError and UsageError."""
+    """The app for a manifest, and the syncs that are meant: those in `only`, or all.
+
+    Raises ManifestError and UsageError.
+    """
     from bisync.app import App
     from bisync.manifest.load import select_syncs
 
@@ -110,20 +115,57 @@ def open_app(
     gc.set_threshold(100_000)
     manifest = read_manifest(path, sync_dir=sync_dir)
     app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
-    return app, select_syncs(manifest, only)
+    return app, select_syncs(manifest, only or [])
+
+
+def headed(screen: Screen, syncs: Sequence[Sync]) -> Iterator[Sync]:
+    """One sync after the other, under a headline where there are several."""
+    for sync in syncs:
+        if len(syncs) > 1:
+            screen.say(f"── {sync.name}")
+        yield sync
+
+
+Result = TypeVar("Result")
+
+
+def each(
+    screen: Screen,
+    syncs: Sequence[Sync],
+    work: Callable[[Sync], Result],
+    words: Callable[[Result], Iterable[Line]],
+) -> list[Result]:
+    """Work on every sync, and tell what came of it as soon as it is done; all the results."""
+    results = []
+    for sync in headed(screen, syncs):
+        results.append(work(sync))
+        screen.tell(words(results[-1]))
+    return results
+
+
+class Judged(Protocol):
+    """A result that knows its exit code."""
+
+    @property
+    def exit_code(self) -> int:
+        """One of those in docs/commands.md."""
+
+
+Ending = TypeVar("Ending", bound=Judged)
+
+
+def highest(results: Iterable[Judged]) -> int:
+    """The highest exit code among results; 0 when there are none."""
+    return max((one.exit_code for one in results), default=0)
+
+
+def finish(screen: Screen, results: list[Ending], document: Callable[[list[Ending]], dict[str, Any]]) -> None:
+    """Print the document of the results when one is asked for, and leave with their highest exit code."""
+    screen.document(document(results))
+    leave(highest(results))
 
 
 def leave(code: int) -> None:
     """End the task with an exit code; 0 just returns."""
     if code:
         raise Exit(code=code)
-
-
-def each(syncs: Sequence[Sync], screen: Screen, work: Callable[[Sync], int]) -> int:
-    """Work on every sync, under a headline where there are several; the highest exit code."""
-    highest = 0
-    for sync in syncs:
-        if len(syncs) > 1:
-            screen.say(f"── {sync.name}")
-        highest = max(highest, work(sync))
-    return highest

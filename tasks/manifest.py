@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from bisync.report.documents import setup_document
 from bisync.report.screen import Screen
-from bisync.report.words import setup_lines
+from bisync.report.words import init_lines, ready_lines, setup_lines, validate_lines
 
-from ._edge import HELP, each, edge, leave, open_app, read_manifest
-
-if TYPE_CHECKING:
-    from bisync.config import Sync
+from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest
 
 
 @task(help={"manifest": "where to write it (default: bisync.yaml here)"})
 def init(c: Context, manifest: str = "bisync.yaml") -> None:
     """Write a commented bisync.yaml to start from."""
-    screen = Screen()
-    with edge(screen):
+    with edge(Screen()) as screen:
         from bisync.manifest.starter import write_starter
 
         path = Path(manifest).expanduser()
         write_starter(path)
-        screen.say(f"✓ Wrote {path}: edit it, then type: bisync validate")
+        screen.tell(init_lines(path))
 
 
 @task(help={"manifest": HELP["manifest"]})
 def validate(c: Context, manifest: str | None = None) -> None:
     """Check the manifest; say OK, or every problem with its place."""
-    screen = Screen()
-    with edge(screen):
+    with edge(Screen()) as screen:
         from bisync.actions import validate as action
 
         loaded = read_manifest(manifest)
-        for warning in action.run(loaded):
-            screen.say(f"warning: {warning}")
-        screen.say(f"OK: {loaded.path} ({len(loaded.syncs)} syncs, {len(loaded.tenants)} tenants)")
+        screen.tell(validate_lines(loaded, action.run(loaded)))
 
 
 @task(
@@ -64,30 +57,14 @@ def setup(
     json: bool = False,
 ) -> None:
     """Make everything ready: rclone, credentials, rclone.conf, ignore file, sync dir, baseline."""
-    screen = Screen(as_json=json)
-    with edge(screen):
+    with edge(Screen(as_json=json)) as screen:
         from bisync.actions import setup as action
 
-        app, syncs = open_app(screen, manifest, only or [], sync_dir=dir)
-        results = []
-
-        def work(sync: Sync) -> int:
-            result = action.run(app, sync, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
-            results.append(result)
-            for line in setup_lines(result, dry_run=dry_run):
-                screen.say(line)
-            for step in result.steps:
-                if step.state == "failed":
-                    screen.error(step.detail, step.hint)
-            return result.exit_code
-
-        code = each(syncs, screen, work)
-        screen.document(setup_document(results))
-        if dry_run:
-            screen.say("Nothing was changed (dry run).")
-        elif not code:
-            screen.say("Ready. Next: bisync sync")
-        leave(code)
+        app, syncs = open_app(screen, manifest, only, sync_dir=dir)
+        work = partial(action.run, app, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
+        results = each(screen, syncs, work, partial(setup_lines, dry_run=dry_run))
+        screen.tell(ready_lines(dry_run=dry_run, code=highest(results)))
+        finish(screen, results, setup_document)
 
 
 TASKS = (init, validate, setup)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from bisync.errors import UsageError
-from bisync.report.documents import sync_document
+from bisync.report.documents import prune_document, sync_document
 from bisync.report.screen import Screen
-from bisync.report.words import files, plan_lines, plan_summary, size_text, sync_lines
+from bisync.report.words import (
+    plan_file_lines,
+    preview_lines,
+    prune_lines,
+    resolve_lines,
+    restore_lines,
+    script_lines,
+    sync_lines,
+)
 
-from ._edge import HELP, each, edge, leave, open_app
-
-if TYPE_CHECKING:
-    from bisync.actions.plan import PlanResult
-    from bisync.config import Sync
+from ._edge import HELP, each, edge, finish, highest, leave, open_app
 
 
 @task(
@@ -49,38 +54,22 @@ def sync(
     json: bool = False,
 ) -> None:
     """Bring both sides together; say first what will be done."""
-    screen = Screen(as_json=json, verbose=verbose)
-    with edge(screen):
+    with edge(Screen(as_json=json, verbose=verbose)) as screen:
         from bisync.actions import sync as action
 
-        app, syncs = open_app(screen, manifest, only or [])
+        app, syncs = open_app(screen, manifest, only)
         limit = _whole_number(max_delete, "--max-delete")
         options = action.Options(
             profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run
         )
         syncs, expected = action.planned(app, syncs, plan)
-        results = []
-
-        def work(one: Sync) -> int:
-            result = action.run(app, one, options, expected=expected.get(one.name))
-            results.append(result)
-            if dry_run and result.error is None:
-                screen.say(f"{one.name}: {plan_summary(result.preview)}")
-                for line in plan_lines(result.preview, limit=None):
-                    screen.say(line)
-                screen.say("Nothing was changed (dry run).")
-            else:
-                if dry_run:
-                    screen.plan(one.name, result.preview)
-                for line in sync_lines(result):
-                    screen.say(line)
-            if result.error is not None:
-                screen.error(result.error, result.hint)
-            return result.exit_code
-
-        code = each(syncs, screen, work)
-        screen.document(sync_document(results))
-        leave(code)
+        results = each(
+            screen,
+            syncs,
+            lambda one: action.run(app, one, options, expected=expected.get(one.name)),
+            partial(sync_lines, dry_run=dry_run, verbose=verbose),
+        )
+        finish(screen, results, sync_document)
 
 
 def _whole_number(value: Any, flag: str) -> int | None:
@@ -117,47 +106,21 @@ def plan(
     script: str | None = None,
 ) -> None:
     """Say what the next sync will do, changing nothing."""
-    screen = Screen(as_json=json)
-    with edge(screen):
+    with edge(Screen(as_json=json)) as screen:
         from bisync.actions import plan as action
 
-        app, syncs = open_app(screen, manifest, only or [])
-        results: list[PlanResult] = []
-
-        def work(one: Sync) -> int:
-            result = action.run(app, one, profile=profile, scripted=bool(script))
-            results.append(result)
-            _show_plan(screen, result)
-            return result.exit_code
-
-        code = each(syncs, screen, work)
+        app, syncs = open_app(screen, manifest, only)
+        look = partial(action.run, app, profile=profile, scripted=bool(script))
+        results = each(screen, syncs, look, preview_lines)
         document = action.document(app, results)
         screen.document(document)
         if out:
             action.write_plan(out, document)
-            screen.say(f"Plan written. Carry it out with: bisync sync --plan {out}")
+            screen.tell(plan_file_lines(out))
         if script:
             action.write_script(script, app, results, document)
-            screen.say(f"Script written: {script}")
-        leave(code)
-
-
-def _show_plan(screen: Screen, result: PlanResult) -> None:
-    if result.prepared is None:
-        assert result.error is not None
-        screen.error(result.error.message, result.error.hint)
-        return
-    plan = result.prepared.plan
-    screen.say(f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}")
-    for line in plan_lines(plan.changes, limit=None):
-        screen.say(line)
-    for note in result.prepared.notes:
-        screen.say(f"Note: {note}")
-    for one in plan.left_out:
-        screen.say(f"Left out: {one.path}: {one.why}")
-    for verdict in result.prepared.verdicts:
-        if not verdict.passed:
-            screen.error(verdict.message, verdict.hint)
+            screen.tell(script_lines(script))
+        leave(highest(results))
 
 
 @task(
@@ -174,8 +137,7 @@ def resolve(
     c: Context, path: str, keep: str = "", manifest: str | None = None, only: list[str] | None = None
 ) -> None:
     """Settle a conflict: keep one version under the file's name, the others go to the trash."""
-    screen = Screen()
-    with edge(screen):
+    with edge(Screen()) as screen:
         from bisync.actions import conflicts as action
 
         if keep not in action.KEEP:
@@ -183,12 +145,8 @@ def resolve(
                 f"--keep takes one of {', '.join(action.KEEP)}",
                 hint=f"as in: bisync resolve {path} --keep newer",
             )
-        app, syncs = open_app(screen, manifest, only or [])
-        done = action.settle(app, syncs, path, action.KEEP[keep])
-        screen.say(f"✓ Resolved {done.path}: kept {', '.join(done.kept)}")
-        if done.trashed:
-            screen.say(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")
-        screen.say("  Next: bisync sync")
+        app, syncs = open_app(screen, manifest, only)
+        screen.tell(resolve_lines(action.settle(app, syncs, path, action.KEEP[keep])))
 
 
 @task(
@@ -211,25 +169,13 @@ def restore(
     only: list[str] | None = None,
 ) -> None:
     """Bring back what a run overwrote or deleted: a file, or what is missing below a folder."""
-    screen = Screen()
-    with edge(screen):
+    with edge(Screen()) as screen:
         from bisync.actions import restore as action
 
-        app, syncs = open_app(screen, manifest, only or [])
-        target = Path(to).expanduser() if to else None
-        done = action.bring_back(app, syncs, path, run_id=run, to=target)
-        for each_one in done.restored:
-            size = size_text(each_one.kept.size)
-            screen.say(f"✓ Restored {each_one.path} (run {each_one.kept.run}, {size})")
-            if each_one.replaced:
-                screen.say("  the version that lay there is in the trash")
-        if done.left:
-            screen.say(
-                f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
-                "name, with --run or with --to"
-            )
-        if target is None and done.restored:
-            screen.say("  Next: bisync sync")
+        app, syncs = open_app(screen, manifest, only)
+        folder = Path(to).expanduser() if to else None
+        done = action.bring_back(app, syncs, path, run_id=run, to=folder)
+        screen.tell(restore_lines(done, elsewhere=folder is not None))
 
 
 @task(
@@ -249,48 +195,18 @@ def prune(
     json: bool = False,
 ) -> None:
     """List files that are ignored now but lie in the cloud from before; remove them there with --yes."""
-    screen = Screen(as_json=json)
-    with edge(screen):
+    with edge(Screen(as_json=json)) as screen:
         from bisync.actions import prune as action
 
-        app, syncs = open_app(screen, manifest, only or [])
-        found = []
-
-        def work(one: Sync) -> int:
-            result = action.prune(app, one, yes=yes)
-            found.append(result)
-            for path, size in result.files:
-                screen.say(f"  {size_text(size):>10}  {path}")
-            total = size_text(sum(size for _, size in result.files))
-            if not result.files:
-                screen.say("nothing in the cloud is ignored")
-            elif result.run:
-                kept = f"kept in its trash (run {result.run})"
-                screen.say(f"✓ Pruned {len(result.files)} from the cloud ({total}); {kept}")
-            else:
-                screen.say(
-                    f"{len(result.files)} in the cloud ({total}). Remove them there with: bisync prune --yes"
-                )
-            return 0
-
-        code = each(syncs, screen, work)
-        screen.document(
-            {
-                "version": 1,
-                "syncs": [
-                    {"name": r.sync, "files": [{"path": p, "size": s} for p, s in r.files], "run": r.run}
-                    for r in found
-                ],
-            }
-        )
-        leave(code)
+        app, syncs = open_app(screen, manifest, only)
+        results = each(screen, syncs, partial(action.prune, app, yes=yes), prune_lines)
+        screen.document(prune_document(results))
 
 
 @task(help={"keep": "leave the temporary home behind and say where it is"})
 def demo(c: Context, keep: bool = False) -> None:
     """The whole story on an embedded S3 server in a temporary home."""
-    screen = Screen()
-    with edge(screen):
+    with edge(Screen()) as screen:
         from bisync.actions import demo as action
 
         leave(action.run(screen.verbatim, keep=keep))

@@ -1,4 +1,7 @@
-"""Results as a script reads them: what each task prints with `--json`."""
+"""Results as a script reads them: what each task prints with `--json`. Pure.
+
+The document of a plan is a file of its own, too: it is made in `bisync.sync.plan_file`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup
+    from bisync.actions.explain import Explanation
+    from bisync.actions.history import History
+    from bisync.actions.prune import Pruned
     from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
-    from bisync.core.result import SyncResult
+    from bisync.core.result import Finding, SyncResult
+    from bisync.errors import BisyncError
+
+
+def error_document(error: BisyncError) -> dict[str, Any]:
+    """What any task prints instead of its own document when it fails as a whole."""
+    return {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
 def sync_document(results: Iterable[SyncResult]) -> dict[str, Any]:
@@ -98,5 +110,66 @@ def conflicts_document(groups: Iterable[ConflictGroup]) -> dict[str, Any]:
                 ],
             }
             for group in groups
+        ],
+    }
+
+
+def history_document(results: Iterable[History]) -> dict[str, Any]:
+    """What `history --json` prints; the runs as the history has them."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": one.name,
+                "runs": list(one.runs),
+                "versions": [
+                    {"run": kept.run, "side": kept.side, "path": kept.path, "size": kept.size}
+                    for kept in one.versions
+                ],
+            }
+            for one in results
+        ],
+    }
+
+
+def doctor_document(findings: Iterable[Finding]) -> dict[str, Any]:
+    """What `doctor --json` prints."""
+    return {
+        "version": 1,
+        "findings": [
+            {"about": one.about, "level": one.level, "text": one.text, "cure": one.cure} for one in findings
+        ],
+    }
+
+
+def explain_document(found: Iterable[Explanation]) -> dict[str, Any]:
+    """What `explain --json` prints."""
+    return {
+        "version": 1,
+        "paths": [
+            {
+                "sync": one.sync,
+                "path": one.path,
+                "synced": one.synced,
+                "source": one.source,
+                "line": one.line,
+                "pattern": one.pattern,
+            }
+            for one in found
+        ],
+    }
+
+
+def prune_document(results: Iterable[Pruned]) -> dict[str, Any]:
+    """What `prune --json` prints."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": one.sync,
+                "files": [{"path": path, "size": size} for path, size in one.files],
+                "run": one.run,
+            }
+            for one in results
         ],
     }

@@ -8,20 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.progress import Bar, Lines, Listener
 from bisync.report.stream import on_terminal, put, style
-from bisync.report.words import (
-    SHOWN_CHANGES,
-    ago,
-    clean,
-    home_text,
-    plan_lines,
-    plan_summary,
-    size_text,
-)
+from bisync.report.words import Line, Problem, clean, planned_lines, status_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,29 +33,8 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
     table = Table(title=f"Cloud Bisync Status: {one.name}", title_justify="left", show_lines=False)
     table.add_column("Property")
     table.add_column("Value", overflow="fold")
-    state = (
-        Text("✓ Initialized", style="green") if one.initialised else Text("✗ Not initialized", style="red")
-    )
-    rows: list[tuple[str, str | Text]] = [
-        ("Status", state),
-        ("Local Directory", home_text(one.local)),
-        ("Remote", one.remote),
-        ("Profile", one.profile),
-        ("Last Sync", ago(one.last_sync, now) + (" (one is running)" if one.running else "")),
-        ("Total Projects", str(one.projects)),
-        ("Storage Used", size_text(one.storage_bytes)),
-        ("Conflicts", Text(str(one.conflicts), style="yellow") if one.conflicts else "0"),
-    ]
-    if not one.keeps_cloud_versions:
-        rows.append(
-            ("Old Versions", Text("not kept in the cloud: this remote cannot move files", style="yellow"))
-        )
-    if one.left_out:
-        rows.append(("Left Out", Text(clean(", ".join(one.left_out)), style="yellow")))
-    if one.blocked:
-        rows.append(("Blocked", Text(clean(one.blocked), style="red")))
-    for name, value in rows:
-        table.add_row(name, value if isinstance(value, Text) else Text(clean(value)))
+    for name, value, colour in status_rows(one, now):
+        table.add_row(name, Text(clean(value), style=colour or ""))
     return table
 
 
@@ -81,6 +53,14 @@ class Screen:
         """One line of result, also when a name in it holds a line break."""
         if not self.as_json:
             put(clean(text), sys.stdout)
+
+    def tell(self, lines: Iterable[Line]) -> None:
+        """Lines of result and errors, in their order."""
+        for line in lines:
+            if isinstance(line, Problem):
+                self.error(line.message, line.hint)
+            else:
+                self.say(line)
 
     def verbatim(self, text: str) -> None:
         """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
@@ -116,10 +96,7 @@ class Screen:
 
     def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
         """What a run is about to do."""
-        if changes:
-            self.say(f"{sync}: {plan_summary(changes)}")
-            for line in plan_lines(changes, limit=None if self.verbose else SHOWN_CHANGES):
-                self.say(line)
+        self.tell(planned_lines(sync, changes, verbose=self.verbose))
 
     def hear(self, sync: str, event: events.Event) -> None:
         """Show an event as it comes: a bar on a terminal, a line now and then in a pipe."""

@@ -1,4 +1,4 @@
-"""Results as a person reads them, line by line.
+"""Results as a person reads them: a result goes in, lines come out. Pure.
 
 Names and messages stand in these lines as they are; the screen makes their control characters visible. The
 engine's own values are imported where they are used: every task loads this module, also when all it does is
@@ -7,17 +7,42 @@ print its help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from bisync.actions.check import CheckResult
+    from bisync.actions.conflicts import ConflictGroup, Settled
+    from bisync.actions.explain import Explanation
+    from bisync.actions.history import History
+    from bisync.actions.plan import PlanResult
+    from bisync.actions.prune import Pruned
+    from bisync.actions.restore import Restoration
     from bisync.actions.setup import SetupResult
+    from bisync.actions.status import SyncStatus
+    from bisync.config import Manifest
     from bisync.core.change import Change
-    from bisync.core.result import SyncResult
+    from bisync.core.result import Conflict, Finding, SyncResult
+    from bisync.ignore import LintWarning
 
 SHOWN_CHANGES = 20
+NOTHING_CHANGED = "Nothing was changed (dry run)."
+
+
+class Problem(NamedTuple):
+    """What went wrong, in a line, and its cure: a line that is an error."""
+
+    message: str
+    hint: str | None = None
+
+
+Line = str | Problem
+"""A line of result, or an error among them."""
+
+
+# -- single words ---------------------------------------------------------------------------------------
 
 
 def files(count: int) -> str:
@@ -60,6 +85,8 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+# -- what a run does ------------------------------------------------------------------------------------
+
 # By the action's name in `plan --json`; in the order of `change.Action`.
 _VERBS = {
     "upload": "upload",
@@ -93,6 +120,14 @@ def plan_summary(changes: Sequence[Change]) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
+def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> list[str]:
+    """What a run is about to do, all of it when `verbose`; no line for nothing."""
+    if not changes:
+        return []
+    limit = None if verbose else SHOWN_CHANGES
+    return [f"{sync}: {plan_summary(changes)}", *plan_lines(changes, limit=limit)]
+
+
 def outcome_text(result: SyncResult) -> str:
     """ "1 file uploaded", "2 files downloaded, 1 deleted"; "" when nothing moved."""
     parts = []
@@ -106,41 +141,242 @@ def outcome_text(result: SyncResult) -> str:
     return ", ".join(parts)
 
 
-def sync_lines(result: SyncResult) -> list[str]:
-    """What a person is told about a finished run."""
-    from bisync.core.result import Outcome
-
-    lines = [f"Note: {note}" for note in result.notes]
+def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = False) -> list[Line]:
+    """What a person is told about a finished run; of a dry run, what it would have done."""
+    if dry_run and result.error is None:
+        summary = f"{result.name}: {plan_summary(result.preview)}"
+        return [summary, *plan_lines(result.preview, limit=None), NOTHING_CHANGED]
+    lines: list[Line] = []
+    if dry_run:
+        lines += planned_lines(result.name, result.preview, verbose=verbose)
+    lines += [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
-        lines.append(f"Conflict detected: {conflict.path}")
-        copies = " and ".join(copy for copy in conflict.copies)
-        if conflict.winner == "both":
-            lines.append(f"Saved as: {copies}")
-            lines.append(f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer")
-        else:
-            rule = {"newer": "newer version", "older": "older version"}.get(
-                result.resolve, f"{conflict.winner} version"
-            )
-            lines.append(f"Resolving conflict: using {rule}")
-            lines.append(f"The other version is kept as: {copies}")
-    for one in result.left_out:
-        lines.append(f"Left out: {one.path}: {one.why}")
-    if result.error is None:
-        done = outcome_text(result)
-        if result.outcome is Outcome.IDLE:
-            done = done or "nothing to do"
-        if result.left_out:
-            done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
-        lines.append("✓ Sync completed" + (f" - {done}" if done else ""))
+        lines += _conflict_lines(conflict, result.resolve)
+    lines += [f"Left out: {one.path}: {one.why}" for one in result.left_out]
+    lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
 
 
-def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[str]:
-    """One line a step; why a step failed is for the error that follows."""
+def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
+    """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
+    found, copies = f"Conflict detected: {conflict.path}", " and ".join(conflict.copies)
+    if conflict.winner == "both":
+        cure = f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer"
+        return [found, f"Saved as: {copies}", cure]
+    rule = {"newer": "newer version", "older": "older version"}.get(resolve, f"{conflict.winner} version")
+    return [found, f"Resolving conflict: using {rule}", f"The other version is kept as: {copies}"]
+
+
+def _completed(result: SyncResult) -> str:
+    """The last line of a run that came to its end."""
+    from bisync.core.result import Outcome
+
+    done = outcome_text(result)
+    if result.outcome is Outcome.IDLE:
+        done = done or "nothing to do"
+    if result.left_out:
+        done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
+    return "✓ Sync completed" + (f" - {done}" if done else "")
+
+
+def preview_lines(result: PlanResult) -> list[Line]:
+    """One sync's plan in full, and what the guards have against it."""
+    if result.prepared is None:
+        assert result.error is not None
+        return [Problem(result.error.message, result.error.hint)]
+    plan = result.prepared.plan
+    return [
+        f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}",
+        *plan_lines(plan.changes, limit=None),
+        *(f"Note: {note}" for note in result.prepared.notes),
+        *(f"Left out: {one.path}: {one.why}" for one in plan.left_out),
+        *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
+    ]
+
+
+def plan_file_lines(path: str) -> list[str]:
+    """What to do with a plan that was saved to `path`."""
+    return [f"Plan written. Carry it out with: bisync sync --plan {path}"]
+
+
+def script_lines(path: str) -> list[str]:
+    """Where a plan's script is."""
+    return [f"Script written: {path}"]
+
+
+# -- setting up -----------------------------------------------------------------------------------------
+
+
+def init_lines(path: Path) -> list[str]:
+    """What to do with a manifest that was written to `path`."""
+    return [f"✓ Wrote {path}: edit it, then type: bisync validate"]
+
+
+def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning]) -> Iterator[str]:
+    """What is odd about a manifest without a problem, as it is found, and how much is in it."""
+    for warning in warnings:
+        yield f"warning: {warning}"
+    yield f"OK: {manifest.path} ({len(manifest.syncs)} syncs, {len(manifest.tenants)} tenants)"
+
+
+def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[Line]:
+    """One line a step; then why a step failed."""
     width = len("would change" if dry_run else "changed")
-    lines = []
+    lines: list[Line] = []
     for step in result.steps:
         mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
         detail = "" if step.state == "failed" else step.detail
         lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
+    lines += [Problem(step.detail, step.hint) for step in result.steps if step.state == "failed"]
+    return lines
+
+
+def ready_lines(*, dry_run: bool, code: int) -> list[str]:
+    """What to do after setup, when it went well."""
+    if dry_run:
+        return [NOTHING_CHANGED]
+    return [] if code else ["Ready. Next: bisync sync"]
+
+
+# -- looking --------------------------------------------------------------------------------------------
+
+
+def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | None]]:
+    """A sync's state as rows of a table: property, value, and the value's colour where it has one."""
+    rows: list[tuple[str, str, str | None]] = [
+        ("Status", *(("✓ Initialized", "green") if one.initialised else ("✗ Not initialized", "red"))),
+        ("Local Directory", home_text(one.local), None),
+        ("Remote", one.remote, None),
+        ("Profile", one.profile, None),
+        ("Last Sync", ago(one.last_sync, now) + (" (one is running)" if one.running else ""), None),
+        ("Total Projects", str(one.projects), None),
+        ("Storage Used", size_text(one.storage_bytes), None),
+        ("Conflicts", str(one.conflicts), "yellow" if one.conflicts else None),
+    ]
+    if not one.keeps_cloud_versions:
+        rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
+    if one.left_out:
+        rows.append(("Left Out", ", ".join(one.left_out), "yellow"))
+    if one.blocked:
+        rows.append(("Blocked", one.blocked, "red"))
+    return rows
+
+
+def check_lines(result: CheckResult) -> list[Line]:
+    """What is not equal on both sides, and how much is."""
+    if result.error is not None:
+        return [Problem(result.error.message, result.error.hint)]
+    groups = (
+        ("differs", result.differ), ("missing here", result.missing_local),
+        ("missing in the cloud", result.missing_cloud), ("cannot be read", result.errors),
+    )  # fmt: skip
+    lines: list[Line] = [f"  {word}: {path}" for word, paths in groups for path in paths]
+    if result.exit_code == 0:
+        lines.append(f"✓ Both sides are equal: {result.match} files match")
+    else:
+        apart = len(lines)
+        lines.append(f"✗ {apart} of {apart + result.match} files are not in sync; see: bisync plan")
+    if result.by_size_only:
+        lines.append(
+            f"  {files(result.by_size_only)} compared by size alone, as the cloud has no hash of them; "
+            "to compare contents: bisync check --download"
+        )
+    return lines
+
+
+def history_lines(result: History) -> list[str]:
+    """One line a run, then one for each version that the trashes keep."""
+    lines = []
+    for entry in result.runs:
+        run, outcome = entry.get("run") or "-", entry.get("outcome") or "-"
+        lines.append(f"{entry.get('at')}  {run:<24}  {outcome:<8}  {_what_happened(entry)}")
+    if not lines:
+        lines.append("no runs yet")
+    for kept in result.versions:
+        lines.append(f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}")
+    if result.versions:
+        lines.append("  Bring one back with: bisync restore PATH [--run RUN]")
+    return lines
+
+
+def _what_happened(entry: dict[str, Any]) -> str:
+    """A line of the history in words: why it failed, or what moved."""
+    moved = ", ".join(
+        f"{entry[name]} {name.replace('_', ' ')}"
+        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud")
+        if entry.get(name)
+    )
+    return str(entry.get("error") or moved or "-")
+
+
+def doctor_lines(findings: Sequence[Finding]) -> list[str]:
+    """One line a finding, and its cure."""
+    lines = []
+    for one in findings:
+        mark = {"ok": "✓", "warning": "!", "problem": "✗"}[one.level]
+        lines.append(f"{mark} {one.about}: {one.text}")
+        if one.cure:
+            lines.append(f"    → {one.cure}")
+    return lines
+
+
+def explain_lines(found: Sequence[Explanation]) -> list[str]:
+    """One line a path: whether it is synced, and which rule says so."""
+    lines = []
+    for one in found:
+        why = f"{one.source}:{one.line}: {one.pattern}" if one.source else "no rule speaks about it"
+        lines.append(f"{one.path}: {'synced' if one.synced else 'ignored'} ({why})")
+    return lines
+
+
+# -- conflicts and trash --------------------------------------------------------------------------------
+
+
+def conflicts_lines(groups: Sequence[ConflictGroup]) -> list[str]:
+    """Every conflict that waits, its versions, and how to settle it."""
+    lines = []
+    for group in groups:
+        lines.append(f"{group.path} ({group.sync})")
+        for one in group.versions:
+            origin = f"  {one.origin}" if one.origin else ""
+            lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")
+        lines.append(f"  Settle it with: bisync resolve '{group.path}' --keep local|cloud|newer|both")
+    return lines or ["No conflicts."]
+
+
+def resolve_lines(done: Settled) -> list[str]:
+    """How a conflict was settled."""
+    lines = [f"✓ Resolved {done.path}: kept {', '.join(done.kept)}"]
+    if done.trashed:
+        lines.append(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")
+    return [*lines, "  Next: bisync sync"]
+
+
+def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
+    """What came back, and what was left alone. `elsewhere`: not into the sync dir."""
+    lines = []
+    for one in done.restored:
+        lines.append(f"✓ Restored {one.path} (run {one.kept.run}, {size_text(one.kept.size)})")
+        if one.replaced:
+            lines.append("  the version that lay there is in the trash")
+    if done.left:
+        lines.append(
+            f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
+            "name, with --run or with --to"
+        )
+    if done.restored and not elsewhere:
+        lines.append("  Next: bisync sync")
+    return lines
+
+
+def prune_lines(result: Pruned) -> list[str]:
+    """The ignored files in the cloud, and what became of them."""
+    if not result.files:
+        return ["nothing in the cloud is ignored"]
+    lines = [f"  {size_text(size):>10}  {path}" for path, size in result.files]
+    count, total = len(result.files), size_text(sum(size for _, size in result.files))
+    if result.run:
+        lines.append(f"✓ Pruned {count} from the cloud ({total}); kept in its trash (run {result.run})")
+    else:
+        lines.append(f"{count} in the cloud ({total}). Remove them there with: bisync prune --yes")
     return lines
