@@ -1,0 +1,201 @@
+"""What a script reads: the keys of every document, and what they hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from bisync.core.result import Finding, Outcome
+from bisync.core.snapshot import LeftOut
+from bisync.errors import BisyncError, GuardRefused
+from bisync.report import documents
+from tests.support import results
+
+pytestmark = pytest.mark.pure
+
+NONE = type(None)
+Shape = dict[str, Any]
+"""The type, or the types, of each key; a list of one shape for a list of such."""
+
+
+def fits(value: Any, shape: Any) -> bool:
+    """Whether a document has exactly these keys with values of these types."""
+    match shape:
+        case dict():
+            return (
+                isinstance(value, dict)
+                and value.keys() == shape.keys()
+                and all(fits(value[key], shape[key]) for key in shape)
+            )
+        case [one]:
+            return isinstance(value, list) and all(fits(each, one) for each in value)
+        case tuple():
+            return type(value) in shape
+        case _:
+            return type(value) is shape
+
+
+class Case(NamedTuple):
+    """A document of some results, and of none; the key of its list, and the shape of each entry."""
+
+    make: Callable[[Any], dict[str, Any]]
+    given: list[Any]
+    key: str
+    entry: Shape
+
+
+CASES = {
+    "sync": Case(
+        documents.sync_document,
+        [
+            results.sync_result(),
+            results.sync_result(
+                outcome=Outcome.FAILED, run=None, error="no network", hint="wait", notes=("it recovered",),
+                conflicts=(results.conflict(),), left_out=(LeftOut("a", "no room"),), seconds=1.23456,
+            ),
+        ],
+        "syncs",
+        {
+            "name": str, "mode": str, "outcome": str, "uploaded": int, "downloaded": int, "deleted_local": int,
+            "deleted_cloud": int, "conflicts": [{"path": str, "copies": [str], "winner": str}],
+            "left_out": [{"path": str, "why": str}], "notes": [str], "bytes": int, "seconds": float,
+            "run": (str, NONE), "error": (str, NONE), "hint": (str, NONE),
+        },
+    ),
+    "status": Case(
+        documents.status_document,
+        [
+            results.status(),
+            results.status(last_sync=None, last_outcome=None, blocked="no baseline", left_out=("a",)),
+        ],
+        "syncs",
+        {
+            "name": str, "tenant": str, "initialised": bool, "local": str, "remote": str, "profile": str,
+            "last_sync": (str, NONE), "last_outcome": (str, NONE), "projects": int, "storage_bytes": int,
+            "conflicts": int, "blocked": (str, NONE), "left_out": [str], "running": bool,
+            "keeps_cloud_versions": bool,
+        },
+    ),
+    "check": Case(
+        documents.check_document,
+        [
+            results.check_result(match=2, by_size_only=1, differ=("a",)),
+            results.check_result(error=BisyncError("gone")),
+        ],
+        "syncs",
+        {
+            "name": str, "match": int, "by_size_only": int, "differ": [str], "missing_local": [str],
+            "missing_cloud": [str], "errors": [str], "error": (str, NONE),
+        },
+    ),
+    "setup": Case(
+        documents.setup_document,
+        [results.setup_result("ok", "changed"), results.setup_result("failed"), results.setup_result()],
+        "syncs",
+        {"name": str, "steps": [{"step": str, "state": str, "detail": str, "hint": (str, NONE)}]},
+    ),
+    "conflicts": Case(
+        documents.conflicts_document,
+        [results.conflict_group()],
+        "conflicts",
+        {
+            "sync": str, "path": str,
+            "versions": [{"path": str, "size": int, "modified": str, "origin": (str, NONE)}],
+        },
+    ),
+    "history": Case(
+        documents.history_document,
+        [results.history({"run": results.RUN}, versions=(results.kept(),)), results.history()],
+        "syncs",
+        {
+            "name": str, "runs": [{"run": str}],
+            "versions": [{"run": str, "side": str, "path": str, "size": int}],
+        },
+    ),
+    "doctor": Case(
+        documents.doctor_document,
+        [
+            Finding(about="rclone", level="ok", text="1.75.2"),
+            Finding(about="notes", level="problem", text="no baseline", cure="type: bisync setup"),
+        ],
+        "findings",
+        {"about": str, "level": str, "text": str, "cure": (str, NONE)},
+    ),
+    "explain": Case(
+        documents.explain_document,
+        [results.explanation(), results.explanation(synced=True, ruled=False)],
+        "paths",
+        {
+            "sync": str, "path": str, "synced": bool, "source": (str, NONE), "line": (int, NONE),
+            "pattern": (str, NONE),
+        },
+    ),
+    "prune": Case(
+        documents.prune_document,
+        [results.pruned(("a.log", 1)), results.pruned(run=results.RUN)],
+        "syncs",
+        {"name": str, "files": [{"path": str, "size": int}], "run": (str, NONE)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_keys_of_a_document(case: Case) -> None:
+    document = case.make(iter(case.given))
+
+    assert fits(document, {"version": int, case.key: [case.entry]}), document
+    assert document["version"] == 1
+    assert len(document[case.key]) == len(case.given)
+    assert json.loads(json.dumps(document)) == document
+    assert case.make([]) == {"version": 1, case.key: []}
+
+
+def test_every_document_is_looked_at() -> None:
+    made = {name for name in vars(documents) if name.endswith("_document")}
+
+    assert made == {f"{name}_document" for name in [*CASES, "error"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        ({"a": 1}, {"a": int, "b": int}),
+        ({"a": 1, "b": 2}, {"a": int}),
+        ({"a": True}, {"a": int}),
+        ({"a": None}, {"a": str}),
+        ({"a": [1, "2"]}, {"a": [int]}),
+        ({"a": (1,)}, {"a": [int]}),
+    ],
+)
+def test_a_document_of_another_shape_is_noticed(value: Any, shape: Shape) -> None:
+    assert not fits(value, shape)
+
+
+@pytest.mark.parametrize("hint", ["raise the limit", None])
+def test_the_document_of_an_error(hint: str | None) -> None:
+    assert documents.error_document(GuardRefused("too many", hint=hint)) == {
+        "version": 1,
+        "error": "too many",
+        "hint": hint,
+        "exit_code": 4,
+    }
+
+
+def test_what_the_documents_hold() -> None:
+    [sync] = documents.sync_document([results.sync_result(uploaded=2, seconds=1.23456)])["syncs"]
+    assert (sync["name"], sync["outcome"], sync["uploaded"], sync["seconds"]) == ("notes", "done", 2, 1.235)
+    [check] = documents.check_document([results.check_result(error=BisyncError("gone"))])["syncs"]
+    assert check["error"] == "gone"
+    [status] = documents.status_document([results.status()])["syncs"]
+    assert status["local"] == "/data/notes"
+    [step] = documents.setup_document([results.setup_result("failed")])["syncs"][0]["steps"]
+    assert step == {"step": "rclone", "state": "failed", "detail": "about rclone", "hint": "do it"}
+    [group] = documents.conflicts_document([results.conflict_group()])["conflicts"]
+    assert [one["origin"] for one in group["versions"]] == ["this device", None]
+    [prune] = documents.prune_document([results.pruned(("a.log", 1), run=results.RUN)])["syncs"]
+    assert prune == {"name": "notes", "files": [{"path": "a.log", "size": 1}], "run": results.RUN}
+    [history] = documents.history_document([results.history({"any": "thing"})])["syncs"]
+    assert history["runs"] == [{"any": "thing"}]

@@ -1,0 +1,195 @@
+"""Where the words go: which stream, in which encoding, and what a terminal must not see."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from bisync import events
+from bisync.core.result import Finding, Outcome
+from bisync.core.snapshot import LeftOut
+from bisync.errors import BisyncError
+from bisync.report import words
+from bisync.report.progress import Listener
+from bisync.report.screen import Screen, status_table
+from bisync.report.words import Line, Problem
+from tests.support import results
+
+pytestmark = pytest.mark.pure
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+HOSTILE = "red\x1b[31m\x07\u202e\r\n\x9b2J\udcff.md"
+SHOWN = r"red\x1b[31m\x07\u202e\r\n\x9b2J\udcff.md"
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that says it is a terminal; `seen` is what was written to it."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        self.bytes = io.BytesIO()
+        super().__init__(self.bytes, encoding=encoding, errors="strict")
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def seen(self) -> str:
+        return self.bytes.getvalue().decode(self.encoding)
+
+
+class Pipe(Terminal):
+    """A stream that is none."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def test_results_and_errors_go_their_own_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().tell(["one", Problem("wrong", "cure"), "two", Problem("worse")])
+
+    assert capsys.readouterr() == ("one\ntwo\n", "Error: wrong\n  → cure\nError: worse\n")
+
+
+def test_with_json_only_the_document_and_the_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen(as_json=True, verbose=True) as screen:
+        screen.say("a line")
+        screen.tell(["a line", Problem("wrong")])
+        screen.verbatim("a text")
+        screen.show(status_table(results.status(), NOW))
+        screen.plan("notes", (results.change(),))
+        screen.hear("notes", events.Text("rclone's word"))
+        screen.document({"version": 1, "name": "größe"})
+
+    assert capsys.readouterr() == ('{\n  "version": 1,\n  "name": "gr\\u00f6\\u00dfe"\n}\n', "Error: wrong\n")
+
+
+def test_without_json_no_document(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().document({"version": 1})
+
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("no_color", "lead"), [(None, "\x1b[31;1mError: \x1b[0m"), ("", "\x1b[31;1mError: \x1b[0m"), ("1", "Error: ")]
+)  # fmt: skip
+def test_colour_on_a_terminal_unless_it_is_not_wanted(
+    no_color: str | None, lead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    Screen().error("one\ntwo", "cure")
+
+    assert terminal.seen == f"{lead}one\ntwo\n  → cure\n"
+
+
+def test_what_an_encoding_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Pipe("ascii"))
+    monkeypatch.setattr(sys, "stderr", err := Pipe("latin-1"))
+
+    screen = Screen()
+    screen.say("✓ größe")
+    screen.verbatim("☂")
+    screen.error("größe", "☂")
+    screen.show(status_table(results.status(), NOW))
+
+    assert out.seen.startswith("? gr??e\n?\n")
+    assert "Cloud Bisync Status: notes" in out.seen
+    assert err.seen == "Error: größe\n  ? ?\n"
+
+
+def test_closed_streams_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+
+    with Screen() as screen:
+        screen.say("a line")
+        screen.verbatim("a text")
+        screen.error("wrong", "cure")
+        screen.show(status_table(results.status(), NOW))
+        screen.hear("notes", events.Step("looking"))
+
+
+# -- what a terminal must not see -----------------------------------------------------------------------
+
+HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        words.planned_lines("notes", [results.change(path=HOSTILE, why=HOSTILE)], verbose=True),
+        words.preview_lines(
+            results.plan_result(
+                results.change(path=HOSTILE), notes=(HOSTILE,), left_out=(LeftOut(HOSTILE, HOSTILE),)
+            )
+        ),
+        words.sync_lines(
+            results.sync_result(notes=(HOSTILE,), left_out=(LeftOut(HOSTILE, HOSTILE),), outcome=Outcome.IDLE)
+        ),
+        words.check_lines(results.check_result(differ=(HOSTILE,), errors=(HOSTILE,))),
+        words.history_lines(results.history(HISTORY, versions=(results.kept(HOSTILE),))),
+        words.doctor_lines([Finding(about=HOSTILE, level="problem", text=HOSTILE, cure=HOSTILE)]),
+        words.resolve_lines(results.settled(HOSTILE)),
+        words.restore_lines(results.restoration(HOSTILE), elsewhere=False),
+        words.prune_lines(results.pruned((HOSTILE, 1))),
+        words.plan_file_lines(HOSTILE),
+    ],
+    ids=["sync", "plan", "done", "check", "history", "doctor", "resolve", "restore", "prune", "written"],
+)
+def test_names_in_lines_stay_in_their_lines(lines: Sequence[Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+
+    Screen().tell(lines)
+
+    said = out.seen.split("\n")
+    assert len(said) == len(lines) + 1
+    assert "".join(said).isprintable()
+    assert any(SHOWN in line for line in said)
+
+
+def test_names_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", err := Pipe())
+
+    Screen().tell(words.check_lines(results.check_result(error=BisyncError("\x1b[2J\u202e", hint=HOSTILE))))
+
+    assert err.seen == f"Error: \\x1b[2J\\u202e\n  → {SHOWN}\n"
+
+
+def test_names_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = results.status(remote=HOSTILE, profile=HOSTILE, left_out=(HOSTILE,), blocked=HOSTILE)
+
+    console = Console(file=(out := Pipe()), width=160, force_terminal=True, color_system=None)
+    console.print(status_table(status, NOW))
+
+    assert out.seen.count(SHOWN) == 4
+    assert out.seen.replace("\n", "").isprintable()
+
+
+def test_names_in_what_rclone_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", err := Pipe())
+    listener = Listener(verbose=True)
+
+    listener("notes", events.Copied(path=HOSTILE, to="cloud", size=1))
+    listener("notes", events.Text(HOSTILE))
+
+    assert err.seen == f"  uploaded {SHOWN}\n  rclone: {SHOWN}\n"
+
+
+def test_text_for_another_program_is_as_it_is_in_a_pipe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "- /a\u202fb\n- /\x1b[31m\t\n"
+    monkeypatch.setattr(sys, "stdout", pipe := Pipe())
+    Screen().verbatim(text)
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    Screen().verbatim(text)
+
+    assert pipe.seen == text + "\n"
+    assert terminal.seen == "- /a\\u202fb\n- /\\x1b[31m\\t\n\n"

@@ -1,0 +1,598 @@
+"""What a person reads, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bisync.actions.check import CheckResult
+from bisync.actions.history import History
+from bisync.actions.restore import Restoration
+from bisync.actions.setup import SetupResult
+from bisync.config import Manifest
+from bisync.core.change import Action, Change
+from bisync.core.result import Finding, Outcome, SyncResult
+from bisync.core.snapshot import LeftOut
+from bisync.errors import BisyncError
+from bisync.ignore import LintWarning
+from bisync.report import words
+from bisync.report.words import Line, Problem
+from tests.support import results
+
+pytestmark = pytest.mark.pure
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+RUN = results.RUN
+
+
+# -- single words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
+def test_files(count: int, text: str) -> None:
+    assert words.files(count) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        ((1 << 20) - 1, "1024.0 KiB"),
+        (1 << 20, "1.0 MiB"),
+        (1 << 30, "1.0 GiB"),
+        (1 << 40, "1.0 TiB"),
+        (1 << 50, "1024.0 TiB"),
+    ],
+)
+def test_size_text(size: int, text: str) -> None:
+    assert words.size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("then", "text"),
+    [
+        (None, "never"),
+        ("2026-11-22T12:00:00+00:00", "just now"),
+        ("2026-11-22T11:59:01+00:00", "just now"),
+        ("2026-11-22T11:59:00+00:00", "1 minute ago"),
+        ("2026-11-22T11:00:01+00:00", "59 minutes ago"),
+        ("2026-11-22T11:00:00+00:00", "1 hour ago"),
+        ("2026-11-21T12:00:01+00:00", "23 hours ago"),
+        ("2026-11-21T12:00:00+00:00", "1 day ago"),
+        ("2026-11-01T12:00:00+00:00", "21 days ago"),
+        ("2026-11-22T12:00:00+01:00", "1 hour ago"),
+        ("2026-11-23T12:00:00+00:00", "just now"),
+    ],
+)
+def test_ago(then: str | None, text: str) -> None:
+    assert words.ago(then, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/home/me/notes", "~/notes"), ("/home/me/a/b", "~/a/b"), ("/home/meg/x", "/home/meg/x"), ("/x", "/x")],
+)
+def test_home_text(path: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+
+    assert words.home_text(Path(path)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("größe ☂ 日本 \\ ' \"", "größe ☂ 日本 \\ ' \"", id="printable"),
+        pytest.param("", "", id="empty"),
+        pytest.param("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m", id="colour"),
+        pytest.param("\x1b]0;title\x07", r"\x1b]0;title\x07", id="title"),
+        pytest.param("\x9b2J", r"\x9b2J", id="C1"),
+        pytest.param("a\nb\rc\td\x08e\x00", r"a\nb\rc\td\x08e\x00", id="C0"),
+        pytest.param("\x7f", r"\x7f", id="DEL"),
+        pytest.param("md.\u202egnp", r"md.\u202egnp", id="right to left"),
+        pytest.param("\u2066x\u2069\u200f", r"\u2066x\u2069\u200f", id="isolates"),
+        pytest.param("a\u200bb\ufeff", r"a\u200bb\ufeff", id="no width"),
+        pytest.param("a\u2028b\u2029", r"a\u2028b\u2029", id="line separators"),
+        pytest.param("\udcff", r"\udcff", id="a byte that is no UTF-8"),
+    ],
+)
+def test_clean(text: str, shown: str) -> None:
+    assert words.clean(text) == shown
+    assert words.clean(shown) == shown
+    assert shown.isprintable()
+
+
+# -- what a run does ------------------------------------------------------------------------------------
+
+
+def test_every_action_has_a_verb() -> None:
+    assert list(words._VERBS) == [action.value for action in Action]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ([], "nothing to do"),
+        ([Action.UPLOAD], "1 to upload"),
+        ([Action.CONFLICT], "1 conflict"),
+        ([Action.CONFLICT, Action.CONFLICT], "2 conflicts"),
+        (
+            [Action.DELETE_CLOUD, Action.DOWNLOAD, Action.UPLOAD, Action.UPLOAD, Action.DELETE_LOCAL],
+            "2 to upload, 1 to download, 1 to delete here, 1 to delete in the cloud",
+        ),
+        ([Action.REGISTER_PROJECT], "1 to create project"),
+    ],
+)
+def test_plan_summary(changes: Sequence[Action], text: str) -> None:
+    assert words.plan_summary([results.change(action) for action in changes]) == text
+
+
+def test_plan_lines_are_aligned() -> None:
+    changes = [
+        results.change(Action.UPLOAD, "a.md"),
+        results.change(Action.DELETE_CLOUD, "b.md", "deleted here"),
+    ]
+
+    assert words.plan_lines(changes) == [
+        "  upload               a.md  (new here)",
+        "  delete in the cloud  b.md  (deleted here)",
+    ]
+    assert words.plan_lines([]) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "shown", "more"),
+    [
+        (20, 20, 20, None),
+        (21, 20, 20, "  … and 1 more (see: bisync plan)"),
+        (45, 20, 20, "  … and 25 more (see: bisync plan)"),
+        (45, None, 45, None),
+        (3, 0, 0, "  … and 3 more (see: bisync plan)"),
+    ],
+)
+def test_plan_lines_stop_at_the_limit(count: int, limit: int | None, shown: int, more: str | None) -> None:
+    changes = [results.change(path=f"{number}.md") for number in range(count)]
+
+    lines = words.plan_lines(changes, limit=limit)
+
+    assert lines[:shown] == [f"  upload  {number}.md  (new here)" for number in range(shown)]
+    assert lines[shown:] == ([] if more is None else [more])
+
+
+def test_the_limit_is_twenty_unless_told() -> None:
+    changes = [results.change(path=f"{number}.md") for number in range(21)]
+
+    assert len(words.plan_lines(changes)) == 21
+    assert len(words.planned_lines("notes", changes, verbose=False)) == 22
+    assert words.planned_lines("notes", changes, verbose=True)[-1] == "  upload  20.md  (new here)"
+    assert words.planned_lines("notes", changes, verbose=True)[0] == "notes: 21 to upload"
+    assert words.planned_lines("notes", [], verbose=True) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (results.sync_result(), ""),
+        (results.sync_result(uploaded=1), "1 file uploaded"),
+        (results.sync_result(uploaded=2, downloaded=1), "2 files uploaded, 1 file downloaded"),
+        (results.sync_result(downloaded=2, deleted_local=1), "2 files downloaded, 1 deleted"),
+        (results.sync_result(deleted_local=1, deleted_cloud=2), "3 deleted"),
+    ],
+)
+def test_outcome_text(result: SyncResult, text: str) -> None:
+    assert words.outcome_text(result) == text
+
+
+LEFT_OUT = (LeftOut("big.md", "the disk has no room for it"),)
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        pytest.param(results.sync_result(), ["✓ Sync completed"], id="done, nothing moved"),
+        pytest.param(results.sync_result(uploaded=1), ["✓ Sync completed - 1 file uploaded"], id="done"),
+        pytest.param(
+            results.sync_result(outcome=Outcome.IDLE), ["✓ Sync completed - nothing to do"], id="idle"
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.IDLE, left_out=LEFT_OUT),
+            [
+                "Left out: big.md: the disk has no room for it",
+                "✓ Sync completed - nothing to do, 1 file left out",
+            ],
+            id="idle, left out",
+        ),
+        pytest.param(
+            results.sync_result(left_out=LEFT_OUT),
+            ["Left out: big.md: the disk has no room for it", "✓ Sync completed - 1 file left out"],
+            id="done, left out",
+        ),
+        pytest.param(
+            results.sync_result(downloaded=2, notes=("profile safe", "a hook failed")),
+            ["Note: profile safe", "Note: a hook failed", "✓ Sync completed - 2 files downloaded"],
+            id="notes",
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.REFUSED, error="too many", hint="look"),
+            [Problem("too many", "look")],
+            id="refused",
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.FAILED, error="no network", notes=("it recovered",)),
+            ["Note: it recovered", Problem("no network")],
+            id="failed",
+        ),
+    ],
+)
+def test_sync_lines(result: SyncResult, lines: list[Line]) -> None:
+    assert words.sync_lines(result) == lines
+
+
+@pytest.mark.parametrize(
+    ("winner", "resolve", "lines"),
+    [
+        (
+            "both",
+            "none",
+            [
+                "Saved as: ideas.md.conflict1 and ideas.md.conflict2",
+                "Please resolve manually, or: bisync resolve ideas.md --keep newer",
+            ],
+        ),
+        ("local", "newer", ["Resolving conflict: using newer version"]),
+        ("cloud", "older", ["Resolving conflict: using older version"]),
+        ("cloud", "larger", ["Resolving conflict: using cloud version"]),
+        ("local", "local", ["Resolving conflict: using local version"]),
+        ("folder", "none", ["Resolving conflict: using folder version"]),
+    ],
+)
+def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]) -> None:
+    result = results.sync_result(conflicts=(results.conflict(winner),), resolve=resolve, downloaded=1)
+    kept = [] if winner == "both" else ["The other version is kept as: ideas.md.conflict1"]
+
+    assert words.sync_lines(result) == [
+        "Conflict detected: ideas.md",
+        *lines,
+        *kept,
+        "✓ Sync completed - 1 file downloaded",
+    ]
+
+
+MANY = tuple(results.change(path=f"{number}.md") for number in range(21))
+
+
+def test_sync_lines_of_a_dry_run_show_everything() -> None:
+    result = results.sync_result(outcome=Outcome.IDLE, preview=MANY, notes=("not shown",))
+
+    lines = words.sync_lines(result, dry_run=True)
+
+    assert lines[0] == "notes: 21 to upload"
+    assert lines[1:-1] == [f"  upload  {number}.md  (new here)" for number in range(21)]
+    assert lines[-1] == "Nothing was changed (dry run)."
+    assert words.sync_lines(results.sync_result(outcome=Outcome.IDLE), dry_run=True) == [
+        "notes: nothing to do",
+        "Nothing was changed (dry run).",
+    ]
+
+
+@pytest.mark.parametrize(("verbose", "count"), [(False, 21), (True, 21)])
+def test_sync_lines_of_a_dry_run_that_a_guard_refuses(verbose: bool, count: int) -> None:
+    result = results.sync_result(outcome=Outcome.REFUSED, preview=MANY, error="too many", hint="look")
+
+    lines = words.sync_lines(result, dry_run=True, verbose=verbose)
+
+    assert lines[0] == "notes: 21 to upload"
+    assert len(lines[1:-1]) == count
+    assert (lines[-2] == "  … and 1 more (see: bisync plan)") is not verbose
+    assert lines[-1] == Problem("too many", "look")
+
+
+def test_preview_lines() -> None:
+    made = results.plan_result(
+        results.change(), notes=("the ignore rules changed",), left_out=LEFT_OUT, refused=True
+    )
+
+    assert words.preview_lines(made) == [
+        "notes (sync): 1 to upload",
+        "  upload  a.md  (new here)",
+        "Note: the ignore rules changed",
+        "Left out: big.md: the disk has no room for it",
+        Problem("Deletion exceeds safety limit (26 > 25)", "look at them: bisync plan"),
+    ]
+    assert words.preview_lines(results.plan_result()) == ["notes (sync): nothing to do"]
+    assert words.preview_lines(results.no_plan()) == [Problem("nobody answers", "check your network")]
+
+
+def test_preview_lines_know_no_limit() -> None:
+    changes: tuple[Change, ...] = MANY
+
+    assert len(words.preview_lines(results.plan_result(*changes))) == 22
+
+
+def test_what_was_written() -> None:
+    assert words.plan_file_lines("p.json") == ["Plan written. Carry it out with: bisync sync --plan p.json"]
+    assert words.script_lines("p.sh") == ["Script written: p.sh"]
+    assert words.init_lines(Path("b.yaml")) == ["✓ Wrote b.yaml: edit it, then type: bisync validate"]
+
+
+# -- setting up -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "dry_run", "lines"),
+    [
+        (results.setup_result(), False, []),
+        (
+            results.setup_result("ok", "changed", "ok"),
+            False,
+            [
+                "✓ rclone       ok       about rclone",
+                "+ sync dir     changed  about sync dir",
+                "✓ baseline     ok       about baseline",
+            ],
+        ),
+        (
+            results.setup_result("ok", "would change"),
+            True,
+            ["✓ rclone       ok            about rclone", "+ sync dir     would change  about sync dir"],
+        ),
+        (
+            results.setup_result("ok", "failed"),
+            False,
+            [
+                "✓ rclone       ok       about rclone",
+                "✗ sync dir     failed",
+                Problem("about sync dir", "do it"),
+            ],
+        ),
+    ],
+)
+def test_setup_lines(result: SetupResult, dry_run: bool, lines: list[Line]) -> None:
+    assert words.setup_lines(result, dry_run=dry_run) == lines
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "code", "lines"),
+    [
+        (False, 0, ["Ready. Next: bisync sync"]),
+        (False, 1, []),
+        (True, 0, ["Nothing was changed (dry run)."]),
+        (True, 1, ["Nothing was changed (dry run)."]),
+    ],
+)
+def test_ready_lines(dry_run: bool, code: int, lines: list[str]) -> None:
+    assert words.ready_lines(dry_run=dry_run, code=code) == lines
+
+
+def test_validate_lines() -> None:
+    manifest = Manifest(
+        path=Path("/b.yaml"), files=(), digest="", tenants=(), syncs=(), profiles=(), ignore=(), ignore_files=(),
+        watch_interval=60, keep_days=30, mount_dir=Path("/m"), state_dir=Path("/s"), rclone_binary=None,
+        rclone_config=Path("/r"),
+    )  # fmt: skip
+    odd = LintWarning("b.yaml: ignore", 1, "*", "ignores everything", "name what to ignore")
+
+    assert list(words.validate_lines(manifest, [])) == ["OK: /b.yaml (0 syncs, 0 tenants)"]
+    assert list(words.validate_lines(manifest, [odd])) == [
+        "warning: b.yaml: ignore:1: '*' ignores everything; name what to ignore",
+        "OK: /b.yaml (0 syncs, 0 tenants)",
+    ]
+
+
+# -- looking --------------------------------------------------------------------------------------------
+
+
+def test_status_rows() -> None:
+    assert words.status_rows(results.status(), NOW) == [
+        ("Status", "✓ Initialized", "green"),
+        ("Local Directory", "/data/notes", None),
+        ("Remote", "s3://notes-bucket", None),
+        ("Profile", "balanced", None),
+        ("Last Sync", "2 hours ago", None),
+        ("Total Projects", "2", None),
+        ("Storage Used", "2.0 KiB", None),
+        ("Conflicts", "0", None),
+    ]
+
+
+def test_status_rows_of_a_sync_in_trouble() -> None:
+    rows = words.status_rows(
+        results.status(
+            initialised=False, last_sync=None, running=True, conflicts=1, keeps_cloud_versions=False,
+            left_out=("a", "b"), blocked="no baseline yet; type: bisync setup",
+        ),
+        NOW,
+    )  # fmt: skip
+
+    assert rows[0] == ("Status", "✗ Not initialized", "red")
+    assert rows[4] == ("Last Sync", "never (one is running)", None)
+    assert rows[7:] == [
+        ("Conflicts", "1", "yellow"),
+        ("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"),
+        ("Left Out", "a, b", "yellow"),
+        ("Blocked", "no baseline yet; type: bisync setup", "red"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        (results.check_result(match=3), ["✓ Both sides are equal: 3 files match"]),
+        (
+            results.check_result(match=3, by_size_only=2),
+            [
+                "✓ Both sides are equal: 3 files match",
+                "  2 files compared by size alone, as the cloud has no hash of them; to compare contents: "
+                "bisync check --download",
+            ],
+        ),
+        (
+            results.check_result(
+                match=1, differ=("d",), missing_local=("l",), missing_cloud=("c", "c2"), errors=("e",)
+            ),
+            [
+                "  differs: d",
+                "  missing here: l",
+                "  missing in the cloud: c",
+                "  missing in the cloud: c2",
+                "  cannot be read: e",
+                "✗ 5 of 6 files are not in sync; see: bisync plan",
+            ],
+        ),
+        (
+            results.check_result(match=1, errors=("e",)),
+            ["  cannot be read: e", "✗ 1 of 2 files are not in sync; see: bisync plan"],
+        ),
+        (
+            results.check_result(error=BisyncError("the sync dir is gone", hint="mount it")),
+            [Problem("the sync dir is gone", "mount it")],
+        ),
+    ],
+)
+def test_check_lines(result: CheckResult, lines: list[Line]) -> None:
+    assert words.check_lines(result) == lines
+
+
+AT = "2026-11-22T10:15:01+00:00"
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        (results.history(), ["no runs yet"]),
+        (
+            results.history({"at": AT, "run": RUN, "outcome": "done", "uploaded": 2, "deleted_cloud": 1}),
+            [f"{AT}  {RUN}   done      2 uploaded, 1 deleted cloud"],
+        ),
+        (
+            results.history({"at": AT, "run": RUN, "outcome": "idle", "uploaded": 0}),
+            [f"{AT}  {RUN}   idle      -"],
+        ),
+        (
+            results.history(
+                {"at": AT, "run": None, "outcome": "refused", "error": "too many", "uploaded": 1}
+            ),
+            [f"{AT}  -                         refused   too many"],
+        ),
+        (results.history({}), ["None  -                         -         -"]),
+        (
+            results.history(versions=(results.kept(), results.kept("b.md", size=2048))),
+            [
+                "no runs yet",
+                f"  kept (cloud)  {RUN}         5 B  a.md",
+                f"  kept (cloud)  {RUN}     2.0 KiB  b.md",
+                "  Bring one back with: bisync restore PATH [--run RUN]",
+            ],
+        ),
+    ],
+)
+def test_history_lines(result: History, lines: list[str]) -> None:
+    assert words.history_lines(result) == lines
+
+
+def test_doctor_lines() -> None:
+    findings = [
+        Finding(about="rclone", level="ok", text="1.75.2"),
+        Finding(about="notes", level="warning", text="the last run was killed", cure="type: bisync sync"),
+        Finding(about="rclone.conf", level="problem", text="anybody can read it", cure="chmod 600 it"),
+    ]
+
+    assert words.doctor_lines(findings) == [
+        "✓ rclone: 1.75.2",
+        "! notes: the last run was killed",
+        "    → type: bisync sync",
+        "✗ rclone.conf: anybody can read it",
+        "    → chmod 600 it",
+    ]
+
+
+def test_explain_lines() -> None:
+    found = [
+        results.explanation(),
+        results.explanation(synced=True),
+        results.explanation(synced=True, ruled=False),
+    ]
+
+    assert words.explain_lines(found) == [
+        "a.log: ignored (.bmignore:4: *.log)",
+        "a.log: synced (.bmignore:4: *.log)",
+        "a.log: synced (no rule speaks about it)",
+    ]
+
+
+# -- conflicts and trash --------------------------------------------------------------------------------
+
+
+def test_conflicts_lines() -> None:
+    assert words.conflicts_lines([]) == ["No conflicts."]
+    assert words.conflicts_lines([results.conflict_group()]) == [
+        "ideas.md (notes)",
+        "  2026-11-22T10:00:00+00:00         4 B  ideas.md  this device",
+        "  2026-11-22T10:00:00+00:00     2.0 KiB  ideas.md.conflict1",
+        "  Settle it with: bisync resolve 'ideas.md' --keep local|cloud|newer|both",
+    ]
+
+
+def test_resolve_lines() -> None:
+    assert words.resolve_lines(results.settled()) == [
+        "✓ Resolved ideas.md: kept ideas.md",
+        "  Next: bisync sync",
+    ]
+    assert words.resolve_lines(results.settled("x.conflict1", "x.conflict2")) == [
+        "✓ Resolved ideas.md: kept ideas.md",
+        f"  in the trash (run {RUN}): x.conflict1, x.conflict2",
+        "  Next: bisync sync",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("done", "elsewhere", "lines"),
+    [
+        (
+            results.restoration("a.md"),
+            False,
+            [f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)", "  Next: bisync sync"],
+        ),
+        (results.restoration("a.md"), True, [f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)"]),
+        (
+            results.restoration("a.md", replaced=True),
+            False,
+            [
+                f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)",
+                "  the version that lay there is in the trash",
+                "  Next: bisync sync",
+            ],
+        ),
+        (
+            results.restoration(left=("a.md", "b.md")),
+            False,
+            [
+                "2 files still here, left alone; an older version comes back by its own name, "
+                "with --run or with --to"
+            ],
+        ),
+        (results.restoration(), False, []),
+    ],
+)
+def test_restore_lines(done: Restoration, elsewhere: bool, lines: list[str]) -> None:
+    assert words.restore_lines(done, elsewhere=elsewhere) == lines
+
+
+def test_prune_lines() -> None:
+    files = (("a.log", 1), ("b.log", 2047))
+
+    assert words.prune_lines(results.pruned()) == ["nothing in the cloud is ignored"]
+    assert words.prune_lines(results.pruned(*files)) == [
+        "         1 B  a.log",
+        "     2.0 KiB  b.log",
+        "2 in the cloud (2.0 KiB). Remove them there with: bisync prune --yes",
+    ]
+    assert words.prune_lines(results.pruned(*files, run=RUN))[-1] == (
+        f"✓ Pruned 2 from the cloud (2.0 KiB); kept in its trash (run {RUN})"
+    )

@@ -1,0 +1,141 @@
+"""Results to make words and documents of, each with as little in it as its test needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bisync.actions.check import CheckResult
+from bisync.actions.conflicts import ConflictGroup, Settled, Version
+from bisync.actions.explain import Explanation
+from bisync.actions.history import History
+from bisync.actions.plan import PlanResult
+from bisync.actions.prune import Pruned
+from bisync.actions.restore import Restoration, Restored
+from bisync.actions.setup import SetupResult
+from bisync.actions.status import SyncStatus
+from bisync.core.change import Action, Change
+from bisync.core.guard import Verdict
+from bisync.core.plan import Mode, Plan
+from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
+from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
+from bisync.errors import RcloneError
+from bisync.sync.observe import Observation
+from bisync.sync.prepare import Prepared
+from bisync.sync.trash import Kept
+
+RUN = "20261122T101500Z-3f2a7c"
+
+
+def change(action: Action = Action.UPLOAD, path: str = "a.md", why: str = "new here") -> Change:
+    """One action on a file of one byte."""
+    return Change(action, path, 1, why)
+
+
+def sync_result(**facts: Any) -> SyncResult:
+    """A run that ended well and moved nothing, but for what `facts` say."""
+    return SyncResult(**{"name": "notes", "mode": "sync", "outcome": Outcome.DONE, "run": RUN, **facts})
+
+
+def conflict(winner: str = "both") -> Conflict:
+    """A conflict over ideas.md. Only where nobody won the name are there two copies."""
+    copies = ("ideas.md.conflict1", "ideas.md.conflict2") if winner == "both" else ("ideas.md.conflict1",)
+    return Conflict(path="ideas.md", copies=copies, winner=winner)
+
+
+def plan_result(
+    *changes: Change, notes: tuple[str, ...] = (), left_out: tuple[LeftOut, ...] = (), refused: bool = False
+) -> PlanResult:
+    """The plan of these changes; `refused`: one of its two guards says no."""
+    plan = Plan(
+        mode=Mode.SYNC, changes=changes, deletions=0, edited=0, missing_local=0, missing_cloud=0, left_out=left_out
+    )  # fmt: skip
+    seen = Observation(
+        local=LocalSnapshot({}, (), 1, True), cloud=CloudSnapshot({}, (), True), filters="", partials=(), started_ns=0
+    )  # fmt: skip
+    verdicts = (
+        Verdict(guard="device", limit=None, planned=0, passed=True),
+        Verdict(
+            guard="max_delete", limit=25, planned=26, passed=not refused,
+            message="Deletion exceeds safety limit (26 > 25)", hint="look at them: bisync plan",
+        ),
+    )  # fmt: skip
+    prepared = Prepared(baseline=None, seen=seen, plan=plan, verdicts=verdicts, steps=(), notes=notes)
+    return PlanResult(name="notes", document={}, prepared=prepared)
+
+
+def no_plan() -> PlanResult:
+    """A sync that cannot be planned."""
+    error = RcloneError("nobody answers", hint="check your network")
+    return PlanResult(name="notes", document={}, prepared=None, error=error)
+
+
+def setup_result(*states: str) -> SetupResult:
+    """One step for each state."""
+    names = ("rclone", "sync dir", "baseline")
+    steps = tuple(
+        SetupStep(
+            step=name, state=state, detail=f"about {name}", hint="do it" if state == "failed" else None,
+            exit_code=1 if state == "failed" else 0,
+        )
+        for name, state in zip(names, states, strict=False)
+    )  # fmt: skip
+    return SetupResult(name="notes", steps=steps)
+
+
+def status(**facts: Any) -> SyncStatus:
+    """A sync that is set up and was run, but for what `facts` say."""
+    usual: dict[str, Any] = {
+        "name": "notes", "tenant": "team", "initialised": True, "local": Path("/data/notes"),
+        "remote": "s3://notes-bucket", "profile": "balanced", "last_sync": "2026-11-22T10:00:00+00:00",
+        "last_outcome": "done", "projects": 2, "storage_bytes": 2048, "conflicts": 0, "blocked": None,
+        "running": False,
+    }  # fmt: skip
+    return SyncStatus(**{**usual, **facts})
+
+
+def check_result(**facts: Any) -> CheckResult:
+    """A comparison that found nothing, but for what `facts` say."""
+    return CheckResult(**{"name": "notes", **facts})
+
+
+def kept(path: str = "a.md", *, size: int = 5) -> Kept:
+    """A version in the cloud's trash."""
+    return Kept(run=RUN, side="cloud", path=path, size=size)
+
+
+def history(*entries: dict[str, Any], versions: tuple[Kept, ...] = ()) -> History:
+    """What a history file says."""
+    return History(name="notes", runs=entries, versions=versions)
+
+
+def explanation(*, synced: bool = False, ruled: bool = True) -> Explanation:
+    """A word on a.log; `ruled`: some rule speaks about it."""
+    source, line, pattern = (".bmignore", 4, "*.log") if ruled else (None, None, None)
+    return Explanation(sync="notes", path="a.log", synced=synced, source=source, line=line, pattern=pattern)
+
+
+def conflict_group() -> ConflictGroup:
+    """ideas.md with two versions, one of which nobody knows the origin of."""
+    times = {"modified": "2026-11-22T10:00:00+00:00", "mtime_ns": 0}
+    one = Version(path="ideas.md", size=4, origin="this device", **times)  # type: ignore[arg-type]
+    two = Version(path="ideas.md.conflict1", size=2048, origin=None, **times)  # type: ignore[arg-type]
+    return ConflictGroup(sync="notes", path="ideas.md", versions=(one, two))
+
+
+def settled(*trashed: str) -> Settled:
+    """ideas.md as it was settled."""
+    return Settled(sync="notes", path="ideas.md", kept=("ideas.md",), trashed=trashed, run=RUN)
+
+
+def restoration(*paths: str, replaced: bool = False, left: tuple[str, ...] = ()) -> Restoration:
+    """Files that came back into /data/notes."""
+    back = tuple(
+        Restored(kept=kept(path), path=Path("/data/notes") / path, replaced=replaced) for path in paths
+    )
+    return Restoration(restored=back, left=left)
+
+
+def pruned(*files: tuple[str, int], run: str | None = None) -> Pruned:
+    """Ignored files in the cloud."""
+    return Pruned(sync="notes", files=files, run=run)
