@@ -108,7 +108,7 @@ def _local(
     ]
     files: dict[str, LocalFile] = {}
     marker = False
-    unread: list[str] = []
+    unread: dict[str, None] = {}
     for entry in tree.entries:
         if entry.kind is not ignore.Kind.FILE:
             continue
@@ -121,18 +121,17 @@ def _local(
             left_out.append(LeftOut(spelled, why))
             continue
         key = names.key(spelled)
-        if key in files:
-            why = f"its name differs from {files[key].name} only in how accents are encoded (NFC, NFD)"
-            left_out.append(LeftOut(spelled, why, twin=True))
-            continue
-        stamp = Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode)
         base = baseline.get(key)
-        md5 = None
-        if base is not None and base.stamp == stamp and base.size == entry.size:
-            md5 = base.md5
+        file = LocalFile(entry.path, entry.size, Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode), None)
+        if key in files:
+            file, twin = _goes_on(files[key], file, base)
+            left_out.append(twin)
+        unread.pop(key, None)
+        if base is not None and base.stamp == file.stamp and base.size == file.size:
+            file = file._replace(md5=base.md5)
         else:
-            unread.append(key)
-        files[key] = LocalFile(entry.path, entry.size, stamp, md5)
+            unread[key] = None
+        files[key] = file
     for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare):
         if isinstance(read, OSError):
             file = files.pop(key)
@@ -141,6 +140,13 @@ def _local(
         else:
             files[key] = files[key]._replace(md5=read)
     return LocalSnapshot(files, tuple(left_out), device, marker)
+
+
+def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
+    """Of two files whose names differ in spelling alone, the one that both sides know, else the first."""
+    file, twin = (other, first) if base is not None and base.stamp == other.stamp else (first, other)
+    why = f"its name differs from {file.name} only in how accents are encoded (NFC, NFD)"
+    return file, LeftOut(names.to_rclone(twin.name), why, twin=True)
 
 
 def _cloud_through(session: Session, filters: str, compare: Compare) -> CloudSnapshot:

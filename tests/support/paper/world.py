@@ -201,11 +201,15 @@ class World:
                 left_out[LeftOut(names.to_rclone(name), why)] = None
                 out.add(path)
                 continue
+            file, before = device.tree[name], base.get(path)
             if path in files:
-                left_out[LeftOut(names.to_rclone(name), "another spelling", twin=True)] = None
-                continue
-            file = tree[path] = device.tree[name]
-            before = base.get(path)
+                # The one that both sides know goes on; without one, the first.
+                is_known = before is not None and before.stamp == file.stamp
+                twin = files[path].name if is_known else name
+                left_out[LeftOut(names.to_rclone(twin), "another spelling", twin=True)] = None
+                if not is_known:
+                    continue
+            tree[path] = file
             size = size_of(file.content)
             if before is not None and before.stamp == file.stamp and before.size == size:
                 md5 = before.md5
