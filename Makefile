@@ -1,7 +1,8 @@
 # Each of these sets up what it needs, also as the first command ever typed here:
 #   make demo     the whole story on an embedded S3 server, in a temporary home
 #   make test     lint, types and the whole suite
-#   make lint     ruff and mypy alone
+#   make lint     ruff, its format and mypy alone
+#   make fmt      format the code, and mend what ruff can mend
 #   make docs     the pictures and the manifest's reference, made again
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
 # Another Python: make PYTHON=/path/to/python3.12 test
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: demo test lint docs venv clean
+.PHONY: demo test lint fmt docs venv clean
 
 demo: $(READY)
 	@$(BIN)/bisync demo
@@ -22,7 +23,12 @@ test: lint
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fmt: $(READY)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
 
 docs: $(READY)
 	$(BIN)/python -m bisync.schema.docs > docs/manifest.md.new
