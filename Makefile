@@ -4,6 +4,7 @@
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
 #   make docs     the pictures and the manifest's reference, made again
+#   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
 # Another Python: make PYTHON=/path/to/python3.12 test
 
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: demo test lint fmt docs venv clean
+.PHONY: demo test lint fmt docs release venv clean
 
 demo: $(READY)
 	@$(BIN)/bisync demo
@@ -34,6 +35,9 @@ docs: $(READY)
 	$(BIN)/python -m bisync.schema.docs > docs/manifest.md.new
 	mv docs/manifest.md.new docs/manifest.md
 	$(BIN)/python docs/pictures.py
+
+release: $(READY)
+	@$(BIN)/python tools/release.py $(if $(DRY),--dry-run) "$(VERSION)"
 
 venv: $(READY)
 
