@@ -1,11 +1,16 @@
 # Each of these sets up what it needs, also as the first command ever typed here:
 #   make demo     the whole story on an embedded S3 server, in a temporary home
-#   make test     lint, types and the whole suite
+#   make fast     the tests that need no server and no rclone: seconds
+#   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
 #   make docs     the pictures and the manifest's reference, made again
+#   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
+#   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
+#   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
+#   make clean    remove .venv and everything else that is made here
 # Another Python: make PYTHON=/path/to/python3.12 test
 
 VENV := .venv
@@ -14,10 +19,18 @@ READY := $(VENV)/.ready
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: demo test lint fmt docs release venv clean
+STEPS ?= 1000
+PLANS ?= 1000000
+SEED ?= 1
+BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
+
+.PHONY: demo fast test lint fmt docs torture paper bench release venv clean
 
 demo: $(READY)
 	@$(BIN)/bisync demo
+
+fast: $(READY)
+	$(BIN)/pytest -m pure -n 2
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup --durations=10
@@ -35,6 +48,17 @@ docs: $(READY)
 	$(BIN)/python -m bisync.schema.docs > docs/manifest.md.new
 	mv docs/manifest.md.new docs/manifest.md
 	$(BIN)/python docs/pictures.py
+
+torture: $(READY)
+	$(BIN)/python -m tests.support.torture --seed $(SEED) $(if $(KILLS),--kills $(KILLS),--steps $(STEPS))
+
+paper: $(READY)
+	$(BIN)/python -m tests.support.paper --plans $(PLANS) --seed $(SEED)
+
+# One that is over its limit does not keep the others from running.
+bench: $(READY)
+	@over=; for each in $(BENCHMARKS); do echo "── $$each"; $(BIN)/python -m benchmarks.$$each || over="$$over $$each"; done; \
+	test -z "$$over" || { echo "failed or over the limit:$$over" >&2; exit 1; }
 
 release: $(READY)
 	@$(BIN)/python tools/release.py $(if $(DRY),--dry-run) "$(VERSION)"
