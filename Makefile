@@ -4,7 +4,7 @@
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
-#   make docs     the pictures and the manifest's reference, made again
+#   make docs     the manifest's reference and example, and the pictures, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
@@ -47,6 +47,9 @@ fmt: $(READY)
 docs: $(READY)
 	$(BIN)/python -m bisync.schema.docs > docs/manifest.md.new
 	mv docs/manifest.md.new docs/manifest.md
+	$(BIN)/python -c 'from bisync.render import render; print(render("bisync.yaml.j2", example=True), end="")' \
+		> bisync.yaml.example.new
+	mv bisync.yaml.example.new bisync.yaml.example
 	$(BIN)/python docs/pictures.py
 
 torture: $(READY)

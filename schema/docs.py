@@ -60,17 +60,11 @@ def manifest_md() -> str:
         f"## All of it\n\n```yaml\n{render('bisync.yaml.j2', example=True)}```\n",
         _section("Top level", schema, defs),
     ]
-    for name in (
-        "tenant_basic_memory",
-        "tenant_s3",
-        "tenant_rclone",
-        "tenant_embedded",
-        "key_pair",
-        "secret",
-        "sync",
-        "hooks",
-        "profile",
-    ):
+    for branch in defs["tenant"]["allOf"]:
+        tenant = defs[branch["then"]["$ref"].removeprefix("#/$defs/")]
+        title = f"`tenants.NAME`, `provider: {tenant['properties']['provider']['const']}`"
+        parts.append(_section(title, tenant, defs))
+    for name in ("key_pair", "secret", "sync", "hooks", "profile"):
         parts.append(_section(_TITLES[name], defs[name], defs))
     parts.append(_profiles())
     parts += [_section(_TITLES[name], defs[name], defs) for name in ("defaults", "rclone")]
@@ -78,10 +72,6 @@ def manifest_md() -> str:
 
 
 _TITLES = {
-    "tenant_basic_memory": "`tenants.NAME`, `provider: basic-memory`",
-    "tenant_s3": "`tenants.NAME`, `provider: s3`",
-    "tenant_rclone": "`tenants.NAME`, `provider: rclone`",
-    "tenant_embedded": "`tenants.NAME`, `provider: embedded`",
     "key_pair": "`tenants.NAME.credentials`",
     "secret": "A secret reference",
     "sync": "`syncs.NAME`",
