@@ -1,0 +1,230 @@
+"""What a person reads about a plan and a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bisync.core.change import Action, Change
+from bisync.core.result import Outcome, SyncResult
+from bisync.core.snapshot import LeftOut
+from bisync.report import words
+from bisync.report.words import Line, Problem
+from tests.support import results
+
+pytestmark = pytest.mark.pure
+
+
+# -- what a run does ------------------------------------------------------------------------------------
+
+
+def test_every_action_has_a_verb() -> None:
+    assert list(words._VERBS) == [action.value for action in Action]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ([], "nothing to do"),
+        ([Action.UPLOAD], "1 to upload"),
+        ([Action.CONFLICT], "1 conflict"),
+        ([Action.CONFLICT, Action.CONFLICT], "2 conflicts"),
+        (
+            [Action.DELETE_CLOUD, Action.DOWNLOAD, Action.UPLOAD, Action.UPLOAD, Action.DELETE_LOCAL],
+            "2 to upload, 1 to download, 1 to delete here, 1 to delete in the cloud",
+        ),
+        ([Action.REGISTER_PROJECT], "1 to create project"),
+    ],
+)
+def test_plan_summary(changes: Sequence[Action], text: str) -> None:
+    assert words.plan_summary([results.change(action) for action in changes]) == text
+
+
+def test_plan_lines_are_aligned() -> None:
+    changes = [
+        results.change(Action.UPLOAD, "a.md"),
+        results.change(Action.DELETE_CLOUD, "b.md", "deleted here"),
+    ]
+
+    assert words.plan_lines(changes) == [
+        "  upload               a.md  (new here)",
+        "  delete in the cloud  b.md  (deleted here)",
+    ]
+    assert words.plan_lines([]) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "shown", "more"),
+    [
+        (20, 20, 20, None),
+        (21, 20, 20, "  … and 1 more (see: bisync plan)"),
+        (45, 20, 20, "  … and 25 more (see: bisync plan)"),
+        (45, None, 45, None),
+        (3, 0, 0, "  … and 3 more (see: bisync plan)"),
+    ],
+)
+def test_plan_lines_stop_at_the_limit(count: int, limit: int | None, shown: int, more: str | None) -> None:
+    changes = [results.change(path=f"{number}.md") for number in range(count)]
+
+    lines = words.plan_lines(changes, limit=limit)
+
+    assert lines[:shown] == [f"  upload  {number}.md  (new here)" for number in range(shown)]
+    assert lines[shown:] == ([] if more is None else [more])
+
+
+def test_the_limit_is_twenty_unless_told() -> None:
+    changes = [results.change(path=f"{number}.md") for number in range(21)]
+
+    assert len(words.plan_lines(changes)) == 21
+    assert len(words.planned_lines("notes", changes, verbose=False)) == 22
+    assert words.planned_lines("notes", changes, verbose=True)[-1] == "  upload  20.md  (new here)"
+    assert words.planned_lines("notes", changes, verbose=True)[0] == "notes: 21 to upload"
+    assert words.planned_lines("notes", [], verbose=True) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (results.sync_result(), ""),
+        (results.sync_result(uploaded=1), "1 file uploaded"),
+        (results.sync_result(uploaded=2, downloaded=1), "2 files uploaded, 1 file downloaded"),
+        (results.sync_result(downloaded=2, deleted_local=1), "2 files downloaded, 1 deleted"),
+        (results.sync_result(deleted_local=1, deleted_cloud=2), "3 deleted"),
+    ],
+)
+def test_outcome_text(result: SyncResult, text: str) -> None:
+    assert words.outcome_text(result) == text
+
+
+LEFT_OUT = (LeftOut("big.md", "the disk has no room for it"),)
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        pytest.param(results.sync_result(), ["✓ Sync completed"], id="done, nothing moved"),
+        pytest.param(results.sync_result(uploaded=1), ["✓ Sync completed - 1 file uploaded"], id="done"),
+        pytest.param(
+            results.sync_result(outcome=Outcome.IDLE), ["✓ Sync completed - nothing to do"], id="idle"
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.IDLE, left_out=LEFT_OUT),
+            [
+                "Left out: big.md: the disk has no room for it",
+                "✓ Sync completed - nothing to do, 1 file left out",
+            ],
+            id="idle, left out",
+        ),
+        pytest.param(
+            results.sync_result(left_out=LEFT_OUT),
+            ["Left out: big.md: the disk has no room for it", "✓ Sync completed - 1 file left out"],
+            id="done, left out",
+        ),
+        pytest.param(
+            results.sync_result(downloaded=2, notes=("profile safe", "a hook failed")),
+            ["Note: profile safe", "Note: a hook failed", "✓ Sync completed - 2 files downloaded"],
+            id="notes",
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.REFUSED, error="too many", hint="look"),
+            [Problem("too many", "look")],
+            id="refused",
+        ),
+        pytest.param(
+            results.sync_result(outcome=Outcome.FAILED, error="no network", notes=("it recovered",)),
+            ["Note: it recovered", Problem("no network")],
+            id="failed",
+        ),
+    ],
+)
+def test_sync_lines(result: SyncResult, lines: list[Line]) -> None:
+    assert words.sync_lines(result) == lines
+
+
+@pytest.mark.parametrize(
+    ("winner", "resolve", "lines"),
+    [
+        (
+            "both",
+            "none",
+            [
+                "Saved as: ideas.md.conflict1 and ideas.md.conflict2",
+                "Please resolve manually, or: bisync resolve ideas.md --keep newer",
+            ],
+        ),
+        ("local", "newer", ["Resolving conflict: using newer version"]),
+        ("cloud", "older", ["Resolving conflict: using older version"]),
+        ("cloud", "larger", ["Resolving conflict: using cloud version"]),
+        ("local", "local", ["Resolving conflict: using local version"]),
+        ("folder", "none", ["Resolving conflict: using folder version"]),
+    ],
+)
+def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]) -> None:
+    result = results.sync_result(conflicts=(results.conflict(winner),), resolve=resolve, downloaded=1)
+    kept = [] if winner == "both" else ["The other version is kept as: ideas.md.conflict1"]
+
+    assert words.sync_lines(result) == [
+        "Conflict detected: ideas.md",
+        *lines,
+        *kept,
+        "✓ Sync completed - 1 file downloaded",
+    ]
+
+
+MANY = tuple(results.change(path=f"{number}.md") for number in range(21))
+
+
+def test_sync_lines_of_a_dry_run_show_everything() -> None:
+    result = results.sync_result(outcome=Outcome.IDLE, preview=MANY, notes=("not shown",))
+
+    lines = words.sync_lines(result, dry_run=True)
+
+    assert lines[0] == "notes: 21 to upload"
+    assert lines[1:-1] == [f"  upload  {number}.md  (new here)" for number in range(21)]
+    assert lines[-1] == "Nothing was changed (dry run)."
+    assert words.sync_lines(results.sync_result(outcome=Outcome.IDLE), dry_run=True) == [
+        "notes: nothing to do",
+        "Nothing was changed (dry run).",
+    ]
+
+
+@pytest.mark.parametrize(("verbose", "count"), [(False, 21), (True, 21)])
+def test_sync_lines_of_a_dry_run_that_a_guard_refuses(verbose: bool, count: int) -> None:
+    result = results.sync_result(outcome=Outcome.REFUSED, preview=MANY, error="too many", hint="look")
+
+    lines = words.sync_lines(result, dry_run=True, verbose=verbose)
+
+    assert lines[0] == "notes: 21 to upload"
+    assert len(lines[1:-1]) == count
+    assert (lines[-2] == "  … and 1 more (see: bisync plan)") is not verbose
+    assert lines[-1] == Problem("too many", "look")
+
+
+def test_preview_lines() -> None:
+    made = results.plan_result(
+        results.change(), notes=("the ignore rules changed",), left_out=LEFT_OUT, refused=True
+    )
+
+    assert words.preview_lines(made) == [
+        "notes (sync): 1 to upload",
+        "  upload  a.md  (new here)",
+        "Note: the ignore rules changed",
+        "Left out: big.md: the disk has no room for it",
+        Problem("Deletion exceeds safety limit (26 > 25)", "look at them: bisync plan"),
+    ]
+    assert words.preview_lines(results.plan_result()) == ["notes (sync): nothing to do"]
+    assert words.preview_lines(results.no_plan()) == [Problem("nobody answers", "check your network")]
+
+
+def test_preview_lines_know_no_limit() -> None:
+    changes: tuple[Change, ...] = MANY
+
+    assert len(words.preview_lines(results.plan_result(*changes))) == 22
+
+
+def test_what_was_written() -> None:
+    assert words.plan_file_lines("p.json") == ["Plan written. Carry it out with: bisync sync --plan p.json"]
+    assert words.script_lines("p.sh") == ["Script written: p.sh"]
+    assert words.init_lines(Path("b.yaml")) == ["✓ Wrote b.yaml: edit it, then type: bisync validate"]
