@@ -60,12 +60,12 @@ class Bisync(Program):
         except KeyboardInterrupt:
             code = 130
         except OSError as error:
-            code = _unwritten(error)
+            code = _refused(error)
         try:
             if sys.stdout is not None:
                 sys.stdout.flush()
         except OSError as error:
-            code = code or _unwritten(error)
+            code = code or _refused(error)
             drop_output()
         if code:
             sys.exit(code)
@@ -112,10 +112,12 @@ class Bisync(Program):
         self.list_tasks()
 
 
-def _unwritten(error: OSError) -> int:
-    """Say why there is no output; not to somebody who has gone (`bisync --help | head`). The exit code."""
+def _refused(error: OSError) -> int:
+    """Say what could not be read or written; nothing to a reader who has gone. The exit code."""
     if not isinstance(error, BrokenPipeError):
-        refused = disk_error(error, where=None, then="run again")
+        # What is read here is a file of invoke's, which the error names; what is written is stdout.
+        failed = "read" if error.filename else "written"
+        refused = disk_error(error, where=None, failed=failed, then="run again")
         Screen().error(refused.message, refused.hint)
     return 1
 

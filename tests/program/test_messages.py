@@ -330,3 +330,12 @@ def test_output_that_is_closed(tmp_path: Path, argv: str) -> None:
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_of_invokes_that_cannot_be_read(tmp_path: Path) -> None:
+    device = Device(tmp_path / "home")
+    (device.home / ".invoke.yaml").mkdir()
+
+    said = device.run("--help", expect=1).err
+
+    assert said == f"Error: {device.home}/.invoke.yaml: Is a directory\n  → mend that, then run again\n"
