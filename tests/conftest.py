@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +19,27 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+_OUR_FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Also in a job that a script started with `&`, where Ctrl-C is ignored, our children hear theirs."""
+    """Also in a job that a script started with `&`, where Ctrl-C is ignored, our children hear theirs.
+
+    Temporary folders lie in one of this session's own: each new pytest closes the shared one to other users,
+    as whom some tests run bisync.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput") and config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="bisync-tests-")
+        config.stash[_OUR_FOLDER] = Path(config.option.basetemp)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What was left in the temporary folder may go when nothing failed."""
+    folder = session.config.stash.get(_OUR_FOLDER, None)
+    if folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
