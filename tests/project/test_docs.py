@@ -22,11 +22,20 @@ from tests.support.world import Device
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+DECISIONS = sorted(path for path in (DOCS / "decisions").glob("*.md") if path.name != "README.md")
+# What those read who change the code; it may name any file of it.
+FOR_US = [
+    ROOT / "CONTRIBUTING.md",
+    DOCS / "architecture.md",
+    DOCS / "decisions" / "README.md",
+    *DECISIONS,
+]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "benchmarks" / "README.md",
-    *sorted(DOCS.glob("*.md")),
+    *sorted(set(DOCS.glob("*.md")) - set(FOR_US)),
+    *FOR_US,
 ]
 TASKS = sorted(namespace.task_names)
 
@@ -82,7 +91,7 @@ def commands_in(text: str) -> list[list[str]]:
     return [line.split() for line in shown]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_shown_exists(page: Path) -> None:
     core = {f"--{name}" for argument in Program(namespace=namespace).core_args() for name in argument.names}
     for words in commands_in(page.read_text()):
@@ -95,7 +104,7 @@ def test_every_command_shown_exists(page: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= flags_of(words[0]), words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_is_dead(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
         if "://" in target:
@@ -106,6 +115,107 @@ def test_no_link_is_dead(page: Path) -> None:
         heads = re.findall(r"^#+ (.+)$", there.read_text(), flags=re.MULTILINE) if anchor else []
         slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
         assert not anchor or anchor in slugs, target
+
+
+def make_targets() -> set[str]:
+    """The targets of the Makefile that are no files."""
+    (names,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    return set(names.split())
+
+
+def targets_named(text: str) -> set[str]:
+    """Every `make TARGET` that a page shows; a command may name several, and set variables."""
+    shown = re.findall(r"`make ([^`]+)`", text) + re.findall(
+        r"^ *\$ make ([^\n#]+)", text, flags=re.MULTILINE
+    )
+    return {word for command in shown for word in command.split() if "=" not in word}
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_named_exists(page: Path) -> None:
+    assert targets_named(page.read_text()) <= make_targets()
+
+
+@pytest.mark.pure
+def test_every_make_target_is_explained() -> None:
+    """In the head of the Makefile and to contributors, and no other."""
+    head = (ROOT / "Makefile").read_text().partition("\n\n")[0]
+
+    assert set(re.findall(r"^#   make ([a-z]+)", head, flags=re.MULTILINE)) == make_targets()
+    assert targets_named((ROOT / "CONTRIBUTING.md").read_text()) == make_targets()
+
+
+@pytest.mark.pure
+def test_a_page_that_names_targets_is_read() -> None:
+    text = "Type `make fast`, or:\n\n    $ make fmt lint\n    $ make release VERSION=1.2.3 DRY=1   # not `make it so`"
+
+    assert targets_named(text) == {"fast", "fmt", "lint", "release", "it", "so"}
+
+
+TOPS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+
+
+def paths_named(text: str) -> set[str]:
+    """Every file or folder of ours that a page names, in words or in a command; but for those it tells to write."""
+    written = set(re.findall(r"\bWrite `([^`]+)`", text))
+    code = re.compile(r"^ *```(?!console|text)\w+\n.*?^ *```$", re.MULTILINE | re.DOTALL)
+    words = re.findall(r"(?<![\w./{}~-])[\w.-]+(?:/[\w.*-]*)+", code.sub("", text))
+    alone = set(re.findall(r"`([\w.-]+\.(?:py|md))`", text))
+    return {word.rstrip(".") for word in words if word.partition("/")[0] in TOPS} - written | alone
+
+
+def is_there(path: str) -> bool:
+    """Whether a path exists; a file that is named without its folder may lie in any."""
+    folders = [ROOT] if "/" in path else [ROOT, *(ROOT / top for top in TOPS)]
+    return any(any(folder.glob(path) if folder is ROOT else folder.rglob(path)) for folder in folders)
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("page", FOR_US, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_named_exists(page: Path) -> None:
+    named = paths_named(page.read_text())
+
+    assert {path for path in named if not is_there(path)} == set()
+
+
+@pytest.mark.pure
+def test_paths_are_found_wherever_they_are_named() -> None:
+    assert len(paths_named((DOCS / "architecture.md").read_text())) > 20
+    text = (
+        "In `bisync/core/guard.py` or `swap.py`, not `trash/{run}/`; `bisync/*.py`. Write `tests/new.py`:\n\n"
+        "```python\nx = 'docs/none.md'\n```\n\n"
+        "```console\n$ .venv/bin/pytest tests/core/test_guard.py::test_a[b]\n```\n"
+    )
+    assert paths_named(text) == {"bisync/core/guard.py", "swap.py", "bisync/*.py", "tests/core/test_guard.py"}
+    assert is_there("swap.py") and is_there("bisync/*.py")
+    assert not is_there("swop.py") and not is_there("core/guard.py")
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_every_decision_has_its_parts_and_its_line(page: Path) -> None:
+    text = page.read_text()
+    index = (DOCS / "decisions" / "README.md").read_text()
+
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "What would change our mind",
+    ]
+    title, date = re.match(r"# (.+)\n\nDate: (\d{4}-\d\d)\b", text).groups()  # type: ignore[union-attr]
+    assert date >= "2026-11"
+    assert f"| [{title}]({page.name}) |" in index
+
+
+@pytest.mark.pure
+def test_the_index_has_no_other_decision() -> None:
+    index = (DOCS / "decisions" / "README.md").read_text()
+
+    assert set(re.findall(r"^\| \[.+\]\((.+)\)", index, flags=re.MULTILINE)) == {
+        page.name for page in DECISIONS
+    }
 
 
 @pytest.mark.parametrize(
