@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ THERE = CloudSnapshot({}, (), True)
 GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "all_changed")
 
 
+@cache
 def knowing(count: int, *, device: int = 7) -> Baseline:
     """A baseline of so many files."""
     files = {f"n{number}.md": BaseFile(1, "0" * 32, None, None, None) for number in range(count)}
