@@ -24,8 +24,6 @@ from bisync.manifest.load import load
 from bisync.manifest.starter import starter
 from bisync.render import render
 
-pytestmark = pytest.mark.pure
-
 ROOT = Path(__file__).parents[2]
 SCHEMA = schema_check.load_schema()
 DEFS = SCHEMA["$defs"]
@@ -46,11 +44,13 @@ def walk(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         yield from walk(below, f"{path}/allOf/{index}")
 
 
+@pytest.mark.pure
 def test_it_is_a_schema_of_its_draft() -> None:
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
+@pytest.mark.pure
 def test_every_property_is_described() -> None:
     for path, schema in walk(SCHEMA):
         if "/if" not in path:
@@ -59,12 +59,14 @@ def test_every_property_is_described() -> None:
     assert all(one.get("description") for one in DEFS.values())
 
 
+@pytest.mark.pure
 def test_every_mapping_is_closed() -> None:
     for path, schema in walk(SCHEMA):
         if "properties" in schema and "/if" not in path and path != "/$defs/tenant":
             assert schema["additionalProperties"] is False, path
 
 
+@pytest.mark.pure
 def test_its_enums_are_the_codes() -> None:
     profile = DEFS["profile"]["properties"]
     assert profile["conflict_resolve"]["enum"] == [one.value for one in config.ConflictResolve]
@@ -74,6 +76,7 @@ def test_its_enums_are_the_codes() -> None:
     assert set(providers) == {one.provider for one in config.Tenant.__subclasses__()}
 
 
+@pytest.mark.pure
 def test_its_keys_are_the_codes() -> None:
     def fields(kind: Any, *without: str) -> set[str]:
         return {one.name for one in dataclasses.fields(kind)} - set(without)
@@ -92,6 +95,7 @@ def test_its_keys_are_the_codes() -> None:
     assert keys("tenant_basic_memory", "provider") == fields(config.BasicMemoryTenant, "name", "tenant_id")
 
 
+@pytest.mark.pure
 def test_its_defaults_are_the_codes() -> None:
     top, defaults = SCHEMA["properties"], DEFS["defaults"]["properties"]
     assert tuple(top["ignore_files"]["default"]) == config.DEFAULT_IGNORE_FILES
@@ -105,11 +109,13 @@ def test_its_defaults_are_the_codes() -> None:
         assert str(getattr(found, key)) == top[key]["default"].replace("~", str(home))
 
 
+@pytest.mark.pure
 def test_the_docs_are_fresh() -> None:
     written = (ROOT / "docs" / "manifest.md").read_text("utf-8")
     assert written == manifest_md(), "run: python -m bisync.schema.docs > docs/manifest.md"
 
 
+@pytest.mark.pure
 class TestExample:
     def test_it_is_what_init_writes_with_everything_in_force(self) -> None:
         text = (ROOT / "bisync.yaml.example").read_text("utf-8")
@@ -161,6 +167,7 @@ CASES = [
 ]
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("case", [pytest.param(one, id=f"{one.parent.name}-{one.stem}") for one in CASES])
 def test_the_fast_check_agrees_with_jsonschema_on_every_case(case: Path) -> None:
     data = read(case).data
@@ -232,11 +239,13 @@ def test_a_damaged_example_is_refused_in_order(data: st.DataObject) -> None:
             assert VALIDATOR.is_valid(damaged)
 
 
+@pytest.mark.pure
 @given(VALUES)
 def test_no_data_at_all_breaks_the_check(data: Any) -> None:
     assert bool(schema_check.problems(data)) == (not VALIDATOR.is_valid(data))
 
 
+@pytest.mark.pure
 def test_the_fast_check_knows_every_keyword_of_the_schema() -> None:
     used = {keyword for _, schema in walk(SCHEMA) for keyword in schema}
     assert used <= set(schema_check._TESTS)
