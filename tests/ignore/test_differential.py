@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ignore import differential
+from tests.ignore.cases import hard_cases
 
-HARD = differential.hard_cases()
+HARD = hard_cases()
 
 
 @pytest.fixture(scope="module")
