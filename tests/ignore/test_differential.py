@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ignore import differential
-from tests.ignore.cases import hard_cases
+from tests.ignore.cases import Case, hard_cases
 
 HARD = hard_cases()
 
@@ -23,7 +23,7 @@ def test_the_table_is_large() -> None:
 
 
 @pytest.mark.parametrize("case", HARD.values(), ids=[name.encode("unicode_escape").decode() for name in HARD])
-def test_hard_case(bench: differential.Bench, case: differential.Case) -> None:
+def test_hard_case(bench: differential.Bench, case: Case) -> None:
     refused = bench.refused
     assert bench.differences(case) == []
     assert bench.refused == refused
