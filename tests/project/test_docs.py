@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from bisync.tasks import namespace
 from invoke.program import Program
 
@@ -144,6 +145,15 @@ def test_every_make_target_is_explained() -> None:
 
     assert set(re.findall(r"^#   make ([a-z]+)", head, flags=re.MULTILINE)) == make_targets()
     assert targets_named((ROOT / "CONTRIBUTING.md").read_text()) == make_targets()
+
+
+@pytest.mark.pure
+def test_a_commit_is_held_to_what_ci_holds() -> None:
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+
+    assert repo["repo"] == "local"
+    assert [(hook["entry"], hook["language"]) for hook in repo["hooks"]] == [("make lint", "system")]
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text()
 
 
 @pytest.mark.pure
