@@ -29,10 +29,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
-
-    `plan_id`: carry out exactly the plan of this id (of one sync), or refuse.
-    """
+    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard."""
 
     profile: str | None = None
     resync: bool = False
