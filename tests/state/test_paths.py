@@ -18,7 +18,9 @@ def test_each_sync_has_a_place_of_its_own(tmp_path: Path) -> None:
     assert one.root == tmp_path / "bisync-state" / "acme-7f3a" / "notes"
     places = [one.lock, one.filters, one.work, one.ancestor, one.baseline, one.journal, one.history, one.trash,
               one.lists]  # fmt: skip
-    assert len(set(places)) == 9
+    assert [place.name for place in places] == [
+        "lock", "filters.rclone", "work", "ancestor", "baseline.json", "run.json", "history.jsonl", "trash", "lists",
+    ]  # fmt: skip
     assert {place.parent for place in places} == {one.root}
 
 
