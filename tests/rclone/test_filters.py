@@ -109,6 +109,9 @@ def test_a_folders_rule_hides_what_is_below_it(path: str, other: str) -> None:
         ("{{x}}", False, r"- /\{\{x\}\}"),
         ("# no comment", False, "- /# no comment"),
         (" lead", False, "- / lead"),
+        ("trail ", False, "- /trail[ ]"),
+        ("a*\u3000", False, "- /a\\*[\u3000]"),
+        ("trail ", True, "- /trail[ ]/**"),
     ],
 )
 def test_rules_as_they_are_written(name: str, folder: bool, rule: str) -> None:
@@ -120,9 +123,11 @@ def test_what_a_run_leaves_out_comes_after_the_rules_once_and_in_order() -> None
         LeftOut("b", "cannot be read", folder=True),
         LeftOut("a*", "cannot be read"),
         LeftOut("a*", "its name is another spelling"),
+        *(LeftOut(path, "cannot be read") for path in "gfedc"),
     ]
 
-    assert leaving_out("+ /keep\n", left_out) == "+ /keep\n- /a\\*\n- /b/**\n"
+    rules = ["- /a\\*", "- /b/**", *(f"- /{path}" for path in "cdefg")]
+    assert leaving_out("+ /keep\n", left_out) == "\n".join(["+ /keep", *rules, ""])
     assert leaving_out("+ /keep\n", []) == "+ /keep\n"
 
 

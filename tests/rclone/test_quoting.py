@@ -36,6 +36,7 @@ def test_quoted_names_come_back(name: str) -> None:
         (r'"\a\b\f\n\r\t\v"', "\a\b\f\n\r\t\v"),
         (r'"\x7f\u00a0\ufeff\U0001f980"', "\x7f\u00a0\ufeff🦀"),
         (r'"\\x41"', r"\x41"),
+        (r'"\U0010ffff"', "\U0010ffff"),
         (r'"\\\\n"', r"\\n"),
         ('"it\'s"', "it's"),
         ('"🦀 é"', "🦀 é"),
