@@ -21,7 +21,8 @@ word, and another word is another content; then, in any order,
     unvouched   in a baseline: without a stamp, so that the local file is read again
 
 By modtime there are no hashes anywhere. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
-path to reason, a folder with a slash at its end. `answers` holds `equal`, `times` (seconds) and `taken`.
+path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud` are left out because another
+spelling of them goes on. `answers` holds `equal`, `times` (seconds) and `taken`.
 
 What is expected, all of it compared in full: `plan` (one action a line, with `why` and, where they are not the
 plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`), `mode` (to be said where nothing is to
@@ -71,8 +72,9 @@ TIME = 1_000_000_123_456_789
 
 ACTIONS = tuple(action.value for action in Action)
 EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "percent", "missing", "edited", "left_out", "one_way")
-KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "compare", "resolve", "rules_changed",
-        "idle_allowed", "answers", "max_delete", *EXPECTATIONS)  # fmt: skip
+KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "twins_local", "twins_cloud",
+        "compare", "resolve", "rules_changed", "idle_allowed", "answers", "max_delete",
+        *EXPECTATIONS)  # fmt: skip
 
 
 class BadCase(ValueError):
@@ -286,9 +288,13 @@ def _base(where: str, said: Any, compare: Compare) -> dict[str, BaseFile]:
     return files
 
 
-def _left_out(where: str, said: Any) -> tuple[LeftOut, ...]:
-    known(where, said, said)
-    return tuple(LeftOut(path.rstrip("/"), why, folder=path.endswith("/")) for path, why in said.items())
+def _left_out(where: str, said: Any, twins: Any) -> tuple[LeftOut, ...]:
+    for each in (said, twins):
+        known(where, each, each)
+    return (
+        *(LeftOut(path.rstrip("/"), why, folder=path.endswith("/")) for path, why in said.items()),
+        *(LeftOut(path, why, twin=True) for path, why in twins.items()),
+    )
 
 
 def _answers(where: str, said: Any) -> Answers:
@@ -305,8 +311,12 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
     resolve = ConflictResolve(
         _choice(f"{where}: resolve", said.get("resolve", "newer"), (each.value for each in ConflictResolve))
     )
-    sides = ("left_out_local", "left_out_cloud")
-    here, there = (_left_out(f"{where}: {side}", said.get(side, {})) for side in sides)
+    here, there = (
+        _left_out(
+            f"{where}: what is left out", said.get(f"left_out_{side}", {}), said.get(f"twins_{side}", {})
+        )
+        for side in ("local", "cloud")
+    )
     baseline = said.get("baseline")
     changed = _flag(f"{where}: rules_changed", said.get("rules_changed", "false"))
     return Situation(
@@ -361,7 +371,7 @@ def _plan(where: str, said: Mapping[str, Any], situation: Situation) -> Plan:
         missing_cloud=missing[1],
         left_out=tuple(sorted((*situation.local.left_out, *situation.cloud.left_out)))
         if left_out is None
-        else _left_out(f"{where}: left_out", left_out),
+        else _left_out(f"{where}: left_out", left_out, {}),
     )
 
 
