@@ -50,8 +50,10 @@ def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in verdicts if not verdict.passed)
 
 
-def delete_percent(plan: Plan, baseline: Baseline | None) -> int:
+def delete_percent(plan: Plan, baseline: Baseline | None, *, cleared: int = 0) -> int:
     """The tightest `--max-delete` percentage that admits the plan.
+
+    `cleared`: how many files are taken out of the cloud before bisync looks, to make way.
 
     bisync counts a side's missing files against all it knew (the marker among them), those that are gone
     from both sides too, and stops when more than this share is missing.
@@ -60,7 +62,7 @@ def delete_percent(plan: Plan, baseline: Baseline | None) -> int:
     # What we take off the local side, and conflicts that leave their name, are gone when bisync looks.
     renamed = sum(c.action is Action.CONFLICT and c.winner in ("both", "folder") for c in plan.changes)
     missing_local = plan.missing_local + plan.count(Action.DELETE_LOCAL) + renamed
-    worst = max(missing_local, plan.missing_cloud + renamed)
+    worst = max(missing_local, plan.missing_cloud + renamed + cleared)
     return min(100, -(-100 * worst // known))
 
 

@@ -166,15 +166,15 @@ def steps(
         yield PlaceMarker("cloud")
     yield from fetching_steps(plan, local, cloud)
     yield from _sent_first(plan, local, cloud)
-    if keeps_versions:
-        yield from (DeleteThere(c, cloud.files[c.path].name) for c in _in_the_way(plan))
+    cleared = _in_the_way(plan) if keeps_versions else []
+    yield from (DeleteThere(change, cloud.files[change.path].name) for change in cleared)
     for change in plan.changes:
         if change.action is Action.CONFLICT and (
             change.winner == "both" or (change.winner == "folder" and change.side == "cloud")
         ):
             name = cloud.files[change.path].name
             yield RenameThere(change, name, _beside(name, change, change.copies[-1]))
-    yield from _bisync_runs(plan, baseline, compare)
+    yield from _bisync_runs(plan, baseline, compare, len(cleared))
 
 
 def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
@@ -254,9 +254,11 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _bisync_runs(plan: Plan, baseline: Baseline | None, compare: Compare) -> Iterator[RunBisync]:
+def _bisync_runs(
+    plan: Plan, baseline: Baseline | None, compare: Compare, cleared: int
+) -> Iterator[RunBisync]:
     """One run, and a second where the first cannot leave good listings."""
-    percent = guard.delete_percent(plan, baseline)
+    percent = guard.delete_percent(plan, baseline, cleared=cleared)
     if plan.mode is Mode.BASELINE:
         # The plain run right after a resync makes the listings that --recover needs.
         yield RunBisync(compare, percent=0, resync=True)

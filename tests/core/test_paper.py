@@ -29,6 +29,13 @@ HANDFUL = 6
 CHECKSUM, MODTIME = Compare.CHECKSUM, Compare.MODTIME
 EXACT, SECONDS = 1, 1_000_000_000
 REGRESSIONS = {
+    "a file in the cloud goes before bisync looks, for a folder to take its place": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (
+            *(Write(0, "a", 1), Write(0, "d", 2), Sync(0)),
+            *(Remove("a"), Write(0, "a", 3), Delete(0, "d"), Write(0, "d/a", 4), Sync(0)),
+        ),
+    ),
     "a decomposed name that cannot be read": History(
         (CHECKSUM, CHECKSUM), EXACT,
         (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),

@@ -39,15 +39,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
         " back everywhere; edited elsewhere meanwhile, it is a conflict.",
         (Write(1, "b", 1), Settle(), Write(0, "a", 2), Sync(0), Delete(0, "a"), Sync(1, stop=3), Settle()),
     ),
-    "CLEARED": (
-        Law.GUARDS,
-        "What goes from the cloud before bisync looks, for a folder to take its place, is missing in the"
-        " limit that bisync is given: that run fails, and says that files vanished after the plan.",
-        (
-            *(Write(0, "a", 1), Write(0, "d", 2), Sync(0)),
-            *(Remove("a"), Write(0, "a", 3), Delete(0, "d"), Write(0, "d/a", 4), Sync(0)),
-        ),
-    ),
     "SWITCHED": (
         Law.GONE,
         "A file left out in the run that changes how changes are told keeps its old line, without times. It is"

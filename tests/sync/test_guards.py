@@ -144,6 +144,22 @@ def test_the_second_line_is_rclones_own_limit(laptop: Device, s3: S3) -> None:
     assert commands[-1][commands[-1].index("--max-delete") + 1] == "10"
 
 
+def test_what_makes_way_in_the_cloud_is_no_surprise(laptop: Device, s3: S3) -> None:
+    """A file that becomes a folder leaves the cloud before bisync looks; its limit has to know."""
+    laptop.write("a", "1")
+    laptop.write("d", "2")
+    laptop.sync()
+    s3.delete("a")
+    laptop.write("a", "edited")
+    (laptop.notes / "d").unlink()
+    laptop.write("d/a", "below")
+
+    result = laptop.sync()
+
+    assert result.error is None
+    assert laptop.tree() == s3.tree() == {"a": "edited", "d/a": "below"}
+
+
 def test_rclones_own_limit_lets_them_go(laptop: Device, s3: S3) -> None:
     """The loss without the guard: `--max-delete 25` of bare bisync is a percentage, and 26 of 200 pass it."""
     fill(laptop, 200)

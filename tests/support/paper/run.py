@@ -38,7 +38,7 @@ class Run:
 
     `base`: what was synced before. `vouched`: the new baseline gets stamps. `skipped`: paths at which
     somebody was faster. When bisync looks, `missing` of the base's paths are missing on one side, and it
-    admits `admitted` percent; `cleared`: files had to go from the cloud before it looked.
+    admits `admitted` percent.
     """
 
     def __init__(self, world: World, device: Device, case: Case, plan: Plan, *, vouched: bool) -> None:
@@ -52,7 +52,6 @@ class Run:
         self.skipped: set[str] = set()
         self.missing = 0
         self.admitted: int | None = None
-        self.cleared = False
         self._planned = {change.path for change in plan.changes}
         self._staged: dict[str, Object] = {}
         self._held: dict[str, File] = {}
@@ -200,7 +199,6 @@ class Run:
             case transfers.SendAs(change, name) if change.path not in self.skipped:
                 yield from self._upload(change.path, name, blindly=True)
             case transfers.DeleteThere(change):
-                self.cleared = True
                 self._keep_object(change.path)
             case transfers.RenameThere(change, copy=copy) if change.path not in self.skipped:
                 self._rename_object(change, copy)
