@@ -75,7 +75,7 @@ class Bare:
         call = BisyncCall(
             local=self.tree, remote=self.remote, profile=profile, compare=Compare.CHECKSUM,
             filters=self.filters, workdir=self.home / "work", backup_local=self.home / "trash" / "run",
-            backup_cloud=self.remote.below(".basic-memory/trash/run"), resync=resync,
+            backup_cloud=self.remote.below(".basic-memory/trash/run"),
         )  # fmt: skip
         return self._run(bisync_argv(call))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 _COPY = re.compile(r"(?P<original>(?:.*/)?[^/]+)\.conflict(?P<number>[1-9][0-9]*)\Z", re.DOTALL)
@@ -15,6 +15,15 @@ def free_copy_name(path: str, taken: Collection[str]) -> str:
     while f"{path}.conflict{number}" in taken:
         number += 1
     return f"{path}.conflict{number}"
+
+
+def taken_copy_names(path: str, taken: Collection[str]) -> Iterator[str]:
+    """The names that `free_copy_name` passes over, in the order of their numbers."""
+    free = free_copy_name(path, taken)
+    number = 1
+    while (copy := f"{path}.conflict{number}") != free:
+        yield copy
+        number += 1
 
 
 def original_of(path: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bisync.core.change import Action
 from bisync.core.plan import Mode, Plan
 from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
 
@@ -48,22 +47,6 @@ def judge(
 def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """The verdicts that stop the run."""
     return tuple(verdict for verdict in verdicts if not verdict.passed)
-
-
-def delete_percent(plan: Plan, baseline: Baseline | None, *, cleared: int = 0) -> int:
-    """The tightest `--max-delete` percentage that admits the plan.
-
-    `cleared`: how many files are taken out of the cloud before bisync looks, to make way.
-
-    bisync counts a side's missing files against all it knew (the marker among them), those that are gone
-    from both sides too, and stops when more than this share is missing.
-    """
-    known = len(baseline.files) + 1 if baseline else 1
-    # What we take off the local side, and conflicts that leave their name, are gone when bisync looks.
-    renamed = sum(c.action is Action.CONFLICT and c.winner in ("both", "folder") for c in plan.changes)
-    missing_local = plan.missing_local + plan.count(Action.DELETE_LOCAL) + renamed
-    worst = max(missing_local, plan.missing_cloud + renamed + cleared)
-    return min(100, -(-100 * worst // known))
 
 
 def _marker(guard: str, there: bool, where: str, name: str) -> Verdict:

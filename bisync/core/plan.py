@@ -61,8 +61,6 @@ class Plan:
     changes: tuple[Change, ...]
     deletions: int
     edited: int
-    missing_local: int
-    missing_cloud: int
     left_out: tuple[LeftOut, ...] = ()
 
     def count(self, action: Action) -> int:
@@ -139,8 +137,6 @@ def make_plan(
         changes=changes,
         deletions=deletions,
         edited=sum(c.path in (baseline or {}) and c.path not in renamed for c in changes),
-        missing_local=comparison.missing_local,
-        missing_cloud=comparison.missing_cloud,
         left_out=comparison.left_out,
     )
 

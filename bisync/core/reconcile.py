@@ -41,8 +41,6 @@ class Comparison:
     clashes: tuple[Clash, ...]
     settled: int
     left_out: tuple[LeftOut, ...]
-    missing_local: int
-    missing_cloud: int
 
 
 def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:
@@ -107,7 +105,7 @@ def compare_sides(
     Paths that are left out, or below a folder that is, are not judged at all.
     """
     found = _compare_all(baseline, local, cloud, compare, ())
-    clashes = _clashes(found, local, cloud, _Hidden(local, found.left_out))
+    clashes = _clashes(found, local, cloud, Hidden(local, found.left_out))
     on_both = {path for path in clashes if path in local.files and path in cloud.files}
     if on_both:
         # The cloud holds a key and keys "below" it; no disk can. The file goes on, the folder waits.
@@ -117,7 +115,7 @@ def compare_sides(
     return _without(found, clashes - on_both, local, cloud)
 
 
-class _Hidden:
+class Hidden:
     """The paths that are not judged: those left out, and what lies below.
 
     A file here that is left out stands in the way of what the cloud has below its name, as a folder would.
@@ -132,7 +130,7 @@ class _Hidden:
         return path in self._paths or path.startswith(self._folders)
 
 
-def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot, hidden: _Hidden) -> set[str]:
+def _clashes(found: Comparison, local: LocalSnapshot, cloud: CloudSnapshot, hidden: Hidden) -> set[str]:
     """Names that are to stay a file on one side and a folder on the other."""
     going = {c.path for c in found.changes if c.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD)}
     files = (local.files.keys() | cloud.files.keys()) - going
@@ -174,19 +172,11 @@ def _compare_all(
     settled = 0
     base = baseline or {}
     left_out = tuple(sorted({*local.left_out, *cloud.left_out, *waiting}))
-    hidden = _Hidden(local, left_out)
-    missing_local = missing_cloud = 0
+    hidden = Hidden(local, left_out)
     for path in sorted(base.keys() | local.files.keys() | cloud.files.keys()):
         here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
         if path in hidden:
-            # Its filter rule hides it from bisync on both sides.
-            missing_local += before is not None
-            missing_cloud += before is not None
             continue
-        missing_local += before is not None and here is None
-        # A name that is spelled anew (NFC, NFD) looks to bisync like a deletion and a new file.
-        respelled = here is not None and there is not None and names.to_rclone(here.name) != there.name
-        missing_cloud += before is not None and (there is None or respelled)
         found = _compare(path, before, here, there, compare)
         if isinstance(found, Change):
             changes.append(found)
@@ -200,8 +190,6 @@ def _compare_all(
         clashes=(),
         settled=settled,
         left_out=left_out,
-        missing_local=missing_local,
-        missing_cloud=missing_cloud,
     )
 
 

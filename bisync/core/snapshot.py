@@ -72,7 +72,8 @@ class BaseFile(NamedTuple):
 
     `md5` is the content's, None where changes are told by time. `stamp` None: this run could not vouch that
     the local file still is what was synced; it is read again. The times are what bisync compares where
-    there are no hashes; by checksum, `cloud_mtime_ns` is when an object without a hash was stored.
+    there are no hashes; by checksum, `cloud_mtime_ns` is when an object without a hash was stored. `names`: how
+    rclone spells it here and in the cloud, where either is not the path itself.
     """
 
     size: int
@@ -80,6 +81,7 @@ class BaseFile(NamedTuple):
     stamp: Stamp | None
     local_mtime_ns: int | None
     cloud_mtime_ns: int | None
+    names: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,17 +48,12 @@ class BisyncCall:
     backup_local: Path
     backup_cloud: str | None
     max_delete_percent: int = 0
-    resync: bool = False
+    fast_list: bool = False
 
 
 def bisync_argv(call: BisyncCall) -> Argv:
-    """One bisync run. With `resync` the newer of two files wins and the loser goes to a backup dir."""
-    compare = compare_flag(call.compare)
-    if call.resync:
-        # `newer` needs modtimes; with the checksums added the listings carry hashes from the start.
-        compare = "size,modtime,checksum" if call.compare is Compare.CHECKSUM else "size,modtime"
-    argv = ["rclone", "bisync", str(call.local), call.remote.fs, "--compare", compare]
-    argv += ["--resync", "--resync-mode", "newer"] if call.resync else []
+    """One bisync run. `fast_list`: list the whole remote at once instead of folder by folder."""
+    argv = ["rclone", "bisync", str(call.local), call.remote.fs, "--compare", compare_flag(call.compare)]
     argv += [
         "--conflict-resolve",
         "path1",  # a conflict younger than the plan: keep the local name, the other one beside it
@@ -76,7 +71,8 @@ def bisync_argv(call: BisyncCall) -> Argv:
     ]
     if call.backup_cloud is not None:
         argv += ["--backup-dir2", call.backup_cloud]
-    argv += ["--partial-suffix", PARTIAL_SUFFIX, "--fast-list"]
+    argv += ["--partial-suffix", PARTIAL_SUFFIX]
+    argv += ["--fast-list"] if call.fast_list else []
     argv += ["--filters-file", str(call.filters), "--workdir", str(call.workdir)]
     if not call.profile.check_sync:
         argv += ["--check-sync", "false"]

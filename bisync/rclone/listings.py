@@ -9,14 +9,14 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from bisync.core import names
-from bisync.files import atomic_write
+from bisync.files import write_if_changed
 from bisync.rclone.output import parse_time
 
 _LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
@@ -26,6 +26,7 @@ _HEADER = "# bisync listing v1"
 _NO_TIME = "0001-01-01T00:00:00.000000000+0000"
 SIDES = ("path1", "path2")
 NAME_BYTES = 255
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GO = {
     "a": "\a",
     "b": "\b",
@@ -49,21 +50,16 @@ class ListedFile(NamedTuple):
     mtime_ns: int | None
 
 
-class EqualFile(NamedTuple):
-    """A file whose content both sides hold: its name on either, size in bytes, MD5. path2 cannot tell the MD5."""
-
-    path1: str
-    path2: str
-    size: int
-    md5: str
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
     """The two listing files of one session."""
 
     path1: Path
     path2: Path
+
+    def is_whole(self) -> bool:
+        """Whether both files are there."""
+        return self.path1.is_file() and self.path2.is_file()
 
     def digest(self) -> str:
         """SHA-256 over both files: changes whenever bisync has written either."""
@@ -121,6 +117,40 @@ def session_name(local: Path, remote: str) -> str:
     return f"{one}..{two}"
 
 
+def render(files: Iterable[ListedFile], at: datetime) -> str:
+    """A listing as bisync writes one; `at` is the moment in its first line. (rclone: cmd/bisync/listing.go.)"""
+    lines = [f"{_HEADER} from {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond * 1000:09d}+0000\n"]
+    for file in files:
+        digest = f"md5:{file.md5}" if file.md5 else "-"
+        lines.append(f"- {file.size:>8} {digest} - {_time_text(file.mtime_ns)} {quote_go(file.path)}\n")
+    return "".join(lines)
+
+
+def _time_text(ns: int | None) -> str:
+    if ns is None:
+        return _NO_TIME
+    whole, rest = divmod(ns, 1_000_000_000)
+    return f"{_EPOCH + timedelta(seconds=whole):%Y-%m-%dT%H:%M:%S}.{rest:09d}+0000"
+
+
+def place(workdir: Path, local: Path, remote: str) -> Pair:
+    """Where the pair of this local path and this remote lies, or will."""
+    known = find(workdir, local, remote)
+    session = session_name(local, remote)
+    return known or Pair(*(workdir / f"local__{session}.{side}.lst" for side in SIDES))
+
+
+def write(pair: Pair, texts: tuple[str, str]) -> None:
+    """Bring the pair in line with `texts`, each in one step."""
+    for path, text in zip((pair.path1, pair.path2), texts, strict=True):
+        write_if_changed(path, os.fsencode(text))
+
+
+def digest_of(texts: tuple[str, str]) -> str:
+    """`Pair.digest` of a pair that holds these texts."""
+    return hashlib.sha256(b"".join(map(os.fsencode, texts))).hexdigest()
+
+
 def is_too_long(local: Path, remote: str) -> bool:
     """Whether the name of a listing of this pair of paths is longer than a file's may be."""
     return len(f"local__{session_name(local, remote)}.path1.lst-new".encode()) > NAME_BYTES
@@ -142,25 +172,9 @@ def find(workdir: Path, local: Path, remote: str) -> Pair | None:
     # Options of the local backend, also by environment, put "local__" in front.
     for prefix in ("local__", ""):
         pair = Pair(*(workdir / f"{prefix}{session}.{side}.lst" for side in SIDES))
-        if pair.path1.is_file() and pair.path2.is_file():
+        if pair.is_whole():
             return pair
     return None
-
-
-def make_durable(pair: Pair) -> None:
-    """Have the pair on the disk for good: rclone leaves that to the system, and a power cut to zeros."""
-    for path in (pair.path1, pair.path2):
-        _flush(path)
-    with suppress(OSError):  # some network file systems cannot flush a folder, and need not
-        _flush(pair.path1.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def clear_locks(workdir: Path) -> list[Path]:
@@ -169,48 +183,6 @@ def clear_locks(workdir: Path) -> list[Path]:
     for lock in stale:
         lock.unlink(missing_ok=True)
     return stale
-
-
-def add_equal(pair: Pair, files: Iterable[EqualFile]) -> None:
-    """Put files that both sides hold alike into the pair, where either listing misses them.
-
-    bisync drops a file from its listings when a hash is missing to confirm the copy (rclone 1.75: "files
-    not equal on recheck"), though nothing is the matter with it.
-    """
-    files = list(files)
-    ours = [(each.path1, f"- {each.size:>8} md5:{each.md5}") for each in files]
-    theirs = [(each.path2, f"- {each.size:>8} -") for each in files]
-    for target, lines in ((pair.path1, ours), (pair.path2, theirs)) if files else ():
-        present = {each.path for each in read(target)}
-        missing = [f"{start} - {_NO_TIME} {quote_go(name)}\n" for name, start in lines if name not in present]
-        if missing:
-            atomic_write(target, os.fsencode(_read_text(target).rstrip("\n") + "\n" + "".join(missing)))
-
-
-def carry_over(ancestor: Path, pair: Pair, keys: Collection[str], under: Iterable[str]) -> None:
-    """Put the ancestor's lines about `keys` (and everything below the folders `under`) into a new pair.
-
-    A file that was left out of a run is missing from the listings it wrote, though nothing happened to
-    it; without its old line a later deletion would come back and a later edit look like a conflict.
-    """
-    folders = tuple(folder + "/" for folder in under)
-    for target in (pair.path1, pair.path2):
-        source = ancestor / target.name
-        if not source.is_file():
-            continue
-        present = {names.key(each.path) for each in read(target)}
-        kept = []
-        for line in _read_text(source).split("\n"):
-            match = _LINE.match(line)
-            if match is None:
-                continue
-            name = names.key(unquote_go(match.group(6)))
-            if name not in present and (name in keys or name.startswith(folders)):
-                kept.append(line)
-        if kept:
-            text = _read_text(target).rstrip("\n")
-            merged = "\n".join([text, *kept]) + "\n"
-            atomic_write(target, os.fsencode(merged))
 
 
 def unquote_go(text: str) -> str:

@@ -1,8 +1,6 @@
-"""bisync's listings as they were before the run that is under way: kept, put back, forgotten.
+"""Listings that an earlier version kept aside before a run, and put back after one that failed.
 
-The listing from before a run stays a valid common ancestor of both sides whatever the run managed to do:
-files it copied are equal now, files it deleted are gone from both. So after a failed or killed run the
-pair from before it is put back, byte for byte, and no resync is ever needed.
+A run that it left half done is still undone by it; nothing writes them any more.
 """
 
 from __future__ import annotations
@@ -10,19 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bisync.files import atomic_write, private_dir
-from bisync.rclone.listings import Pair
-
-
-def keep_ancestor(pair: Pair, folder: Path) -> None:
-    """Copy the pair into `folder` before a run; complete or not at all."""
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    private_dir(fresh)
-    for one in (pair.path1, pair.path2):
-        atomic_write(fresh / one.name, one.read_bytes())
-    forget_ancestor(folder)
-    fresh.rename(folder)
+from bisync.files import atomic_write
 
 
 def forget_ancestor(folder: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bisync.config import Compare
 from bisync.core import names
@@ -25,9 +24,8 @@ def from_listings(
     pair: listings.Pair,
     stamps: Mapping[str, LocalFile],
     stored: Mapping[str, int | None],
-    **about: Any,
-) -> Baseline:
-    """Build the baseline a finished run leaves.
+) -> dict[str, BaseFile]:
+    """What both sides hold, by bisync's listings of them.
 
     `stamps` are local files whose md5 (or, without one, whose stamp) somebody vouches for. A stamp is
     taken only where its content is the listed one. `stored`: when cloud files were stored (ns since the
@@ -54,8 +52,9 @@ def from_listings(
             known.stamp if known is not None and vouched else None,
             each.mtime_ns,
             stored.get(key) if other.md5 is None and other.mtime_ns is None else other.mtime_ns,
+            None if each.path == other.path == key else (each.path, other.path),
         )
-    return Baseline(files=files, listings=pair.digest(), **about)
+    return files
 
 
 def save(path: Path, baseline: Baseline) -> None:
@@ -70,7 +69,7 @@ def save(path: Path, baseline: Baseline) -> None:
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
         "files": {
-            path: [base.size, base.md5, base.stamp, base.local_mtime_ns, base.cloud_mtime_ns]
+            path: [*base[:5], *((base.names,) if base.names else ())]
             for path, base in sorted(baseline.files.items())
         },
     }
@@ -89,8 +88,10 @@ def load(path: Path) -> Baseline | None:
             return None
         return Baseline(
             files={
-                path: BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud)
-                for path, (size, md5, stamp, local, cloud) in document["files"].items()
+                path: BaseFile(
+                    size, md5, Stamp(*stamp) if stamp else None, local, cloud, *map(tuple, spelled)
+                )
+                for path, (size, md5, stamp, local, cloud, *spelled) in document["files"].items()
             },
             compare=Compare(document["compare"]),
             profile=document["profile"],
@@ -120,10 +121,10 @@ def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Ba
         for path, base in (saved.files.items() if saved else ())
         if base.stamp is not None
     }
-    return from_listings(
-        pair,
-        stamps,
-        {path: base.cloud_mtime_ns for path, base in saved.files.items()} if saved else {},
+    stored = {path: base.cloud_mtime_ns for path, base in saved.files.items()} if saved else {}
+    return Baseline(
+        files=from_listings(pair, stamps, stored),
+        listings=digest,
         compare=saved.compare if saved else compare,
         profile=saved.profile if saved else "",
         filters=saved.filters if saved else "",

@@ -27,6 +27,11 @@ class SyncState:
         return self.root / "work"
 
     @property
+    def frame(self) -> Path:
+        """bisync's workdir and filters while a run lasts: only what its plan touches."""
+        return self.root / "frame"
+
+    @property
     def ancestor(self) -> Path:
         return self.root / "ancestor"
 

@@ -1,19 +1,19 @@
 """Carry a plan out. What goes to the cloud, bisync does; what changes here, we swap in ourselves.
 
 The order is what makes a crash harmless at any instruction:
-1. the listings from before the run are kept as ancestor, the journal says that a run is under way;
+1. the journal says that a run is under way;
 2. downloads are staged beside the tree, conflicts' losers get their names, then each file is swapped in;
-3. bisync uploads and deletes in the cloud; it meets two equal sides in everything done before;
+3. bisync uploads and deletes in the cloud, in the frame of the plan and with a workdir of its own;
 4. held old versions go to the trash, the baseline is recorded, the journal closed.
-A run that dies before 4 is undone by `recover`, which puts the ancestor back; files that were already
-moved are then equal on both sides and cost nothing.
+Until 4 the baseline and its listings are the ones from before the run: a common ancestor of both sides whatever
+the run managed to do, for files it moved are equal on both sides, and files it deleted are gone from both.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,15 +24,16 @@ from bisync.core.change import Action, Change
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.plan import Plan
 from bisync.core.result import Conflict
-from bisync.core.snapshot import LeftOut, LocalFile
-from bisync.files import atomic_write
+from bisync.core.snapshot import BaseFile, LeftOut, LocalFile
+from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
 from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
 from bisync.rclone.output import Finished
-from bisync.state.ancestor import keep_ancestor, restore_ancestor
 from bisync.sync import swap, transfers
+from bisync.sync.frame import Frame, delete_percent, frame_of, listed
 from bisync.sync.observe import Observation
+from bisync.sync.prepare import Prepared
 from bisync.sync.transfers import Fetch, PutIn, RunBisync, Send, Settle, Step
 
 
@@ -50,24 +51,34 @@ class Tally:
 
 @dataclass(slots=True)
 class Execution:
-    """One plan being carried out. `skipped`: what the user was faster at; bisync or the next run has it.
+    """One plan being carried out. `skipped`: what the user was faster at; the next run has what is left of it.
 
-    `placed`: the files it has put into the tree, by their key: size, mtime and inode.
+    `placed`: the files it has put into the tree, by their key: size, mtime and inode. `frame`: what bisync saw.
     """
 
     session: Session
-    plan: Plan
-    seen: Observation
+    prepared: Prepared
     run: str
     tally: Tally = field(default_factory=Tally)
     taken: dict[str, LocalFile] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: list[LeftOut] = field(default_factory=list)
     placed: dict[str, swap.Identity] = field(default_factory=dict)
+    frame: Frame = field(default_factory=Frame)
     planned: dict[str, Action] = field(init=False)
 
     def __post_init__(self) -> None:
         self.planned = {change.path: change.action for change in self.plan.changes}
+
+    @property
+    def plan(self) -> Plan:
+        """What is carried out."""
+        return self.prepared.plan
+
+    @property
+    def seen(self) -> Observation:
+        """What the plan was made from."""
+        return self.prepared.seen
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -83,6 +94,9 @@ class Execution:
         self._write_filters()
         self.session.emit(events.Step("syncing"))
         self._take(steps)
+        if self._contested() and not self.frame.names:
+            # The user was faster at a download, and the plan had nothing for bisync to do.
+            self._bisync(RunBisync(Frame(), self.prepared.compare, percent=0, fast_list=False))
 
     def fetch_only(self) -> None:
         """Bring the plan's downloads here and nothing else; bisync will find them equal."""
@@ -91,6 +105,7 @@ class Execution:
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
             self._take_one(step)
+        self.session.emit(events.Step("recording"))
         self._keep_late_edits()
         swap.empty_hold(self.area)
         shutil.rmtree(self.area.staging, ignore_errors=True)
@@ -237,30 +252,68 @@ class Execution:
 
         One failing file ends bisync with an error and keeps every deletion from travelling.
         """
-        admitted = self._admitting(step, len(self.failed))
-        argv = self._argv(admitted)
+        step = self._open_frame(step)
+        if not step.frame.names:
+            return
+        argv = self._argv(step)
         outcome = self._try(argv)
-        if outcome.code != 0 and is_out_of_step(outcome):
+        if outcome.code == 0:
+            return
+        troubled = troubled_files(outcome)
+        if is_out_of_step(outcome):
             # A file moved while bisync looked. What it copied is equal now: looking again settles it.
-            restore_ancestor(self.session.state.ancestor, self.session.state.work)
-            self._run(admitted)
-        elif outcome.code != 0:
-            troubled = troubled_files(outcome)
-            if not troubled:
-                raise failure(argv, outcome, self.session.remote)
+            self._run(self._open_frame(step))
+        elif troubled:
             self._leave_out(troubled)
-            restore_ancestor(self.session.state.ancestor, self.session.state.work)
-            self._run(self._admitting(admitted, len(troubled)))
-        if step.resync:
-            # From here on a failure has something to go back to.
-            pair = listings.find(self.session.state.work, self.session.sync.dir, self.session.remote.fs)
-            if pair is not None:
-                keep_ancestor(pair, self.session.state.ancestor)
+            step = self._open_frame(step)
+            if step.frame.names:
+                self._run(step)
+        else:
+            raise failure(argv, outcome, self.session.remote)
 
-    def _admitting(self, step: RunBisync, left_out: int) -> RunBisync:
-        """The same run where so many files more look deleted: those left out since the plan was made."""
-        known = max(1, len(self.seen.local.files))
-        return step._replace(percent=min(100, step.percent + -(-100 * left_out // known)))
+    def _open_frame(self, step: RunBisync) -> RunBisync:
+        """Give bisync a workdir that knows the plan's paths and no others; the step as it is to be run."""
+        seen = self.seen
+        late = frame_of(self._contested(), seen.local, seen.cloud, self.known, seen.is_ignored)
+        frame = (step.frame | late).without([*(one.path for one in self.failed), *self._gone_here()])
+        state = self.session.state
+        shutil.rmtree(state.frame, ignore_errors=True)
+        private_dir(state.frame)
+        filters.write(state.frame / transfers.FILTERS, filters.framed(frame.names))
+        pair = listings.place(state.frame, self.session.sync.dir, self.session.remote.fs)
+        texts = listed(frame.base, step.compare, self.seen.marker, self.session.app.now())
+        listings.write(pair, texts)
+        self.frame = frame
+        percent = delete_percent(frame, self.plan, self.seen.local, self.seen.cloud)
+        return step._replace(frame=frame, percent=percent)
+
+    def _contested(self) -> list[Change]:
+        """Downloads whose place the user has filled meanwhile: bisync makes conflicts of them."""
+        skipped = set(self.skipped)
+        return [
+            change
+            for change in self.plan.changes
+            if change.action is Action.DOWNLOAD and change.path in skipped and self._lies_here(change)
+        ]
+
+    def _gone_here(self) -> list[str]:
+        """Uploads whose file the user has deleted since: bisync would delete it in the cloud, unplanned."""
+        return [
+            change.path
+            for change in self.plan.changes
+            if change.action is Action.UPLOAD and not self._lies_here(change)
+        ]
+
+    def _lies_here(self, change: Change) -> bool:
+        known = self.seen.local.files.get(change.path)
+        there = self.seen.cloud.files.get(change.path)
+        name = known.name if known else names.from_rclone(there.name if there else change.path)
+        return os.path.lexists(self.area.root / name)
+
+    @property
+    def known(self) -> Mapping[str, BaseFile]:
+        """What both sides held before this run."""
+        return self.prepared.baseline.files if self.prepared.baseline is not None else {}
 
     def _leave_out(self, troubled: Iterable[events.Problem]) -> None:
         """Go on without these files: no rclone of this run touches them any more."""

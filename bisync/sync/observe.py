@@ -24,25 +24,33 @@ from bisync.core.plan import Answers, Questions
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
+from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.sync import hashing
+from bisync.sync.frame import PLACED, Marker
 
 NAME_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Both sides, the text of the filters they were seen through, and when it began.
+    """Both sides, the rules they were seen through, as text for rclone, too, and when it began.
 
     `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
     """
 
     local: LocalSnapshot
     cloud: CloudSnapshot
+    rules: ignore.RuleSet
     filters: str
+    marker: Marker
     partials: tuple[str, ...]
     started_ns: int
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether the rules ignore a file of this path (a key)."""
+        return self.rules.decide(names.from_rclone(path), is_dir=False).ignored
 
     @property
     def filters_digest(self) -> str:
@@ -87,19 +95,25 @@ def both(
     session.emit(events.Step("looking at both sides"))
     tree = session.app.walk(session.sync)
     text = session.app.filters(tree.rules)
-    local = _local(tree, session, baseline, compare)
+    local, here = _local(tree, session, baseline, compare)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
-        cloud = _cloud(session, ahead.argv, ahead.running)
+        cloud, there = _cloud(session, ahead.argv, ahead.running)
     else:
-        cloud = _cloud_through(session, text, compare)
+        cloud, there = _cloud_through(session, text, compare)
     return Observation(
-        local=local, cloud=cloud, filters=text, partials=tuple(tree.partials), started_ns=started
+        local=local,
+        cloud=cloud,
+        rules=tree.rules,
+        filters=text,
+        marker=Marker(here, there),
+        partials=tuple(tree.partials),
+        started_ns=started,
     )
 
 
 def _local(
     tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], compare: Compare
-) -> LocalSnapshot:
+) -> tuple[LocalSnapshot, ListedFile | None]:
     root = session.sync.dir
     device = root.stat().st_dev
     left_out = [
@@ -107,13 +121,13 @@ def _local(
         for one in tree.unreadable
     ]
     files: dict[str, LocalFile] = {}
-    marker = False
+    marker: ListedFile | None = None
     unread: dict[str, None] = {}
     for entry in tree.entries:
         if entry.kind is not ignore.Kind.FILE:
             continue
         if entry.path == MARKER_PATH:
-            marker = True
+            marker = _marker(root, entry)
             continue
         spelled = names.to_rclone(entry.path)
         why = names.obstacle(entry.path)
@@ -127,7 +141,8 @@ def _local(
             file, twin = _goes_on(files[key], file, base)
             left_out.append(twin)
         unread.pop(key, None)
-        if base is not None and base.stamp == file.stamp and base.size == file.size:
+        vouched = base is not None and base.stamp == file.stamp and base.size == file.size
+        if base is not None and vouched and (base.md5 or compare is Compare.MODTIME):
             file = file._replace(md5=base.md5)
         else:
             unread[key] = None
@@ -139,7 +154,7 @@ def _local(
                 left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
         else:
             files[key] = files[key]._replace(md5=read)
-    return LocalSnapshot(files, tuple(left_out), device, marker)
+    return LocalSnapshot(files, tuple(left_out), device, marker is not None), marker
 
 
 def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
@@ -149,7 +164,16 @@ def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple
     return file, LeftOut(names.to_rclone(twin.name), why, twin=True)
 
 
-def _cloud_through(session: Session, filters: str, compare: Compare) -> CloudSnapshot:
+def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
+    """The marker here. Ours is known by its size and time; a strange one is read."""
+    if (entry.size, entry.mtime_ns) == (PLACED.size, PLACED.mtime_ns):
+        return PLACED
+    return ListedFile(MARKER_PATH, entry.size, hashing.file_md5(root / MARKER_PATH), entry.mtime_ns)
+
+
+def _cloud_through(
+    session: Session, filters: str, compare: Compare
+) -> tuple[CloudSnapshot, ListedFile | None]:
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
@@ -158,17 +182,17 @@ def _cloud_through(session: Session, filters: str, compare: Compare) -> CloudSna
             return _cloud(session, argv, running)
 
 
-def _cloud(session: Session, argv: Argv, running: Running) -> CloudSnapshot:
+def _cloud(session: Session, argv: Argv, running: Running) -> tuple[CloudSnapshot, ListedFile | None]:
     outcome = running.outcome()
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code != 0 and not (outcome.code == 3 and not session.remote.hashes):
         raise failure(argv, outcome, session.remote)
     files: dict[str, CloudFile] = {}
     left_out: list[LeftOut] = []
-    marker = False
+    marker: ListedFile | None = None
     for each in read_listing(outcome.stdout if outcome.code == 0 else "[]"):
         if each.path == MARKER_PATH:
-            marker = True
+            marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
             continue
         key = names.key(each.path)
         if not each.path.isascii() and key in files:
@@ -179,7 +203,7 @@ def _cloud(session: Session, argv: Argv, running: Running) -> CloudSnapshot:
             left_out.append(LeftOut(each.path, "its name is too long for this disk"))
             continue
         files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
-    return CloudSnapshot(files, tuple(left_out), marker)
+    return CloudSnapshot(files, tuple(left_out), marker is not None), marker
 
 
 def _is_too_long(path: str) -> bool:

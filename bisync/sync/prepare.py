@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bisync.app import Session
+from bisync.config import Compare
 from bisync.core import guard, plan, reconcile
 from bisync.core.change import Action
 from bisync.core.guard import Verdict
@@ -25,6 +26,7 @@ class Prepared:
     baseline: Baseline | None
     seen: Observation
     plan: Plan
+    compare: Compare
     verdicts: tuple[Verdict, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
@@ -115,12 +117,13 @@ def prepare(session: Session, *, resync: bool = False, max_delete: int | None = 
         notes.append(f"profile {session.profile.name} (the last run: {known.profile})")
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,
-        compare=session.compare, keeps_versions=session.remote.keeps_versions,
+        compare=compare, keeps_versions=session.remote.keeps_versions, is_ignored=seen.is_ignored,
     )  # fmt: skip
     return Prepared(
         baseline=None if first else known,
         seen=seen,
         plan=made,
+        compare=compare,
         verdicts=verdicts,
         steps=tuple(taken),
         notes=tuple(notes),

@@ -1,102 +1,177 @@
-"""After a run: the baseline that bisync's new listings amount to, and the line of history."""
+"""After a run: the baseline, the listings that go with it, and the line of history."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.reconcile import Hidden, cloud_changed, same_content
 from bisync.core.result import SyncResult, facts
-from bisync.core.snapshot import Baseline, LocalFile
+from bisync.core.snapshot import BaseFile, Baseline, CloudFile, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
 from bisync.sync.apply import Execution
+from bisync.sync.frame import listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 
 
 def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Baseline:
-    """The baseline that bisync's new listings amount to. Raises RcloneError when there are none.
+    """What both sides hold after a run that ended well. Raises RcloneError when bisync left no listings.
 
-    A file this run put here is read once more: only what is really on disk gets a stamp. Everything else
-    is vouched for by what was seen before the run: an edit since then has moved the file's stamp.
+    What the plan did not touch is as it was seen, what it brought here as it lies on disk, what it sent to the
+    cloud as bisync's listings of the frame have it. Paths that were left out keep what was known of them.
     """
-    pair = listings.find(session.state.work, session.sync.dir, session.remote.fs)
-    if pair is None:
-        raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
-    listings.make_durable(pair)
-    hidden = done.left_out
-    if hidden:
-        listings.carry_over(
-            session.state.ancestor, pair,
-            {names.key(one.path) for one in hidden},
-            [names.key(one.path) for one in hidden if one.folder],
-        )  # fmt: skip
+    files = _seen_alike(prepared, done)
+    framed = _framed(session, prepared, done)
+    for path in map(names.key, done.frame.names):
+        files.pop(path, None)
+    files |= framed
+    for change in prepared.plan.changes:
+        path = change.path
+        if path in done.placed and path not in framed:
+            files[path] = _fetched(session, prepared, change, done.placed[path])
+        elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
+            files.pop(path, None)
     seen = prepared.seen
-    stamps = {path: file for path, file in seen.local.files.items() if not _is_racy(file, seen)}
-    for path in sorted(done.tally.downloaded | set(done.skipped)):
-        stamps.pop(path, None)
-        fresh = _look_again(session, path, prepared)
-        if fresh is not None:
-            stamps[path] = fresh
-    listings.add_equal(pair, _equal_without_hash(session, prepared, done, stamps))
-    return baseline.from_listings(
-        pair,
-        stamps,
-        {key: file.mtime_ns for key, file in seen.cloud.files.items() if key not in done.tally.uploaded},
-        compare=session.compare,
+    return Baseline(
+        files=files,
+        compare=prepared.compare,
         profile=session.profile.name,
         filters=seen.filters_digest,
         device=seen.local.device,
         run=done.run,
+        listings="",
         keeps_versions=session.remote.keeps_versions,
     )
 
 
-def _equal_without_hash(
-    session: Session, prepared: Prepared, done: Execution, local: Mapping[str, LocalFile]
-) -> list[listings.EqualFile]:
-    """Files that both sides hold alike though the cloud has no hash of them.
+def keep(session: Session, made: Baseline, seen: Observation) -> None:
+    """Write a new baseline down, and the listings that say the same to bisync.
 
-    Either the plan had nothing to do for them and nobody has touched them since, or this run fetched them.
+    The baseline comes first: after a crash in between, the listings are made again from it.
     """
-    if session.compare is not Compare.CHECKSUM:
-        return []
-    found = []
-    for key, there in prepared.seen.cloud.files.items():
-        here = local.get(key)
-        if there.md5 is not None or here is None or here.md5 is None or key in done.tally.uploaded:
+    texts = listed(made.files, made.compare, seen.marker, session.app.now())
+    made = replace(made, listings=listings.digest_of(texts))
+    baseline.save(session.state.baseline, made)
+    listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
+
+
+def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline:
+    """The same baseline for another way to tell changes, from both sides as they are seen by it.
+
+    What is missing on a side, or left out, keeps what was known of it. By time, a file that was only touched
+    here since it was synced counts as edited. By checksum, contents that differ though size and time do not are
+    no common ground: the next run finds a conflict.
+    """
+    files = {}
+    for path, base in known.files.items():
+        here, there = seen.local.files.get(path), seen.cloud.files.get(path)
+        if here is None or there is None:
+            files[path] = base
             continue
-        expected = done.placed.get(key)
-        if expected is None and key not in done.planned:
-            expected = swap.Identity(there.size, here.stamp.mtime_ns, here.stamp.inode)
-        if expected is not None and _is_now(session.sync.dir / here.name, expected):
-            name = names.to_rclone(here.name)
-            found.append(listings.EqualFile(name, there.name, there.size, here.md5))
-    return found
+        alike = same_content(here, there, compare)
+        racy = _is_racy(here, seen)
+        if alike or (alike is None and compare is Compare.CHECKSUM and base.stamp == here.stamp):
+            files[path] = _agreed(here, there, compare, racy=racy)
+        elif alike is None and compare is Compare.MODTIME:
+            files[path] = _agreed(here, there, compare, racy=True)._replace(local_mtime_ns=there.mtime_ns)
+    return replace(known, files=files, compare=compare)
 
 
-def _is_now(path: Path, expected: swap.Identity) -> bool:
-    try:
-        return swap.identity(path) == expected
-    except FileNotFoundError:
-        return False
+def _seen_alike(prepared: Prepared, done: Execution) -> dict[str, BaseFile]:
+    """The baseline's files, and what the plan did not have to touch, as both sides were seen to hold it."""
+    seen, compare = prepared.seen, prepared.compare
+    local, cloud = seen.local.files, seen.cloud.files
+    hidden = Hidden(seen.local, done.left_out)
+
+    def is_open(path: str) -> bool:
+        return path not in done.planned and path not in hidden
+
+    before = prepared.baseline.files if prepared.baseline is not None else {}
+    files = {
+        path: base for path, base in before.items() if path in local or path in cloud or not is_open(path)
+    }
+    for path, here in local.items():
+        there = cloud.get(path)
+        if there is None or not is_open(path):
+            continue
+        base = files.get(path)
+        if base is None or base.stamp != here.stamp or cloud_changed(base, there, compare):
+            files[path] = _agreed(here, there, compare, racy=_is_racy(here, seen))
+    return files
+
+
+def _agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -> BaseFile:
+    """A file that both sides hold alike. `racy`: it is so young that its stamp vouches for nothing."""
+    by_checksum = compare is Compare.CHECKSUM
+    return BaseFile(
+        here.size,
+        here.md5 if by_checksum else None,
+        None if racy else here.stamp,
+        None if by_checksum and here.md5 is not None else here.stamp.mtime_ns,
+        there.mtime_ns if there.md5 is None or not by_checksum else None,
+        _names(names.to_rclone(here.name), there.name),
+    )
+
+
+def _names(here: str, there: str) -> tuple[str, str] | None:
+    return None if here == there == names.key(here) else (here, there)
+
+
+def _fetched(session: Session, prepared: Prepared, change: Change, placed: swap.Identity) -> BaseFile:
+    """A file that this run put here; it is read once more, so that only what is really on disk gets a stamp."""
+    there = prepared.seen.cloud.files[change.path]
+    known = prepared.seen.local.files.get(change.path)
+    name = known.name if known is not None else names.from_rclone(there.name)
+    fresh = _look_again(session, name)
+    ours = fresh is not None and swap.Identity(fresh.size, fresh.stamp.mtime_ns, fresh.stamp.inode) == placed
+    by_checksum = prepared.compare is Compare.CHECKSUM
+    md5 = there.md5 or (fresh.md5 if fresh is not None and ours else None)
+    stamp = None
+    if fresh is not None and ours and fresh.md5 == md5:
+        young = fresh.stamp.ctime_ns > session.app.now_ns() - hashing.RACY_NS
+        stamp = None if young else fresh.stamp
+    return BaseFile(
+        there.size,
+        md5 if by_checksum else None,
+        stamp,
+        None if by_checksum and md5 is not None else placed.mtime_ns,
+        there.mtime_ns if there.md5 is None or not by_checksum else None,
+        _names(names.to_rclone(name), there.name),
+    )
+
+
+def _framed(session: Session, prepared: Prepared, done: Execution) -> Mapping[str, BaseFile]:
+    """What bisync says of the paths in its frame: what both sides hold of them now."""
+    if not done.frame.names:
+        return {}
+    pair = listings.find(session.state.frame, session.sync.dir, session.remote.fs)
+    if pair is None:
+        raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
+    seen = prepared.seen
+    stamps = {path: file for path, file in seen.local.files.items() if not _is_racy(file, seen)}
+    for path in sorted(done.tally.downloaded | set(done.skipped)):
+        stamps.pop(path, None)
+    stored = {
+        path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded
+    }
+    return baseline.from_listings(pair, stamps, stored)
 
 
 def _is_racy(file: LocalFile, seen: Observation) -> bool:
     return file.stamp.ctime_ns > seen.started_ns - hashing.RACY_NS
 
 
-def _look_again(session: Session, path: str, prepared: Prepared) -> LocalFile | None:
-    known = prepared.seen.local.files.get(path)
-    there = prepared.seen.cloud.files.get(path)
-    name = known.name if known is not None else names.from_rclone(there.name if there is not None else path)
+def _look_again(session: Session, name: str) -> LocalFile | None:
+    """A file here as it is now; None when it is gone or changing."""
     file = session.sync.dir / name
     try:
         before = swap.stamp_of(file)
@@ -104,9 +179,7 @@ def _look_again(session: Session, path: str, prepared: Prepared) -> LocalFile | 
         after = swap.stamp_of(file)
     except OSError:
         return None
-    if before != after or after[1].ctime_ns > session.app.now_ns() - hashing.RACY_NS:
-        return None
-    return LocalFile(name, after[0], after[1], md5)
+    return LocalFile(name, after[0], after[1], md5) if before == after else None
 
 
 def refreshed(known: Baseline, seen: Observation, profile: str) -> Baseline:

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 
 from bisync.app import Session
 from bisync.rclone import listings
-from bisync.state import runs
-from bisync.state.ancestor import restore_ancestor
+from bisync.state import baseline, runs
+from bisync.state.ancestor import forget_ancestor, restore_ancestor
 from bisync.sync import swap
+from bisync.sync.frame import Marker, listed
 
 
-def undo(session: Session, run: str) -> list[str]:
-    """After a run that did not end well: put the ancestor and held files back. Names put back.
+def undo(session: Session) -> list[str]:
+    """After a run that did not end well: put listings and held files back. Names put back.
 
     Only under the sync's lock. Everything the run did manage is found again as equal on both sides.
     """
+    shutil.rmtree(session.state.frame, ignore_errors=True)
     listings.clear_locks(session.state.work)
-    restore_ancestor(session.state.ancestor, session.state.work)
+    if restore_ancestor(session.state.ancestor, session.state.work):
+        forget_ancestor(session.state.ancestor)
+    _mend_listings(session)
     return _put_back(session)
+
+
+def _mend_listings(session: Session) -> None:
+    """Have the listings say what the baseline says: a crash may have come between the two."""
+    known = baseline.load(session.state.baseline)
+    pair = listings.place(session.state.work, session.sync.dir, session.remote.fs)
+    if known is not None and (not pair.is_whole() or pair.digest() != known.listings):
+        texts = listed(known.files, known.compare, Marker(None, None), session.app.now())
+        listings.write(pair, texts)
 
 
 def _put_back(session: Session) -> list[str]:
@@ -36,7 +50,7 @@ def recover(session: Session) -> str | None:
     if crashed is None:
         _put_back(session)
         return "cleared a lock that a dead rclone left" if stale else None
-    returned = undo(session, str(crashed.get("run")))
+    returned = undo(session)
     runs.append_history(
         session.state,
         {

@@ -5,6 +5,7 @@ Every way it can end is a result: done, nothing to do, refused by a guard, faile
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 
@@ -17,8 +18,7 @@ from bisync.core.result import Outcome, SyncResult
 from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
 from bisync.rclone import listings
 from bisync.state import baseline, runs
-from bisync.state.ancestor import forget_ancestor, keep_ancestor
-from bisync.sync import hooks, record, recover, trash
+from bisync.sync import hooks, observe, record, recover, trash
 from bisync.sync.apply import Execution, Tally
 from bisync.sync.plan_file import Expected
 from bisync.sync.prepare import Prepared, baseline_needed, prepare
@@ -183,31 +183,30 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
 def _fetch_rules(
     session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
 ) -> None:
-    first = replace(prepared.plan, changes=rules)
+    first = replace(prepared, plan=replace(prepared.plan, changes=rules))
     try:
-        Execution(session, first, prepared.seen, run, tally).fetch_only()
+        Execution(session, first, run, tally).fetch_only()
     except BaseException:
-        recover.undo(session, run)
+        recover.undo(session)
         raise
 
 
 def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
-    pair = listings.find(session.state.work, session.sync.dir, session.remote.fs)
-    if pair is not None:
-        keep_ancestor(pair, session.state.ancestor)
-    else:
-        forget_ancestor(session.state.ancestor)
     runs.open_journal(session.state, run, prepared.plan.mode.value)
-    done = Execution(session, prepared.plan, prepared.seen, run, tally)
+    done = Execution(session, prepared, run, tally)
     try:
         recover.sweep(session, prepared.seen.partials)
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done)
+        record.keep(session, made, prepared.seen)
+        if made.compare is not session.compare:
+            again = observe.both(session, made.files, session.compare, None)
+            record.keep(session, record.converted(made, again, session.compare), again)
     except BaseException:
-        recover.undo(session, run)
+        recover.undo(session)
         runs.close_journal(session.state)
         raise
-    baseline.save(session.state.baseline, made)
+    shutil.rmtree(session.state.frame, ignore_errors=True)
     runs.close_journal(session.state)
     notes = []
     try:

@@ -6,18 +6,24 @@ rclone do: an edit saved in that very moment goes to the trash instead of becomi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bisync import providers
 from bisync.app import Session
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
-from bisync.rclone import filters
+from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv, move_argv, remove_empty_argv
 from bisync.sync import transfers
+from bisync.sync.frame import listed
 from bisync.sync.prepare import Prepared
 from bisync.sync.transfers import Step
+
+# A script has no clock in it: the same plan gives the same bytes.
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
@@ -29,29 +35,46 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
         )
     marker = session.sync.dir / MARKER_PATH
     return {
-        "folder": str(session.state.work),
-        "lists": str(session.state.lists),
-        "filters": str(session.state.filters),
-        "filter_text": filters.leaving_out(prepared.seen.filters, prepared.plan.left_out),
+        "folders": [str(folder) for folder in (session.state.frame, session.state.lists)],
         "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,
         "marker_folder": str(marker.parent),
         "steps": [
-            {"list": _list(step), "commands": [list(argv) for argv in _commands(step, session)]}
+            {
+                "files": _files(step, session, prepared),
+                "commands": [list(argv) for argv in _commands(step, session)],
+            }
             for step in prepared.steps
         ],
     }
 
 
-def _list(step: Step) -> dict[str, Any] | None:
-    """The file of names that a step's command reads."""
+def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, Any]]:
+    """The files that a step's command reads: path, text, and whether its MD5 stands beside it."""
+    state = session.state
     match step:
         case transfers.Fetch(names):
-            return {"name": "downloads", "names": list(names)}
+            return [_file(state.lists / "downloads", _lines(names))]
         case transfers.Send(names=names):
-            return {"name": "uploads", "names": list(names)}
+            return [_file(state.lists / "uploads", _lines(names))]
+        case transfers.RunBisync(frame=frame, compare=compare):
+            pair = listings.place(state.frame, session.sync.dir, session.remote.fs)
+            texts = listed(frame.base, compare, prepared.seen.marker, _NO_MOMENT)
+            return [
+                _file(state.frame / transfers.FILTERS, filters.framed(frame.names), with_md5=True),
+                _file(pair.path1, texts[0]),
+                _file(pair.path2, texts[1]),
+            ]
         case _:
-            return None
+            return []
+
+
+def _file(path: Path, text: str, *, with_md5: bool = False) -> dict[str, Any]:
+    return {"path": str(path), "text": text, "with_md5": with_md5}
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "".join(f"{name}\n" for name in names)
 
 
 def _commands(step: Step, session: Session) -> Iterator[Argv]:

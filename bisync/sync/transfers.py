@@ -8,12 +8,12 @@ meets two equal sides in everything done before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import guard, names
+from bisync.core import names
 from bisync.core.change import Action, Change
 from bisync.core.metadata import CLOUD_TRASH, MARKER_PATH
 from bisync.core.plan import Mode, Plan
@@ -27,9 +27,14 @@ from bisync.rclone.argv import (
     move_argv,
 )
 from bisync.sync import swap
+from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed
 
 # Stands for the run's id in printed commands, which are the same for the same plan.
 RUN = "{run}"
+# The filter file in a frame's folder.
+FILTERS = "filters.rclone"
+# S3 and its like answer a LIST with so many objects at the most.
+LISTED_AT_ONCE = 1000
 
 
 class PlaceMarker(NamedTuple):
@@ -86,8 +91,8 @@ class Settle(NamedTuple):
 class Send(NamedTuple):
     """Copy these files (names as rclone spells them here) to the cloud before bisync looks.
 
-    Conflicts the local version wins, or bisync would see a conflict; edits of files whose version in the
-    cloud has no hash, or bisync would see no edit.
+    Where the local version wins over another one, or bisync would see a conflict; edits of files whose
+    version in the cloud has no hash, or bisync would see no edit.
     """
 
     changes: tuple[Change, ...]
@@ -122,11 +127,15 @@ class RenameThere(NamedTuple):
 
 
 class RunBisync(NamedTuple):
-    """One run of bisync. `percent`: its `--max-delete`."""
+    """One run of bisync in the frame of the plan. `percent`: its `--max-delete`.
 
+    `fast_list`: the whole remote is listed with fewer requests than the folders of the frame.
+    """
+
+    frame: Frame
     compare: Compare
     percent: int
-    resync: bool
+    fast_list: bool
 
 
 Step = (
@@ -152,11 +161,12 @@ def steps(
     *,
     compare: Compare,
     keeps_versions: bool,
+    is_ignored: Callable[[str], bool],
 ) -> Iterator[Step]:
     """The steps that carry a plan out, in their order. Pure.
 
     `local` and `cloud` are what the plan was made from. `compare`: how this run tells changes.
-    `keeps_versions`: the cloud can move files on its own side.
+    `keeps_versions`: the cloud can move files on its own side. `is_ignored`: what the rules say of a path.
     """
     if plan.mode in (Mode.IDLE, Mode.BLOCKED):
         return
@@ -173,8 +183,11 @@ def steps(
             change.winner == "both" or (change.winner == "folder" and change.side == "cloud")
         ):
             name = cloud.files[change.path].name
-            yield RenameThere(change, name, _beside(name, change, change.copies[-1]))
-    yield from _bisync_runs(plan, baseline, compare, len(cleared))
+            yield RenameThere(change, name, beside(name, change, change.copies[-1]))
+    known = baseline.files if baseline else {}
+    frame = frame_of(framed(plan), local, cloud, known, is_ignored)
+    if frame.names:
+        yield _bisync_run(frame, plan, local, cloud, compare)
 
 
 def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
@@ -190,7 +203,7 @@ def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> It
     for change in plan.changes:
         if change.winner == "folder" and change.side == "local":
             name = local.files[change.path].name
-            yield StepAside(change, name, _beside(name, change, change.copies[0]))
+            yield StepAside(change, name, beside(name, change, change.copies[0]))
     folders = {folder for change in gone for folder in _parents(change.path)}
     for change in fetched:
         here = local.files.get(change.path)
@@ -199,7 +212,7 @@ def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> It
         if change.action is Action.DOWNLOAD:
             yield PutIn(change, staged, name, change.path in folders)
         else:
-            yield Settle(change, staged, name, tuple(_beside(name, change, copy) for copy in change.copies))
+            yield Settle(change, staged, name, tuple(beside(name, change, copy) for copy in change.copies))
 
 
 def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
@@ -216,14 +229,6 @@ def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Itera
     yield from otherwise
 
 
-def _beside(name: str, change: Change, copy: str) -> str:
-    """The conflict copy `copy` beside `name`, which spells the contested path as its own side does.
-
-    In a folder that is spelled otherwise (NFC, NFD) it would not lie beside the file.
-    """
-    return name + copy.removeprefix(change.path)
-
-
 def _is_fetched(change: Change) -> bool:
     if change.action is Action.CONFLICT:
         return change.winner != "folder"
@@ -231,9 +236,7 @@ def _is_fetched(change: Change) -> bool:
 
 
 def _is_sent_first(change: Change) -> bool:
-    if change.action is Action.CONFLICT:
-        return change.winner == "local"
-    return change.action is Action.UPLOAD and change.unhashed
+    return change.winner == "local" or (change.action is Action.UPLOAD and change.unhashed)
 
 
 def _in_the_way(plan: Plan) -> list[Change]:
@@ -254,21 +257,17 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _bisync_runs(
-    plan: Plan, baseline: Baseline | None, compare: Compare, cleared: int
-) -> Iterator[RunBisync]:
-    """One run, and a second where the first cannot leave good listings."""
-    percent = guard.delete_percent(plan, baseline, cleared=cleared)
-    if plan.mode is Mode.BASELINE:
-        # The plain run right after a resync makes the listings that --recover needs.
-        yield RunBisync(compare, percent=0, resync=True)
-        yield RunBisync(compare, percent=0, resync=False)
-        return
-    before = baseline.compare if baseline is not None else compare
-    yield RunBisync(before, percent=percent, resync=False)
-    if before is not compare:
-        # Other compare settings: the changes travel by the old ones, then a run without changes notes the new.
-        yield RunBisync(compare, percent=0, resync=False)
+def _bisync_run(
+    frame: Frame, plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, compare: Compare
+) -> RunBisync:
+    folders = {folder for name in frame.names for folder in _parents(name)}
+    return RunBisync(
+        frame,
+        compare,
+        percent=delete_percent(frame, plan, local, cloud),
+        # Besides these folders the root is listed, and that of the marker.
+        fast_list=len(folders) + 1 > len(cloud.files) // LISTED_AT_ONCE,
+    )
 
 
 def area(session: Session, run: str) -> swap.Area:
@@ -296,19 +295,19 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
             return move_argv(remote.below(name), remote.below(f"{CLOUD_TRASH}/{run}/{name}"))
         case RenameThere(name=name, copy=copy):
             return move_argv(remote.below(name), remote.below(copy), backup=backup)
-        case RunBisync(compare=compare, percent=percent, resync=resync):
+        case RunBisync(compare=compare, percent=percent, fast_list=fast_list):
             return bisync_argv(
                 BisyncCall(
                     local=session.sync.dir,
                     remote=remote,
                     profile=session.profile,
                     compare=compare,
-                    filters=session.state.filters,
-                    workdir=session.state.work,
+                    filters=session.state.frame / FILTERS,
+                    workdir=session.state.frame,
                     backup_local=session.state.trash / run,
                     backup_cloud=backup,
                     max_delete_percent=percent,
-                    resync=resync,
+                    fast_list=fast_list,
                 )
             )
         case _:

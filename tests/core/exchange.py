@@ -75,8 +75,6 @@ def exchanged_plan(plan: Plan, one: Situation) -> Plan:
     return replace(
         plan,
         changes=tuple(_exchanged_change(change, one) for change in plan.changes),
-        missing_local=plan.missing_cloud,
-        missing_cloud=plan.missing_local,
     )
 
 

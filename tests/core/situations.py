@@ -26,8 +26,8 @@ spelling of them goes on. `answers` holds `equal`, `times` (seconds) and `taken`
 
 What is expected, all of it compared in full: `plan` (one action a line, with `why` and, where they are not the
 plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`), `mode` (to be said where nothing is to
-do), `asks` (`contents`, `times`, `copies`; nothing), `refused_by` (guards; none), `percent` (only where said), and
-where they are not what can be counted from the lists: `missing` ([here, in the cloud]), `edited`, `left_out`.
+do), `asks` (`contents`, `times`, `copies`; nothing), `refused_by` (guards; none), and
+where they are not what can be counted from the lists: `edited`, `left_out`.
 `one_way` says why the same situation with the sides exchanged does not lead to the exchanged plan.
 """
 
@@ -48,7 +48,7 @@ import yaml
 
 from bisync.config import Compare, ConflictResolve
 from bisync.core.change import Action, Change
-from bisync.core.guard import delete_percent, judge, refusals
+from bisync.core.guard import judge, refusals
 from bisync.core.names import key, to_rclone
 from bisync.core.plan import Answers, Mode, Plan, Questions, make_plan, questions
 from bisync.core.reconcile import compare_sides
@@ -71,7 +71,7 @@ SIZE = 10
 TIME = 1_000_000_123_456_789
 
 ACTIONS = tuple(action.value for action in Action)
-EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "percent", "missing", "edited", "left_out", "one_way")
+EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "edited", "left_out", "one_way")
 KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "twins_local", "twins_cloud",
         "compare", "resolve", "rules_changed", "idle_allowed", "answers", "max_delete",
         *EXPECTATIONS)  # fmt: skip
@@ -126,10 +126,6 @@ class Situation:
                          max_delete=max_delete, name="notes")  # fmt: skip
         return [verdict.guard for verdict in refusals(verdicts)]
 
-    def percent(self) -> int:
-        """What bisync is given as its own limit."""
-        return delete_percent(self.planned(), self.whole_baseline())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -141,7 +137,6 @@ class Case:
     asks: Questions
     max_delete: int | None
     refused_by: list[str]
-    percent: int | None
     one_way: str | None
 
 
@@ -357,9 +352,6 @@ def _plan(where: str, said: Mapping[str, Any], situation: Situation) -> Plan:
     changes = tuple(_change(f"{where}: plan", one) for one in said["plan"])
     if not changes and situation.mode is Mode.SYNC and "mode" not in said:
         raise BadCase(f"{where}: nothing to do, so say which mode it is: idle, or sync")
-    here = sum(path not in situation.local.files for path in base)
-    there = sum(path not in situation.cloud.files for path in base)
-    missing = said.get("missing", [here, there])
     left_out = said.get("left_out")
     planned = [change for change in changes if "renamed to" not in change.why]
     return Plan(
@@ -367,8 +359,6 @@ def _plan(where: str, said: Mapping[str, Any], situation: Situation) -> Plan:
         changes=changes,
         deletions=sum(change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) for change in planned),
         edited=said.get("edited", sum(change.path in base for change in planned)),
-        missing_local=missing[0],
-        missing_cloud=missing[1],
         left_out=tuple(sorted((*situation.local.left_out, *situation.cloud.left_out)))
         if left_out is None
         else _left_out(f"{where}: left_out", left_out, {}),
@@ -391,6 +381,5 @@ def _case(where: str, said: Mapping[str, Any], own: Any) -> Case:
         asks=Questions(**{word: tuple(paths) for word, paths in asks.items()}),
         max_delete=None if limit == "none" else limit,
         refused_by=list(said.get("refused_by", ())),
-        percent=said.get("percent"),
         one_way=said.get("one_way"),
     )

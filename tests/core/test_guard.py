@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bisync.config import Compare
-from bisync.core.change import Action, Change
-from bisync.core.guard import Verdict, delete_percent, judge, refusals
+from bisync.core.change import Change
+from bisync.core.guard import Verdict, judge, refusals
 from bisync.core.plan import Mode, Plan
 from bisync.core.snapshot import BaseFile, Baseline, CloudSnapshot, LocalSnapshot
 
@@ -34,12 +32,10 @@ def planning(
     *,
     deletions: int = 0,
     edited: int = 0,
-    missing: tuple[int, int] = (0, 0),
     changes: Iterable[Change] = (),
     mode: Mode = Mode.SYNC,
 ) -> Plan:
-    return Plan(mode=mode, changes=tuple(changes), deletions=deletions, edited=edited, missing_local=missing[0],
-                missing_cloud=missing[1])  # fmt: skip
+    return Plan(mode=mode, changes=tuple(changes), deletions=deletions, edited=edited)
 
 
 def verdicts(
@@ -190,74 +186,3 @@ def test_every_file_changed_at_once_is_refused_in_trees_of_ten_and_more(
 
 
 # -- bisync's own limit -----------------------------------------------------------------------------
-
-
-def deleting(count: int, action: Action = Action.DELETE_LOCAL) -> list[Change]:
-    return [Change(action, f"n{number}.md", 1, "deleted") for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("known", "missing", "percent"),
-    [
-        (0, 0, 0),
-        (40, 0, 0),
-        (3, 1, 25),  # 1 of 4
-        (2, 1, 34),  # 1 of 3: 33 is too few
-        (6, 6, 86),  # 6 of 7: bisync stops at 85
-        (40, 4, 10),  # 4 of 41
-        (99, 1, 1),  # 1 of 100
-        (100, 1, 1),  # 1 of 101
-        (98, 1, 2),  # 1 of 99
-        (199, 26, 13),  # 26 of 200
-        (30_000, 1, 1),
-        (3, 3, 75),  # 3 of 4: the marker stays
-    ],
-)
-def test_the_percentage_is_the_tightest_that_admits_the_plan(known: int, missing: int, percent: int) -> None:
-    """rclone 1.75: `too many deletes` when more than this share of all it listed is missing on a side."""
-    for sides in ((missing, 0), (0, missing), (missing, missing)):
-        assert delete_percent(planning(missing=sides), knowing(known)) == percent
-
-
-@given(known=st.integers(0, 300), missing=st.integers(0, 300))
-def test_one_percent_less_would_stop_bisync(known: int, missing: int) -> None:
-    listed = known + 1
-    percent = delete_percent(planning(missing=(0, missing)), knowing(known))
-
-    # deletes / listed > percent / 100, as rclone's deltas.go has it
-    assert missing * 100 <= percent * listed or percent == 100
-    assert percent == 0 or missing * 100 > (percent - 1) * listed
-
-
-def test_what_is_deleted_here_before_bisync_looks_counts_here() -> None:
-    four = knowing(4)
-
-    assert delete_percent(planning(missing=(0, 2), changes=deleting(2)), four) == 40
-    assert delete_percent(planning(missing=(1, 2), changes=deleting(2)), four) == 60
-    assert delete_percent(planning(missing=(2, 0), changes=deleting(2, Action.DELETE_CLOUD)), four) == 40
-
-
-@pytest.mark.parametrize(
-    ("change", "percent"),
-    [
-        (Change(Action.CONFLICT, "n1.md", 1, "", "both", ("a", "b")), 20),
-        (Change(Action.CONFLICT, "n1.md", 1, "", "folder", ("a",), side="cloud"), 20),
-        (Change(Action.CONFLICT, "n1.md", 1, "", "local", ("a",)), 0),
-        (Change(Action.CONFLICT, "n1.md", 1, "", "cloud", ("a",)), 0),
-        (Change(Action.UPLOAD, "n1.md", 1, "", replaces=True), 0),
-        (Change(Action.DOWNLOAD, "n1.md", 1, "", replaces=True), 0),
-    ],
-)
-def test_what_leaves_its_name_is_gone_when_bisync_looks(change: Change, percent: int) -> None:
-    assert delete_percent(planning(changes=[change]), knowing(4)) == percent
-    # On whichever side more is missing.
-    assert delete_percent(planning(missing=(0, 1), changes=[change]), knowing(4)) == percent + 20
-    assert delete_percent(planning(missing=(1, 0), changes=[change]), knowing(4)) == percent + 20
-
-
-def test_no_percentage_is_over_a_hundred() -> None:
-    conflicts = [Change(Action.CONFLICT, f"{n}", 1, "", "both", ("a", "b")) for n in range(5)]
-
-    assert delete_percent(planning(changes=conflicts), None) == 100
-    assert delete_percent(planning(changes=conflicts[:1]), None) == 100
-    assert delete_percent(planning(), None) == 0

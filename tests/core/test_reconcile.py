@@ -34,7 +34,6 @@ def test_the_plan_is_the_expected_one(case: Case) -> None:
     assert case.situation.planned() == case.plan
     assert case.situation.asked() == case.asks
     assert case.situation.refused_by(case.max_delete) == case.refused_by
-    assert case.percent is None or case.situation.percent() == case.percent
 
 
 def in_another_order(one: Situation, chance: random.Random) -> Situation:

@@ -42,16 +42,21 @@ def test_a_plain_run() -> None:
               "--filters-file": "/s/filters.rclone", "--workdir": "/s/work", "--low-level-retries": "3",
               "--color": "NEVER"}  # fmt: skip
     assert {flag: flags.get(flag) for flag in wanted} == wanted
-    assert {"--resilient", "--recover", "--check-access", "--fast-list", "--use-json-log"} <= set(argv)
-    assert not {"--resync", "--force", "--create-empty-src-dirs", "--use-server-modtime"} & set(argv)
+    assert {"--resilient", "--recover", "--check-access", "--use-json-log"} <= set(argv)
+    assert not {
+        "--resync",
+        "--force",
+        "--fast-list",
+        "--create-empty-src-dirs",
+        "--use-server-modtime",
+    } & set(argv)
 
 
 @pytest.mark.parametrize(
     ("changes", "has", "has_not"),
     [
-        ({"resync": True}, ["--resync", "--resync-mode newer", "--compare size,modtime,checksum"], []),
-        ({"resync": True, "compare": Compare.MODTIME}, ["--compare size,modtime"], ["checksum"]),
-        ({"compare": Compare.MODTIME}, ["--compare size,modtime"], ["--resync"]),
+        ({"fast_list": True}, ["--fast-list"], []),
+        ({"compare": Compare.MODTIME}, ["--compare size,modtime"], ["checksum"]),
         ({"backup_cloud": None}, ["--backup-dir1"], ["--backup-dir2"]),
         ({"profile": BUILTIN_PROFILES["fast"]}, ["--check-sync false", "--transfers", "--checkers"], []),
         ({"profile": replace(BUILTIN_PROFILES["safe"], bwlimit="1M")}, ["--bwlimit 1M"], ["--check-sync"]),

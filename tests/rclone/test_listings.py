@@ -1,30 +1,32 @@
-"""bisync's listings: as rclone 1.75 wrote them (cases/listings), damaged, mended, and found by their name."""
+"""bisync's listings: as rclone 1.75 wrote them (cases/listings), damaged, written, and found by their name."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bisync.core.names import to_rclone
 from bisync.rclone.listings import (
-    EqualFile,
     ListedFile,
     Pair,
-    add_equal,
     are_there,
-    carry_over,
     clear_locks,
+    digest_of,
     find,
     is_too_long,
     locks,
+    place,
     read,
     read_pair,
+    render,
     session_name,
+    unquote_go,
+    write,
 )
-from bisync.state.ancestor import keep_ancestor
 
 pytestmark = pytest.mark.pure
 
@@ -32,6 +34,8 @@ SAMPLES = Path(__file__).parent.parent / "cases" / "listings"
 HEADER = "# bisync listing v1 from 2026-11-24T08:33:27.227215414+0000\n"
 NEVER = "0001-01-01T00:00:00.000000000+0000"
 MARKER = ListedFile(".basic-memory/.bisync-marker", 94, "aa52f44c10a06818c09b1b5953fe8df4", None)
+
+NOW = datetime(2026, 11, 24, 8, 33, 27, 5, tzinfo=UTC)
 
 Placed = Callable[..., Pair]
 
@@ -285,134 +289,59 @@ def test_only_lock_files_are_cleared(tmp_path: Path) -> None:
     assert clear_locks(tmp_path) == []
 
 
-# -- mended -----------------------------------------------------------------------------------------
+# -- written ----------------------------------------------------------------------------------------
 
 
-def kept(tmp_path: Path, pair: Pair) -> Path:
-    """The pair as it is now, as ancestor."""
-    keep_ancestor(pair, tmp_path / "ancestor")
-    return tmp_path / "ancestor"
+def moment(text: str) -> datetime:
+    """When a listing was made, by its first line; bisync has nanoseconds there, a datetime microseconds."""
+    return datetime.fromisoformat(text.partition(" from ")[2][:26] + "+00:00")
 
 
-def paths_of(pair: Pair) -> tuple[list[str], list[str]]:
-    ours, theirs = (read(path) for path in (pair.path1, pair.path2))
-    return [one.path for one in ours], [one.path for one in theirs]
+def unquoted(text: str) -> list[str]:
+    """A listing's lines but the first, their names as they are: Go escapes more than it has to."""
+    lines = (each.partition('"') for each in text.split("\n")[1:])
+    return [before + unquote_go(f'"{name}') for before, _, name in lines]
 
 
-def test_old_lines_are_carried_over_as_they_were(placed: Placed, tmp_path: Path) -> None:
-    lines = {name: line(name, size) for size, name in enumerate(("a", "d/x", "d/e/y", "dd/z", "n"))}
-    all_ = "".join(lines.values())
-    ancestor = kept(tmp_path, placed(path1=all_, path2=all_.replace("md5:" + "0" * 32, "-")))
-    pair = placed(path1=lines["n"], path2=lines["n"])
-
-    carry_over(ancestor, pair, {"a"}, ["d"])
-
-    text = HEADER + lines["n"] + lines["a"] + lines["d/x"] + lines["d/e/y"]
-    assert pair.path1.read_text() == text
-    assert [one.md5 for one in read(pair.path2)] == ["0" * 32, None, None, None]
-
-
-def test_a_new_line_is_not_replaced_by_an_old_one(placed: Placed, tmp_path: Path) -> None:
-    ancestor = kept(tmp_path, placed(path1=line("a", 1), path2=line("a", 1)))
-    pair = placed(path1=line("a", 2))
-
-    carry_over(ancestor, pair, {"a"}, [])
-
-    assert [one.size for one in read(pair.path1)] == [2]
-    assert [one.size for one in read(pair.path2)] == [1]
-
-
-def test_names_are_carried_over_by_their_key(placed: Placed, tmp_path: Path) -> None:
-    old = line("cafe\u0301") + line(r"a\"b") + line("e\u0301/x") + line("n\u0303")
-    ancestor = kept(tmp_path, placed(path1=old, path2=old))
-    pair = placed(path1=line("\u00f1"), path2="")
-
-    carry_over(ancestor, pair, {"caf\u00e9", 'a"b', "\u00f1"}, ["\u00e9"])
-
-    assert paths_of(pair) == (
-        ["\u00f1", "cafe\u0301", 'a"b', "e\u0301/x"],
-        ["cafe\u0301", 'a"b', "e\u0301/x", "n\u0303"],
-    )
-
-
-def test_bytes_that_are_no_utf_8_are_carried_over(placed: Placed, tmp_path: Path) -> None:
-    pair = placed()
-    odd = (HEADER + line("d/bad?")).encode().replace(b"?", b"\xff")
-    pair.path1.write_bytes(odd)
-    ancestor = kept(tmp_path, pair)
-    pair.path1.write_text(HEADER)
-
-    carry_over(ancestor, pair, {"other"}, ["d"])
-
-    assert pair.path1.read_bytes() == odd
-
-
-@pytest.mark.parametrize(("keys", "under"), [((), ()), (("b",), ("a", "c")), (("d",), ("d/x",))])
-def test_where_nothing_is_to_be_carried_over_nothing_is_written(
-    placed: Placed, tmp_path: Path, keys: tuple[str, ...], under: tuple[str, ...]
-) -> None:
-    ancestor = kept(tmp_path, placed(path1=line("a") + line("d/x"), path2=line("a") + line("d/x")))
-    pair = placed(path1=line("z").rstrip("\n"), path2=line("z"))
-    before = (pair.path1.read_bytes(), pair.path1.stat().st_ino, pair.path2.stat().st_ino)
-
-    carry_over(ancestor, pair, set(keys), under)
-
-    assert (pair.path1.read_bytes(), pair.path1.stat().st_ino, pair.path2.stat().st_ino) == before
-
-
-def test_without_an_ancestor_there_is_nothing_to_carry_over(placed: Placed, tmp_path: Path) -> None:
-    pair = placed(path1=line("a"))
-
-    carry_over(tmp_path / "ancestor", pair, {"b"}, ["c"])
-
-    assert paths_of(pair) == (["a"], [])
-
-
-def test_a_line_without_its_end_is_ended_before_another_follows(placed: Placed, tmp_path: Path) -> None:
-    ancestor = kept(tmp_path, placed(path1=line("a"), path2=line("a")))
-    pair = placed(path1=line("z").rstrip("\n"), path2=line("z").rstrip("\n"))
-
-    carry_over(ancestor, pair, {"a"}, [])
-    add_equal(pair, [EqualFile("e", "e", 3, "1" * 32)])
-
-    assert paths_of(pair) == (["z", "a", "e"], ["z", "a", "e"])
-    assert pair.path1.read_text().endswith('"e"\n')
-
-
-def test_equal_files_get_the_lines_bisync_would_write(placed: Placed) -> None:
-    pair = placed("parts")
-    whole = [sorted(path.read_text().splitlines()) for path in (pair.path1, pair.path2)]
+@pytest.mark.parametrize("sample", ["checksum", "modtime", "parts"])
+def test_a_listing_is_written_as_bisync_writes_it(placed: Placed, sample: str) -> None:
+    pair = placed(sample)
     for path in (pair.path1, pair.path2):
-        path.write_text("".join(f"{one}\n" for one in path.read_text().splitlines() if "big.bin" not in one))
-    big = EqualFile("big.bin", "big.bin", 5_242_884, "1aef7b8bcc8fe89e16564386cc93f5fe")
+        text = path.read_text()
+        made = render(read(path), moment(text))
+        head = made.partition("\n")[0]
+        assert unquoted(made) == unquoted(text)
+        assert head == text[: len("# bisync listing v1 from 2026-11-24T08:33:18.153985")] + "000+0000"
 
-    add_equal(pair, iter([big]))
 
-    assert [sorted(path.read_text().splitlines()) for path in (pair.path1, pair.path2)] == whole
-
-
-def test_an_equal_file_is_added_where_it_is_missing_and_as_each_side_spells_it(placed: Placed) -> None:
-    pair = placed(path1=line("a") + line("e\u0301"), path2=line("b", 5))
-    equal = [
-        EqualFile("a", "a", 9, "1" * 32),
-        EqualFile("b", "b", 9, "1" * 32),
-        EqualFile("e\u0301", "\u00e9", 9, "1" * 32),
-        EqualFile('q"\\', 'q"\\', 9, "1" * 32),
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    odd = [
+        ListedFile('q"\\', 0, None, None),
+        ListedFile("e\u0301/\u240a", 2**40, "1" * 32, None),
+        ListedFile("old", 1, None, -1),
+        ListedFile("new", 1, None, 2**62),
     ]
+    pair = Pair(tmp_path / "work" / "s.path1.lst", tmp_path / "work" / "s.path2.lst")
+    texts = (render(odd, NOW), render([], NOW))
 
-    add_equal(pair, equal)
+    write(pair, texts)
 
-    assert paths_of(pair) == (["a", "e\u0301", "b", 'q"\\'], ["b", "a", "\u00e9", 'q"\\'])
-    assert [one.size for one in read(pair.path2)] == [5, 9, 9, 9]
-    assert [one.md5 for one in read(pair.path2)] == ["0" * 32, None, None, None]
-    assert {one.md5 for one in read(pair.path1)} == {"0" * 32, "1" * 32}
-
-
-def test_where_nothing_is_to_be_added_nothing_is_read_or_written(placed: Placed, tmp_path: Path) -> None:
-    add_equal(Pair(tmp_path / "missing", tmp_path / "missing"), [])
-    pair = placed(path1=line("a"), path2=line("a"))
+    assert read_pair(pair) == (odd, [])
+    assert pair.digest() == digest_of(texts)
+    assert pair.path1.stat().st_mode & 0o777 == 0o600
     before = pair.path1.stat().st_ino
-
-    add_equal(pair, [EqualFile("a", "a", 1, "0" * 32)])
-
+    write(pair, texts)
     assert pair.path1.stat().st_ino == before
+
+
+def test_a_pair_is_placed_where_bisync_looks_for_it(tmp_path: Path) -> None:
+    assert place(tmp_path, Path("/h/n"), "r:b/").path1 == tmp_path / "local__h_n..r_b.path1.lst"
+    make(tmp_path, "h_n..r_b.path1.lst", "h_n..r_b.path2.lst")
+    assert place(tmp_path, Path("/h/n"), "r:b/").path2 == tmp_path / "h_n..r_b.path2.lst"
+
+
+def test_half_a_pair_is_none(placed: Placed) -> None:
+    pair = placed()
+    assert pair.is_whole()
+    pair.path2.unlink()
+    assert not pair.is_whole()

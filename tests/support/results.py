@@ -14,12 +14,15 @@ from bisync.actions.prune import Pruned
 from bisync.actions.restore import Restoration, Restored
 from bisync.actions.setup import SetupResult
 from bisync.actions.status import SyncStatus
+from bisync.config import Compare
 from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict
 from bisync.core.plan import Mode, Plan
 from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
 from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
 from bisync.errors import RcloneError
+from bisync.ignore import RuleSet
+from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 from bisync.sync.trash import Kept
@@ -48,10 +51,11 @@ def plan_result(
 ) -> PlanResult:
     """The plan of these changes; `refused`: one of its two guards says no."""
     plan = Plan(
-        mode=Mode.SYNC, changes=changes, deletions=0, edited=0, missing_local=0, missing_cloud=0, left_out=left_out
+        mode=Mode.SYNC, changes=changes, deletions=0, edited=0, left_out=left_out
     )  # fmt: skip
     seen = Observation(
-        local=LocalSnapshot({}, (), 1, True), cloud=CloudSnapshot({}, (), True), filters="", partials=(), started_ns=0
+        local=LocalSnapshot({}, (), 1, True), cloud=CloudSnapshot({}, (), True), filters="",
+        rules=RuleSet(()), marker=Marker(PLACED, PLACED), partials=(), started_ns=0,
     )  # fmt: skip
     verdicts = (
         Verdict(guard="device", limit=None, planned=0, passed=True),
@@ -60,7 +64,9 @@ def plan_result(
             message="Deletion exceeds safety limit (26 > 25)", hint="look at them: bisync plan",
         ),
     )  # fmt: skip
-    prepared = Prepared(baseline=None, seen=seen, plan=plan, verdicts=verdicts, steps=(), notes=notes)
+    prepared = Prepared(
+        baseline=None, seen=seen, plan=plan, compare=Compare.CHECKSUM, verdicts=verdicts, steps=(), notes=notes
+    )  # fmt: skip
     return PlanResult(name="notes", document={}, prepared=prepared)
 
 

@@ -127,7 +127,7 @@ def test_a_bare_bisync_stays_locked(device: Device, proxy: Proxy, s3: S3) -> Non
     process.communicate(timeout=60)
     gate.open()
     proxy.clear()
-    (stale,) = (device.state / "work").glob("*.lck")
+    (stale,) = (device.state / "frame").glob("*.lck")
     command = device.run("plan", "--json").json["syncs"][0]["commands"][-1]
     argv = [word.replace("{run}", "x") for word in command]
     bare = subprocess.run(

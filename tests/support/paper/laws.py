@@ -163,7 +163,7 @@ def check_run(world: World, run: Run, before: Sides, *, forced: bool) -> None:
 
 def check_limit(run: Run) -> None:
     """rclone's own limit admits what the guards admitted. bisync counts the marker among what it knew."""
-    known = len(run.base) + 1
+    known = len(run.frame.base) + 1
     if 100 * run.missing > (run.admitted or 0) * known:
         changes = run.plan.changes
         raise Broken(Law.GUARDS, f"bisync misses {run.missing} of {known}, {run.admitted} % may: {changes}")

@@ -13,6 +13,7 @@ from bisync.core.change import Action, Change
 from bisync.core.plan import Plan
 from bisync.core.snapshot import BaseFile, Baseline, Stamp
 from bisync.sync import transfers
+from bisync.sync.frame import Frame
 from tests.support.paper.world import (
     Agreed,
     Case,
@@ -50,6 +51,7 @@ class Run:
         self.base: Mapping[str, BaseFile] = {} if case.known is None else case.known.files
         self.vouched = vouched
         self.skipped: set[str] = set()
+        self.frame = Frame()
         self.missing = 0
         self.admitted: int | None = None
         self._planned = {change.path for change in plan.changes}
@@ -66,6 +68,7 @@ class Run:
         steps = transfers.steps(
             self.plan, self.seen.local, self.seen.cloud, self.case.known,
             compare=self.device.compare, keeps_versions=True,
+            is_ignored=lambda path: is_ignored(path, self.device.rules),
         )  # fmt: skip
         for step in steps:
             yield from self._take(step)
@@ -100,10 +103,10 @@ class Run:
             case transfers.Fetch():
                 wanted = map(names.key, step.names)
                 self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
-            case transfers.RunBisync(percent=percent):
-                if self.admitted is None:
-                    self.admitted, self.missing = percent, self._count_missing()
-                    yield from self._bisync()
+            case transfers.RunBisync(frame=frame, percent=percent):
+                self.frame, self.admitted = frame, percent
+                self.missing = self._count_missing()
+                yield from self._bisync()
             case transfers.DeleteHere() | transfers.StepAside() | transfers.PutIn() | transfers.Settle():
                 yield from self._take_here(step)
             case _:
@@ -239,17 +242,23 @@ class Run:
         yield
 
     def _bisync(self) -> Iterator[None]:
-        """What the steps before have left: uploads, conflict copies, deletions in the cloud."""
-        changes = [change for change in self.plan.changes if change.path not in self.skipped]
+        """What the steps before have left, as far as it may be seen: uploads, conflict copies, deletions."""
+        framed = set(map(names.key, self.frame.names))
+        changes = [
+            change
+            for change in self.plan.changes
+            if change.path not in self.skipped and change.path in framed
+        ]
         for change in changes:
-            if change.action is Action.UPLOAD and not change.unhashed:
+            if change.action is Action.UPLOAD and change.path not in self._agreed:
                 yield from self._upload(change.path, self.seen.local.files[change.path].name)
         for copy, name in self._copies.items():
-            if not is_ignored(copy, self.device.rules):
+            if copy in framed:
                 yield from self._upload(copy, name)
         for change in changes:
             if change.winner == "folder" and change.side == "cloud":
-                self._bring(change.copies[0])
+                if change.copies[0] in framed:
+                    self._bring(change.copies[0])
             elif change.action is Action.DELETE_CLOUD and change.path in self.world.store:
                 self._delete_object(change)
             else:
@@ -258,7 +267,7 @@ class Run:
 
     def _bring(self, path: str) -> None:
         """A file that made room in the cloud comes here under its new name."""
-        if not is_ignored(path, self.device.rules) and path in self.world.store:
+        if path in self.world.store:
             self._staged[path] = self.world.store[path]
             if not self._swap_in(path, names.from_rclone(self._staged[path].name)):
                 self.skipped.add(path)
@@ -277,7 +286,7 @@ class Run:
         rules = self.device.rules
         here = {path for path in map(key_of, self.device.tree) if not is_ignored(path, rules)}
         there = {path for path in self.world.store if not is_ignored(path, rules)}
-        return max(sum(path not in side or self.hides(path) for path in self.base) for side in (here, there))
+        return max(sum(path not in side for path in self.frame.base) for side in (here, there))
 
     def _record(self) -> None:
         """The baseline: what both sides hold alike, and the old word on what was skipped or left out."""

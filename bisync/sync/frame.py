@@ -1,0 +1,163 @@
+"""The frame of a plan: what bisync may see of either side, and the listings it believes in. Pure.
+
+bisync looks at both sides again and acts on what it sees. In the frame it sees the paths that the plan sends to or
+takes out of the cloud, and the marker; everything else waits for the next run, whatever has happened to it meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.conflict_names import taken_copy_names
+from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
+from bisync.core.plan import Plan
+from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
+from bisync.rclone.listings import ListedFile, render
+
+_FRAMED = (Action.UPLOAD, Action.DELETE_CLOUD, Action.CONFLICT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """`names`: what bisync may see on either side, in rclone's spelling. `base`: what both sides held of it."""
+
+    names: frozenset[str] = frozenset()
+    base: Mapping[str, BaseFile] = field(default_factory=dict)
+
+    def __or__(self, other: Frame) -> Frame:
+        return Frame(names=self.names | other.names, base={**self.base, **other.base})
+
+    def without(self, paths: Iterable[str]) -> Frame:
+        """The same frame with these paths (keys) left out."""
+        out = frozenset(paths)
+        return Frame(
+            names=frozenset(name for name in self.names if names.key(name) not in out),
+            base={path: file for path, file in self.base.items() if path not in out},
+        )
+
+
+def beside(name: str, change: Change, copy: str) -> str:
+    """The conflict copy `copy` beside `name`, which spells the contested path as its own side does.
+
+    In a folder that is spelled otherwise (NFC, NFD) it would not lie beside the file.
+    """
+    return name + copy.removeprefix(change.path)
+
+
+def frame_of(
+    changes: Iterable[Change],
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    baseline: Mapping[str, BaseFile],
+    is_ignored: Callable[[str], bool],
+) -> Frame:
+    """The frame of these changes, and of the conflict copies beside them that are not ignored.
+
+    bisync numbers the copy of a conflict that is younger than the plan by what it sees: copies that are there
+    already have to be seen, or it writes over them. `is_ignored` says of a path whether the rules ignore it.
+    """
+    seen: set[str] = set()
+    paths: set[str] = set()
+    files = local.files.keys() | cloud.files.keys()
+    for change in changes:
+        spelled = _spelled(change.path, local, cloud)
+        copies = [copy for copy in change.copies if not is_ignored(copy)]
+        seen |= spelled | {beside(name, change, copy) for name in spelled for copy in copies}
+        paths.add(change.path)
+        for copy in taken_copy_names(change.path, files):
+            seen |= _spelled(copy, local, cloud)
+            paths.add(copy)
+    base = {path: baseline[path] for path in paths if path in baseline}
+    return Frame(names=frozenset(seen), base=base)
+
+
+def framed(plan: Plan) -> Iterator[Change]:
+    """What a plan leaves to bisync: uploads, deletions in the cloud, conflicts."""
+    return (change for change in plan.changes if change.action in _FRAMED)
+
+
+def _spelled(path: str, local: LocalSnapshot, cloud: CloudSnapshot) -> set[str]:
+    """How either side spells a path, as rclone shows it."""
+    spelled = set()
+    if path in local.files:
+        spelled.add(names.to_rclone(local.files[path].name))
+    if path in cloud.files:
+        spelled.add(cloud.files[path].name)
+    return spelled
+
+
+def delete_percent(frame: Frame, plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> int:
+    """The tightest `--max-delete` percentage that admits the plan in its frame.
+
+    bisync counts a side's missing files against all it knew there, the marker among them, and stops when
+    more than this share is missing. What the steps before it took away is missing, too; and a name that a
+    side spells anew (NFC, NFD) looks to bisync like a deletion and a new file.
+    """
+    left = {
+        change.path
+        for change in plan.changes
+        if change.action in (Action.DELETE_CLOUD, Action.DELETE_LOCAL)
+        or (change.action is Action.CONFLICT and change.winner in ("both", "folder"))
+    }
+    here = there = 0
+    for path, base in frame.base.items():
+        ours, theirs = base.names or (path, path)
+        mine, other = local.files.get(path), cloud.files.get(path)
+        here += path in left or mine is None or names.to_rclone(mine.name) != ours
+        there += path in left or other is None or other.name != theirs
+    return min(100, -(-100 * max(here, there) // (len(frame.base) + 1)))
+
+
+class Marker(NamedTuple):
+    """The marker as it lies on either side; None where this run puts it there."""
+
+    here: ListedFile | None
+    there: ListedFile | None
+
+
+PLACED = ListedFile(
+    MARKER_PATH,
+    len(MARKER_TEXT.encode()),
+    hashlib.md5(MARKER_TEXT.encode(), usedforsecurity=False).hexdigest(),
+    MARKER_TIME * 1_000_000_000,
+)
+"""The marker as we put it."""
+
+
+def lines(
+    files: Mapping[str, BaseFile], compare: Compare, marker: Marker
+) -> tuple[list[ListedFile], list[ListedFile]]:
+    """What bisync's two listings say of `files` and the marker, in the order of their paths.
+
+    By checksum a listing has no times, and no hash of an object that the store has none of; by modtime it
+    has no hashes. (Measured with rclone 1.75: what it writes itself.)
+    """
+    by_checksum = compare is Compare.CHECKSUM
+    ours, theirs = ([_as_listed(one or PLACED, by_checksum)] for one in marker)
+    for path, file in sorted(files.items()):
+        here, there = file.names or (path, path)
+        if by_checksum:
+            unhashed = file.cloud_mtime_ns is not None
+            ours.append(ListedFile(here, file.size, file.md5, None))
+            theirs.append(ListedFile(there, file.size, None if unhashed else file.md5, None))
+        else:
+            ours.append(ListedFile(here, file.size, None, file.local_mtime_ns))
+            theirs.append(ListedFile(there, file.size, None, file.cloud_mtime_ns))
+    return ours, theirs
+
+
+def _as_listed(marker: ListedFile, by_checksum: bool) -> ListedFile:
+    return marker._replace(mtime_ns=None) if by_checksum else marker._replace(md5=None)
+
+
+def listed(files: Mapping[str, BaseFile], compare: Compare, marker: Marker, at: datetime) -> tuple[str, str]:
+    """The texts of bisync's two listings, as if it had written them `at` that moment."""
+    ours, theirs = lines(files, compare, marker)
+    return render(ours, at), render(theirs, at)
