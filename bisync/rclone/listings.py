@@ -120,10 +120,14 @@ def session_name(local: Path, remote: str) -> str:
 def render(files: Iterable[ListedFile], at: datetime) -> str:
     """A listing as bisync writes one; `at` is the moment in its first line. (rclone: cmd/bisync/listing.go.)"""
     lines = [f"{_HEADER} from {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond * 1000:09d}+0000\n"]
-    for file in files:
-        digest = f"md5:{file.md5}" if file.md5 else "-"
-        lines.append(f"- {file.size:>8} {digest} - {_time_text(file.mtime_ns)} {quote_go(file.path)}\n")
+    lines += map(line, files)
     return "".join(lines)
+
+
+def line(file: ListedFile) -> str:
+    """The line of one file in a listing. Its quoted name is last, and stands in no other line."""
+    digest = f"md5:{file.md5}" if file.md5 else "-"
+    return f"- {file.size:>8} {digest} - {_time_text(file.mtime_ns)} {quote_go(file.path)}\n"
 
 
 def _time_text(ns: int | None) -> str:

@@ -110,8 +110,8 @@ def load(path: Path) -> Baseline | None:
 def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Baseline:
     """The baseline that fits the listings on disk.
 
-    A crash between bisync's end and our record leaves listings that the saved baseline does not know:
-    then it is made anew from them, keeping what the saved one knew of unchanged files.
+    A bisync by hand, or a script, leaves listings that the saved baseline does not know: then it is made
+    anew from them, keeping what the saved one knew of unchanged files.
     """
     digest = pair.digest()
     if saved is not None and saved.listings == digest:

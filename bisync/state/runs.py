@@ -13,6 +13,8 @@ from bisync.files import atomic_write, private_dir
 from bisync.state.paths import SyncState
 
 VERSION = 1
+# Before 2 the listings of a run under way lay in `ancestor/`.
+JOURNAL_VERSION = 2
 
 
 def new_run_id(now: datetime) -> str:
@@ -34,7 +36,7 @@ def run_time(run: str) -> datetime | None:
 
 def open_journal(state: SyncState, run: str, mode: str) -> None:
     """Say on disk that a run is under way; found again only after a crash."""
-    atomic_write(state.journal, json.dumps({"version": VERSION, "run": run, "mode": mode}) + "\n")
+    atomic_write(state.journal, json.dumps({"version": JOURNAL_VERSION, "run": run, "mode": mode}) + "\n")
 
 
 def read_journal(state: SyncState) -> dict[str, Any] | None:
@@ -44,7 +46,7 @@ def read_journal(state: SyncState) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        return {"version": VERSION, "run": "unknown", "mode": "unknown"}
+        return {"version": JOURNAL_VERSION, "run": "unknown", "mode": "unknown"}
     return found if isinstance(found, dict) else None
 
 

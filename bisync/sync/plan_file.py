@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bisync.app import Session
+from bisync.core.change import Change
 from bisync.errors import GuardRefused, UsageError
 from bisync.sync import transfers
+from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 
 VERSION = 1
@@ -33,17 +35,7 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
         "mode": plan.mode.value,
         "why": None,
         "filters": prepared.seen.filters_digest,
-        "actions": [
-            {
-                "action": change.action.value,
-                "path": change.path,
-                "size": change.size,
-                "why": change.why,
-                **({"winner": change.winner} if change.winner else {}),
-                **({"copies": list(change.copies)} if change.copies else {}),
-            }
-            for change in plan.changes
-        ],
+        "actions": [_action(change, prepared.seen) for change in plan.changes],
         "guards": [
             {
                 "guard": verdict.guard,
@@ -62,6 +54,25 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
     }
 
 
+def _action(change: Change, seen: Observation) -> dict[str, Any]:
+    """One action. `local` and `cloud`: what content it was planned for, by its hash, else by its time."""
+    here, there = seen.local.files.get(change.path), seen.cloud.files.get(change.path)
+    return {
+        "action": change.action.value,
+        "path": change.path,
+        "size": change.size,
+        "why": change.why,
+        **({"winner": change.winner} if change.winner else {}),
+        **({"copies": list(change.copies)} if change.copies else {}),
+        **({"local": _content(here.md5, here.stamp.mtime_ns)} if here else {}),
+        **({"cloud": _content(there.md5, there.mtime_ns)} if there else {}),
+    }
+
+
+def _content(md5: str | None, mtime_ns: int | None) -> str:
+    return f"md5:{md5}" if md5 else f"mtime:{mtime_ns}"
+
+
 def blocked_document(name: str, tenant: str, local: str, profile: str, why: str) -> dict[str, Any]:
     """The part of a sync that cannot be planned."""
     return {
@@ -78,8 +89,8 @@ def document(manifest_digest: str, rclone_version: str, syncs: Sequence[dict[str
     return {"version": VERSION, "id": "sha256:" + hashlib.sha256(text.encode()).hexdigest(), **body}
 
 
-def moved(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What differs between two plans of one sync, in a line."""
+def moved(old: dict[str, Any], new: dict[str, Any], how: str = "moved since") -> str:
+    """What differs between two plans of one sync, in a line. `how` the paths did."""
 
     def by_path(one: dict[str, Any]) -> dict[str, Any]:
         return {action["path"]: action for action in one.get("actions", [])}
@@ -88,7 +99,7 @@ def moved(old: dict[str, Any], new: dict[str, Any]) -> str:
     paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     if paths:
         shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-        return f"{shown} moved since"
+        return f"{shown} {how}"
     fields = [name for name in new if old.get(name) != new.get(name)]
     return f"{', '.join(fields) or 'something'} changed since"
 
@@ -97,17 +108,31 @@ def moved(old: dict[str, Any], new: dict[str, Any]) -> str:
 class Expected:
     """The plan a run must match: the document of `plan --out` for one sync."""
 
-    document: dict[str, object]
+    document: dict[str, Any]
 
     def check(self, session: Session, prepared: Prepared) -> None:
         """Refuse when either side has moved since the plan was written. Raises GuardRefused."""
         now = sync_document(session, prepared)
         if now != self.document:
-            changed = moved(self.document, now)
-            raise GuardRefused(
-                f"the plan no longer fits: {changed}",
-                hint=f"make a new one: bisync plan --only {session.sync.name} --out FILE",
+            raise _refusal(f"the plan no longer fits: {moved(self.document, now)}", session)
+
+    def check_rest(self, session: Session, prepared: Prepared, done: Collection[str]) -> None:
+        """Refuse when the ignore rules that came from the cloud (the paths `done`) leave another plan.
+
+        Raises GuardRefused. The rules themselves are here by then: the plan named them.
+        """
+        now = sync_document(session, prepared)
+        left = [action for action in self.document["actions"] if action["path"] not in done]
+        if now["actions"] != left:
+            changed = moved({**self.document, "actions": left}, now, "planned otherwise by the new rules")
+            rules = ", ".join(sorted(done))
+            raise _refusal(
+                f"the ignore rules that came with it ({rules}) change the plan: {changed}", session
             )
+
+
+def _refusal(message: str, session: Session) -> GuardRefused:
+    return GuardRefused(message, hint=f"make a new one: bisync plan --only {session.sync.name} --out FILE")
 
 
 def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,14 @@ from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action, Change
-from bisync.core.reconcile import Hidden, cloud_changed, same_content
+from bisync.core.reconcile import same_content
 from bisync.core.result import SyncResult, facts
-from bisync.core.snapshot import BaseFile, Baseline, CloudFile, LocalFile
+from bisync.core.snapshot import BaseFile, Baseline, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
+from bisync.sync.alike import agreed, is_racy, seen_alike, spelling
 from bisync.sync.apply import Execution
 from bisync.sync.frame import listed
 from bisync.sync.observe import Observation
@@ -29,7 +30,7 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
     What the plan did not touch is as it was seen, what it brought here as it lies on disk, what it sent to the
     cloud as bisync's listings of the frame have it. Paths that were left out keep what was known of them.
     """
-    files = _seen_alike(prepared, done)
+    files = seen_alike(prepared, done.left_out)
     framed = _framed(session, prepared, done)
     for path in map(names.key, done.frame.names):
         files.pop(path, None)
@@ -78,52 +79,12 @@ def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline:
             files[path] = base
             continue
         alike = same_content(here, there, compare)
-        racy = _is_racy(here, seen)
+        racy = is_racy(here, seen)
         if alike or (alike is None and compare is Compare.CHECKSUM and base.stamp == here.stamp):
-            files[path] = _agreed(here, there, compare, racy=racy)
+            files[path] = agreed(here, there, compare, racy=racy)
         elif alike is None and compare is Compare.MODTIME:
-            files[path] = _agreed(here, there, compare, racy=True)._replace(local_mtime_ns=there.mtime_ns)
+            files[path] = agreed(here, there, compare, racy=True)._replace(local_mtime_ns=there.mtime_ns)
     return replace(known, files=files, compare=compare)
-
-
-def _seen_alike(prepared: Prepared, done: Execution) -> dict[str, BaseFile]:
-    """The baseline's files, and what the plan did not have to touch, as both sides were seen to hold it."""
-    seen, compare = prepared.seen, prepared.compare
-    local, cloud = seen.local.files, seen.cloud.files
-    hidden = Hidden(seen.local, done.left_out)
-
-    def is_open(path: str) -> bool:
-        return path not in done.planned and path not in hidden
-
-    before = prepared.baseline.files if prepared.baseline is not None else {}
-    files = {
-        path: base for path, base in before.items() if path in local or path in cloud or not is_open(path)
-    }
-    for path, here in local.items():
-        there = cloud.get(path)
-        if there is None or not is_open(path):
-            continue
-        base = files.get(path)
-        if base is None or base.stamp != here.stamp or cloud_changed(base, there, compare):
-            files[path] = _agreed(here, there, compare, racy=_is_racy(here, seen))
-    return files
-
-
-def _agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -> BaseFile:
-    """A file that both sides hold alike. `racy`: it is so young that its stamp vouches for nothing."""
-    by_checksum = compare is Compare.CHECKSUM
-    return BaseFile(
-        here.size,
-        here.md5 if by_checksum else None,
-        None if racy else here.stamp,
-        None if by_checksum and here.md5 is not None else here.stamp.mtime_ns,
-        there.mtime_ns if there.md5 is None or not by_checksum else None,
-        _names(names.to_rclone(here.name), there.name),
-    )
-
-
-def _names(here: str, there: str) -> tuple[str, str] | None:
-    return None if here == there == names.key(here) else (here, there)
 
 
 def _fetched(session: Session, prepared: Prepared, change: Change, placed: swap.Identity) -> BaseFile:
@@ -145,7 +106,7 @@ def _fetched(session: Session, prepared: Prepared, change: Change, placed: swap.
         stamp,
         None if by_checksum and md5 is not None else placed.mtime_ns,
         there.mtime_ns if there.md5 is None or not by_checksum else None,
-        _names(names.to_rclone(name), there.name),
+        spelling(names.to_rclone(name), there.name),
     )
 
 
@@ -157,17 +118,13 @@ def _framed(session: Session, prepared: Prepared, done: Execution) -> Mapping[st
     if pair is None:
         raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
     seen = prepared.seen
-    stamps = {path: file for path, file in seen.local.files.items() if not _is_racy(file, seen)}
+    stamps = {path: file for path, file in seen.local.files.items() if not is_racy(file, seen)}
     for path in sorted(done.tally.downloaded | set(done.skipped)):
         stamps.pop(path, None)
     stored = {
         path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded
     }
     return baseline.from_listings(pair, stamps, stored)
-
-
-def _is_racy(file: LocalFile, seen: Observation) -> bool:
-    return file.stamp.ctime_ns > seen.started_ns - hashing.RACY_NS
 
 
 def _look_again(session: Session, name: str) -> LocalFile | None:
@@ -187,7 +144,7 @@ def refreshed(known: Baseline, seen: Observation, profile: str) -> Baseline:
     files = dict(known.files)
     for path, file in seen.local.files.items():
         base = files.get(path)
-        if base is None or base.stamp == file.stamp or _is_racy(file, seen):
+        if base is None or base.stamp == file.stamp or is_racy(file, seen):
             continue
         if base.size == file.size and base.md5 is not None and base.md5 == file.md5:
             files[path] = base._replace(stamp=file.stamp)

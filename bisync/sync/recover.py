@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bisync.app import Session
 from bisync.rclone import listings
@@ -14,26 +15,27 @@ from bisync.sync import swap
 from bisync.sync.frame import Marker, listed
 
 
-def undo(session: Session) -> list[str]:
+def undo(session: Session, run: str) -> list[str]:
     """After a run that did not end well: put listings and held files back. Names put back.
 
     Only under the sync's lock. Everything the run did manage is found again as equal on both sides.
     """
     shutil.rmtree(session.state.frame, ignore_errors=True)
     listings.clear_locks(session.state.work)
-    if restore_ancestor(session.state.ancestor, session.state.work):
-        forget_ancestor(session.state.ancestor)
-    _mend_listings(session)
+    _mend_listings(session, run)
     return _put_back(session)
 
 
-def _mend_listings(session: Session) -> None:
-    """Have the listings say what the baseline says: a crash may have come between the two."""
+def _mend_listings(session: Session, run: str) -> None:
+    """Have the listings say what the baseline says where the run had written that, and perhaps not them.
+
+    Until then they are as the run found them, and may be younger than the baseline: a bisync by hand.
+    """
     known = baseline.load(session.state.baseline)
-    pair = listings.place(session.state.work, session.sync.dir, session.remote.fs)
-    if known is not None and (not pair.is_whole() or pair.digest() != known.listings):
+    if known is not None and known.run == run:
         texts = listed(known.files, known.compare, Marker(None, None), session.app.now())
-        listings.write(pair, texts)
+        baseline.save(session.state.baseline, replace(known, listings=listings.digest_of(texts)))
+        listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
 
 
 def _put_back(session: Session) -> list[str]:
@@ -45,12 +47,15 @@ def _put_back(session: Session) -> list[str]:
 
 def recover(session: Session) -> str | None:
     """Under the lock, before anything else: clean up after a run that died. What was done, or None."""
-    stale = listings.clear_locks(session.state.work)
+    stale = [*listings.clear_locks(session.state.work), *listings.clear_locks(session.state.frame)]
     crashed = runs.read_journal(session.state)
     if crashed is None:
         _put_back(session)
+        forget_ancestor(session.state.ancestor)
         return "cleared a lock that a dead rclone left" if stale else None
-    returned = undo(session)
+    if crashed.get("version") == 1:
+        restore_ancestor(session.state.ancestor, session.state.work)
+    returned = undo(session, str(crashed.get("run")))
     runs.append_history(
         session.state,
         {
@@ -62,6 +67,7 @@ def recover(session: Session) -> str | None:
         },
     )
     runs.close_journal(session.state)
+    forget_ancestor(session.state.ancestor)
     files = f", {len(returned)} file(s) put back" if returned else ""
     return f"recovered from a run that was killed ({crashed.get('run')}{files})"
 

@@ -91,15 +91,19 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         if expected is not None:
             expected.check(session, prepared)
         notes = [*([recovered] if recovered else []), *prepared.notes]
+        arrived: set[str] = set()
         for _ in range(ROUNDS):
             rules = _arriving_rules(session, prepared)
             if not rules or guard.refusals(prepared.verdicts):
                 break
             # Ignore files come first: what they name must not go up in the same run.
             _fetch_rules(session, prepared, rules, run, tally)
+            arrived |= {change.path for change in rules}
             notes.append("ignore rules came from the cloud: " + ", ".join(change.path for change in rules))
             prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
             mode = prepared.plan.mode.value
+            if expected is not None:
+                expected.check_rest(session, prepared, arrived)
         refused = guard.refusals(prepared.verdicts)
         if refused and not options.force:
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
@@ -187,7 +191,7 @@ def _fetch_rules(
     try:
         Execution(session, first, run, tally).fetch_only()
     except BaseException:
-        recover.undo(session)
+        recover.undo(session, run)
         raise
 
 
@@ -203,7 +207,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
             again = observe.both(session, made.files, session.compare, None)
             record.keep(session, record.converted(made, again, session.compare), again)
     except BaseException:
-        recover.undo(session)
+        recover.undo(session, run)
         runs.close_journal(session.state)
         raise
     shutil.rmtree(session.state.frame, ignore_errors=True)

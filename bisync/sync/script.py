@@ -17,8 +17,8 @@ from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv, move_argv, remove_empty_argv
-from bisync.sync import transfers
-from bisync.sync.frame import listed
+from bisync.sync import alike, transfers
+from bisync.sync.frame import lines, listed
 from bisync.sync.prepare import Prepared
 from bisync.sync.transfers import Step
 
@@ -35,7 +35,7 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
         )
     marker = session.sync.dir / MARKER_PATH
     return {
-        "folders": [str(folder) for folder in (session.state.frame, session.state.lists)],
+        "folders": [str(folder) for folder in (session.state.work, session.state.frame, session.state.lists)],
         "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,
         "marker_folder": str(marker.parent),
@@ -46,7 +46,38 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
             }
             for step in prepared.steps
         ],
+        "listings": _listings(session, prepared),
     }
+
+
+def _listings(session: Session, prepared: Prepared) -> list[dict[str, Any]]:
+    """What the script changes in bisync's two listings: `forget` the lines with these names, `add` these.
+
+    Without a pair of listings the lines are all there is. They say what the plan amounts to when both sides
+    are as it saw them; what moves in between is a change for the next run.
+    """
+    pair = listings.place(session.state.work, session.sync.dir, session.remote.fs)
+    marker, compare = prepared.seen.marker, prepared.compare
+    new = alike.after(prepared)
+    if prepared.baseline is None or not pair.is_whole():
+        texts = listed(new, compare, marker, _NO_MOMENT)
+        return [
+            {"path": str(path), "forget": None, "add": text}
+            for path, text in zip((pair.path1, pair.path2), texts, strict=True)
+        ]
+    old = prepared.baseline.files
+    sides = zip(
+        (pair.path1, pair.path2), lines(old, compare, marker), lines(new, compare, marker), strict=True
+    )
+    changed = []
+    for path, before, now in sides:
+        kept = set(map(listings.line, before)) & set(map(listings.line, now))
+        gone = [listings.quote_go(one.path) for one in before if listings.line(one) not in kept]
+        fresh = [text for text in map(listings.line, now) if text not in kept]
+        changed.append({
+            "path": str(path), "forget": "".join(f" {name}\n" for name in gone), "add": "".join(fresh),
+        })  # fmt: skip
+    return changed
 
 
 def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, Any]]:

@@ -273,9 +273,9 @@ def test_every_flag_given_to_bisync_is_argued_for() -> None:
 
     used: set[str] = set()
     for profile in BUILTIN_PROFILES.values():
-        for resync in (True, False):
+        for fast_list in (True, False):
             call = BisyncCall(
-                local=Path("/n"), remote=remote, profile=profile, compare=Compare.CHECKSUM, resync=resync,
+                local=Path("/n"), remote=remote, profile=profile, compare=Compare.CHECKSUM, fast_list=fast_list,
                 filters=Path("/f"), workdir=Path("/w"), backup_local=Path("/t"), backup_cloud="r:t",
             )  # fmt: skip
             used |= {word for word in bisync_argv(call) if word.startswith("--")}

@@ -91,7 +91,7 @@ def test_a_run_under_way_is_found_again(here: SyncState) -> None:
     found = read_journal(here)
 
     assert found is not None
-    assert (found["run"], found["mode"], found["version"]) == ("20261122T101500Z-3f2a7c", "rebaseline", 1)
+    assert (found["run"], found["mode"], found["version"]) == ("20261122T101500Z-3f2a7c", "rebaseline", 2)
     assert stat.S_IMODE(here.journal.stat().st_mode) == 0o600
 
 
@@ -120,7 +120,7 @@ def test_a_journal_that_was_cut_short_still_tells_of_a_run(here: SyncState, cont
 
     found = read_journal(here)
 
-    assert found == {"version": 1, "run": "unknown", "mode": "unknown"}
+    assert found == {"version": 2, "run": "unknown", "mode": "unknown"}
 
 
 @pytest.mark.parametrize("content", ["null", "[]", '"run"', "1", "true"])

@@ -1,0 +1,114 @@
+"""What both sides hold alike: as they were seen, and as a plan will leave them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bisync.config import Compare
+from bisync.core import names
+from bisync.core.change import Action, Change
+from bisync.core.reconcile import Hidden, cloud_changed
+from bisync.core.snapshot import BaseFile, CloudFile, LeftOut, LocalFile
+from bisync.sync import hashing
+from bisync.sync.frame import beside
+from bisync.sync.observe import Observation
+from bisync.sync.prepare import Prepared
+
+
+def is_racy(file: LocalFile, seen: Observation) -> bool:
+    """Whether a file was so young when it was looked at that its stamp vouches for nothing."""
+    return file.stamp.ctime_ns > seen.started_ns - hashing.RACY_NS
+
+
+def agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -> BaseFile:
+    """A file that both sides hold alike. `racy`: see `is_racy`."""
+    by_checksum = compare is Compare.CHECKSUM
+    return BaseFile(
+        here.size,
+        here.md5 if by_checksum else None,
+        None if racy else here.stamp,
+        None if by_checksum and here.md5 is not None else here.stamp.mtime_ns,
+        there.mtime_ns if there.md5 is None or not by_checksum else None,
+        spelling(names.to_rclone(here.name), there.name),
+    )
+
+
+def spelling(here: str, there: str) -> tuple[str, str] | None:
+    """`BaseFile.names` of a file that rclone spells so here and in the cloud."""
+    return None if here == there == names.key(here) else (here, there)
+
+
+def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, BaseFile]:
+    """The baseline's files, and what the plan does not have to touch, as both sides were seen to hold it.
+
+    Paths that are `left_out` keep what was known of them.
+    """
+    seen, compare = prepared.seen, prepared.compare
+    local, cloud = seen.local.files, seen.cloud.files
+    planned = {change.path for change in prepared.plan.changes}
+    hidden = Hidden(seen.local, left_out)
+
+    def is_open(path: str) -> bool:
+        return path not in planned and path not in hidden
+
+    before = prepared.baseline.files if prepared.baseline is not None else {}
+    files = {
+        path: base for path, base in before.items() if path in local or path in cloud or not is_open(path)
+    }
+    for path, here in local.items():
+        there = cloud.get(path)
+        if there is None or not is_open(path):
+            continue
+        base = files.get(path)
+        if base is None or base.stamp != here.stamp or cloud_changed(base, there, compare):
+            files[path] = agreed(here, there, compare, racy=is_racy(here, seen))
+    return files
+
+
+def after(prepared: Prepared) -> dict[str, BaseFile]:
+    """What both sides will hold alike once the plan is carried out, as far as it can be told beforehand."""
+    files = seen_alike(prepared, prepared.plan.left_out)
+    for change in prepared.plan.changes:
+        files.pop(change.path, None)
+        for path, file in _left_by(change, prepared):
+            if file is not None and not prepared.seen.is_ignored(path):
+                files[path] = file
+    return files
+
+
+def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile | None]]:
+    here = prepared.seen.local.files.get(change.path)
+    there = prepared.seen.cloud.files.get(change.path)
+    compare = prepared.compare
+    ours = names.to_rclone(here.name) if here is not None else there.name if there is not None else ""
+    theirs = there.name if there is not None else ours
+    if change.action in (Action.UPLOAD, Action.DOWNLOAD) or change.winner in ("local", "cloud"):
+        sent = change.action is Action.UPLOAD or change.winner == "local"
+        won = _sent(here, compare) if sent else _fetched(there, compare)
+        yield change.path, won and won._replace(names=spelling(ours, theirs))
+    if change.action is not Action.CONFLICT:
+        return
+    lost = []
+    if here is not None and change.winner != "local":
+        # What is new in the cloud has the name it has here.
+        lost.append((ours, ours, _sent(here, compare)))
+    if there is not None and change.winner != "cloud":
+        lost.append((ours, theirs, _fetched(there, compare)))
+    for copy, (mine, other, file) in zip(change.copies, lost, strict=True):
+        name, twin = beside(mine, change, copy), beside(other, change, copy)
+        yield names.key(name), file and file._replace(names=spelling(name, twin))
+
+
+def _sent(here: LocalFile | None, compare: Compare) -> BaseFile | None:
+    if here is None or (compare is Compare.CHECKSUM and here.md5 is None):
+        return None
+    time = None if compare is Compare.CHECKSUM else here.stamp.mtime_ns
+    # bisync notes the local file's own time as that of the copy.
+    return BaseFile(here.size, here.md5 if compare is Compare.CHECKSUM else None, None, time, time)
+
+
+def _fetched(there: CloudFile | None, compare: Compare) -> BaseFile | None:
+    if there is None or (compare is Compare.CHECKSUM and there.md5 is None):
+        return None
+    time = None if compare is Compare.CHECKSUM else there.mtime_ns
+    return BaseFile(there.size, there.md5 if compare is Compare.CHECKSUM else None, None, time, time)
