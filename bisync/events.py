@@ -27,6 +27,13 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A file got another name on its own side."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConflictCopy:
     """bisync itself kept a loser beside its winner, because both sides moved after the plan."""
 
@@ -73,4 +80,4 @@ class Text:
     text: str
 
 
-Event = Copied | Deleted | ConflictCopy | Progress | Step | Problem | Text
+Event = Copied | Deleted | Moved | ConflictCopy | Progress | Step | Problem | Text

@@ -13,6 +13,7 @@ class Action(StrEnum):
     DOWNLOAD = "download"
     DELETE_LOCAL = "delete_local"
     DELETE_CLOUD = "delete_cloud"
+    RENAME = "rename"
     CONFLICT = "conflict"
     REGISTER_PROJECT = "register_project"
 
@@ -26,7 +27,8 @@ class Change(NamedTuple):
     For a conflict: who wins the name, and the names of the copies kept beside it, the local version's
     first. `replaces`: a file of that name is there already on the receiving side. `unhashed`: the cloud's
     version has no hash, so bisync takes files of one size for equal and cannot be left with it. The winner
-    "folder": the name is a file on `side` alone and a folder on the other; the file makes room.
+    "folder": the name is a file on `side` alone and a folder on the other; the file makes room. A rename
+    was made on `side`, from `path` to `to`; the other side follows.
     """
 
     action: Action
@@ -38,3 +40,9 @@ class Change(NamedTuple):
     replaces: bool = False
     side: Literal["local", "cloud"] | None = None
     unhashed: bool = False
+    to: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names it is about: one, of a rename two."""
+        return (self.path,) if self.to is None else (self.path, self.to)

@@ -51,3 +51,9 @@ def obstacle(name: str) -> str | None:
 def key(name: str) -> str:
     """What two spellings of one name (NFC and NFD) have in common; rclone pairs files by it."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def parents(path: str) -> list[str]:
+    """The folders above a path: "a/b/c" has "a" and "a/b"."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]

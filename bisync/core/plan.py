@@ -6,14 +6,15 @@ conflict is asked as `Questions` and comes back as `Answers`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bisync.config import Compare, ConflictResolve
+from bisync.core import renames
 from bisync.core.change import Action, Change, Winner
 from bisync.core.conflict_names import free_copy_name
+from bisync.core.names import parents
 from bisync.core.reconcile import Clash, Comparison, Difference
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LeftOut, LocalSnapshot
 
@@ -94,11 +95,12 @@ def make_plan(
     resolve: ConflictResolve,
     mode: Mode,
     idle_allowed: bool = True,
+    moves: bool = True,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
     A plan to sync with nothing to do is idle, unless the run has something else to bring about
-    (`idle_allowed`).
+    (`idle_allowed`). `moves`: the cloud can move a file on its own side.
     """
     used = _names_taken(local, cloud, answers) if comparison.conflicts or comparison.clashes else set()
     decided = list(comparison.changes)
@@ -109,7 +111,10 @@ def make_plan(
             decided.append(_first_meeting(one, answers.times.get(one.path), used))
         else:
             decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
-    renamed = dict(_renames(decided, baseline or {}, local, cloud))
+    carried = list(renames.carried(decided, baseline or {}, local, cloud, in_cloud=moves))
+    ends = {path for change in carried for path in change.paths}
+    decided = [change for change in decided if change.path not in ends] + carried
+    renamed = dict(renames.answered(decided, baseline or {}, local, cloud))
     if compare is Compare.CHECKSUM:
         decided = [
             change._replace(unhashed=True)
@@ -136,7 +141,10 @@ def make_plan(
         mode=mode,
         changes=changes,
         deletions=deletions,
-        edited=sum(c.path in (baseline or {}) and c.path not in renamed for c in changes),
+        edited=sum(
+            c.path in (baseline or {}) and c.path not in renamed and c.action is not Action.RENAME
+            for c in changes
+        ),
         left_out=comparison.left_out,
     )
 
@@ -145,8 +153,7 @@ def _names_taken(local: LocalSnapshot, cloud: CloudSnapshot, answers: Answers) -
     """Names that no conflict copy can have: those of files, and of folders that are called like a copy."""
     used = {*local.files, *cloud.files, *answers.taken}
     for path in [path for path in used if ".conflict" in path]:
-        parts = path.split("/")
-        used.update("/".join(parts[:count]) for count in range(1, len(parts)))
+        used.update(parents(path))
     return used
 
 
@@ -202,32 +209,3 @@ def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> 
         why = "differs; newer in the cloud"
         return Change(Action.DOWNLOAD, one.path, one.cloud.size, why, "cloud", replaces=True)
     return _conflict(one, ConflictResolve.NONE, None, taken)
-
-
-def _renames(
-    changes: Iterable[Change], baseline: Mapping[str, BaseFile], local: LocalSnapshot, cloud: CloudSnapshot
-) -> Iterator[tuple[str, str]]:
-    """Deleted paths whose content turned up under a new name on the side that deleted: (old, new)."""
-    new: dict[tuple[str, int, str | int | None], list[str]] = {}
-    deleted: list[tuple[tuple[str, int, str | int | None], str]] = []
-    for change in changes:
-        if change.action is Action.UPLOAD and change.path not in baseline:
-            file = local.files[change.path]
-            new.setdefault(("here", file.size, file.md5 or file.stamp.mtime_ns), []).append(change.path)
-        elif change.action is Action.DOWNLOAD and change.path not in baseline:
-            there = cloud.files[change.path]
-            new.setdefault(("there", there.size, there.md5 or there.mtime_ns), []).append(change.path)
-        elif change.action is Action.DELETE_CLOUD:
-            base = baseline[change.path]
-            deleted.append((("here", base.size, base.md5 or base.local_mtime_ns), change.path))
-        elif change.action is Action.DELETE_LOCAL:
-            base = baseline[change.path]
-            deleted.append((("there", base.size, base.md5 or base.cloud_mtime_ns), change.path))
-    used: Counter[tuple[str, int, str | int | None]] = Counter()
-    for content, path in deleted:
-        # Where neither hash nor time is known, two files of one size are strangers.
-        targets = new.get(content, []) if content[-1] is not None else []
-        # One new file answers for one deleted file: two copies collapsed into one are a deletion.
-        if used[content] < len(targets):
-            yield path, sorted(targets)[used[content]]
-            used[content] += 1

@@ -41,6 +41,7 @@ class SyncResult:
     downloaded: int = 0
     deleted_local: int = 0
     deleted_cloud: int = 0
+    renamed: int = 0
     conflicts: tuple[Conflict, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ def facts(result: SyncResult) -> dict[str, Any]:
         "downloaded": result.downloaded,
         "deleted_local": result.deleted_local,
         "deleted_cloud": result.deleted_cloud,
+        "renamed": result.renamed,
         "conflicts": [
             {"path": one.path, "copies": list(one.copies), "winner": one.winner} for one in result.conflicts
         ],

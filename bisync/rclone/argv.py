@@ -131,9 +131,13 @@ def check_argv(
     return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
-def move_listed_argv(source: str, target: str, names: Path) -> Argv:
-    """Move just the files listed in `names` to another folder of the same remote."""
-    argv = ("rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse")
+def move_listed_argv(
+    source: str, target: str, names: Path, *, profile: Profile | None = None, backup: str | None = None
+) -> Argv:
+    """Move just the files listed in `names` to another folder of the same remote; what lies there to `backup`."""
+    argv = ["rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse"]
+    argv += ["--backup-dir", backup] if backup is not None else []
+    argv += _profile_flags(profile) if profile is not None else []
     return (*argv, *_NETWORK, *_LOG)
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from bisync.events import ConflictCopy, Copied, Deleted, Event, Problem, Progress, Side, Text
+from bisync.events import ConflictCopy, Copied, Deleted, Event, Moved, Problem, Progress, Side, Text
 
 # "Copied (new)", and for files of 256 MiB and more "Multi-thread Copied (replaced existing)".
 _COPIED = re.compile(r"(Multi-thread )?Copied \((Rcat, )?(new|replaced existing)\)")
@@ -52,6 +52,8 @@ def _from_record(record: dict[str, Any]) -> Event:
         for prefix in moved:
             if message.startswith(prefix) and ".conflict" in message:
                 return ConflictCopy(path, message.removeprefix(prefix))
+        if message.startswith("Moved (server-side)"):
+            return Moved(path)
     if level in ("error", "critical", "fatal"):
         return Problem("error", message, path)
     if level in ("notice", "warning"):

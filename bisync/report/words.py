@@ -93,6 +93,7 @@ _VERBS = {
     "download": "download",
     "delete_local": "delete here",
     "delete_cloud": "delete in the cloud",
+    "rename": "rename",
     "conflict": "conflict",
     "register_project": "create project",
 }
@@ -102,7 +103,9 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     """One line a change, the first `limit` of them."""
     shown = changes if limit is None else changes[:limit]
     width = max((len(_VERBS[change.action]) for change in shown), default=0)
-    lines = [f"  {_VERBS[change.action]:<{width}}  {change.path}  ({change.why})" for change in shown]
+    lines = [
+        f"  {_VERBS[change.action]:<{width}}  {' → '.join(change.paths)}  ({change.why})" for change in shown
+    ]
     if len(changes) > len(shown):
         lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
     return lines
@@ -135,6 +138,8 @@ def outcome_text(result: SyncResult) -> str:
         parts.append(f"{files(result.uploaded)} uploaded")
     if result.downloaded:
         parts.append(f"{files(result.downloaded)} downloaded")
+    if result.renamed:
+        parts.append(f"{result.renamed} renamed")
     deleted = result.deleted_local + result.deleted_cloud
     if deleted:
         parts.append(f"{deleted} deleted")
@@ -303,7 +308,7 @@ def _what_happened(entry: dict[str, Any]) -> str:
     """A line of the history in words: why it failed, or what moved."""
     moved = ", ".join(
         f"{entry[name]} {name.replace('_', ' ')}"
-        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud")
+        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
         if entry.get(name)
     )
     return str(entry.get("error") or moved or "-")

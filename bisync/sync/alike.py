@@ -45,7 +45,7 @@ def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, B
     """
     seen, compare = prepared.seen, prepared.compare
     local, cloud = seen.local.files, seen.cloud.files
-    planned = {change.path for change in prepared.plan.changes}
+    planned = {path for change in prepared.plan.changes for path in change.paths}
     hidden = Hidden(seen.local, left_out)
 
     def is_open(path: str) -> bool:
@@ -69,11 +69,26 @@ def after(prepared: Prepared) -> dict[str, BaseFile]:
     """What both sides will hold alike once the plan is carried out, as far as it can be told beforehand."""
     files = seen_alike(prepared, prepared.plan.left_out)
     for change in prepared.plan.changes:
-        files.pop(change.path, None)
+        before = files.pop(change.path, None)
+        if change.to is not None and before is not None:
+            files[change.to] = renamed(change, before, prepared)
         for path, file in _left_by(change, prepared):
             if file is not None and not prepared.seen.is_ignored(path):
                 files[path] = file
     return files
+
+
+def renamed(change: Change, before: BaseFile, prepared: Prepared) -> BaseFile:
+    """A file under its new name, which both sides have from the side that renamed it."""
+    local, cloud = prepared.seen.local.files, prepared.seen.cloud.files
+    assert change.to is not None
+    if change.side == "local":
+        here = local[change.to]
+        name = names.to_rclone(here.name)
+        stamp = None if is_racy(here, prepared.seen) else here.stamp
+        return before._replace(stamp=stamp, names=spelling(name, name))
+    name = cloud[change.to].name
+    return before._replace(stamp=None, names=spelling(name, name))
 
 
 def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile | None]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,6 +45,7 @@ class Tally:
     downloaded: set[str] = field(default_factory=set)
     deleted_local: set[str] = field(default_factory=set)
     deleted_cloud: set[str] = field(default_factory=set)
+    renamed: set[str] = field(default_factory=set)
     conflicts: list[Conflict] = field(default_factory=list)
     bytes: int = 0
 
@@ -68,7 +69,7 @@ class Execution:
     planned: dict[str, Action] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.planned = {change.path: change.action for change in self.plan.changes}
+        self.planned = {path: change.action for change in self.plan.changes for path in change.paths}
 
     @property
     def plan(self) -> Plan:
@@ -111,31 +112,41 @@ class Execution:
         shutil.rmtree(self.area.staging, ignore_errors=True)
 
     def _take_one(self, step: Step) -> None:
-        """Take a step in the cloud, or one here."""
+        """Take a step: many files at once, one in the cloud, or one here."""
         match step:
-            case transfers.PlaceMarker(side="cloud"):
-                self._run(step, count=False)
             case transfers.Fetch():
                 self._fetch(step)
             case transfers.Send():
                 self._send(step)
-            case transfers.SendAs(change):
-                if change.path not in self.skipped:
-                    self._run(step, count=False)  # rclone names the file without its folder
-                    self.tally.uploaded.add(change.path)
-                    self.tally.bytes += change.size
+            case transfers.MoveThere():
+                with self._list("moves", step.names):
+                    self._move(step, step.names, step.changes)
+            case transfers.RunBisync():
+                self._bisync(step)
+            case transfers.PlaceMarker("cloud") | transfers.SendAs() | transfers.DeleteThere():
+                self._take_there(step)
+            case transfers.MoveOneThere() | transfers.RenameThere():
+                self._take_there(step)
+            case _:
+                self._take_here(step)
+
+    def _take_there(self, step: Step) -> None:
+        match step:
+            case transfers.PlaceMarker():
+                self._run(step, count=False)
+            case transfers.SendAs(change) if change.path not in self.skipped:
+                self._run(step, count=False)  # rclone names the file without its folder
+                self.tally.uploaded.add(change.path)
+                self.tally.bytes += change.size
             case transfers.DeleteThere(change):
                 self._run(step, count=False)
                 self.tally.deleted_cloud.add(change.path)
-            case transfers.RenameThere(change):
-                if change.path not in self.skipped:
-                    self._run(step, count=False)
-                    if change.winner == "folder":
-                        self._note_conflict(change)
-            case transfers.RunBisync():
-                self._bisync(step)
-            case _:
-                self._take_here(step)
+            case transfers.MoveOneThere(change, name):
+                self._move(step, [name.rpartition("/")[2]], [change])
+            case transfers.RenameThere(change) if change.path not in self.skipped:
+                self._run(step, count=False)
+                if change.winner == "folder":
+                    self._note_conflict(change)
 
     def _take_here(self, step: Step) -> None:
         match step:
@@ -148,6 +159,9 @@ class Execution:
             case transfers.StepAside(change, name, copy):
                 if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
                     self._note_conflict(change)
+            case transfers.MoveHere(change, name, to):
+                file = self.seen.local.files[change.path]
+                self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed)
             case transfers.PutIn():
                 self._put_in(step)
             case transfers.Settle():
@@ -229,6 +243,23 @@ class Execution:
             if not troubled:
                 raise failure(argv, outcome, self.session.remote)
             self._leave_out(troubled)
+
+    def _move(self, step: Step, moved: Iterable[str], changes: Iterable[Change]) -> None:
+        """Move files in the cloud. What rclone does not say it moved is gone: the next run has it."""
+        left: set[str] = set()
+
+        def on_event(event: events.Event) -> None:
+            if isinstance(event, events.Moved) or (isinstance(event, events.Deleted) and not event.kept):
+                left.add(event.path)
+
+        argv = self._argv(step)
+        outcome = self._try(argv, count=False, on_event=on_event)
+        for name, change in zip(moved, changes, strict=True):
+            # How rclone calls a single file is its own affair.
+            done = name in left or bool(left and isinstance(step, transfers.MoveOneThere))
+            self._note(change, done, self.tally.renamed)
+        if outcome.code != 0:
+            raise failure(argv, outcome, self.session.remote)
 
     def _send(self, step: Send) -> None:
         named = zip(step.changes, step.names, strict=True)
@@ -334,13 +365,17 @@ class Execution:
         if outcome.code != 0:
             raise failure(argv, outcome, self.session.remote)
 
-    def _try(self, argv: Argv, *, count: bool = True) -> Finished:
-        def on_event(event: events.Event) -> None:
+    def _try(
+        self, argv: Argv, *, count: bool = True, on_event: Callable[[events.Event], None] | None = None
+    ) -> Finished:
+        def hear(event: events.Event) -> None:
             if count:
                 self._count(event)
+            if on_event is not None:
+                on_event(event)
             self.session.emit(event)
 
-        return self.session.rclone.run(argv, remote=self.session.remote, on_event=on_event)
+        return self.session.rclone.run(argv, remote=self.session.remote, on_event=hear)
 
     def _count(self, event: events.Event) -> None:
         key = names.key(getattr(event, "path", None) or "")

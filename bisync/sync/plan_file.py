@@ -15,6 +15,7 @@ from typing import Any
 
 from bisync.app import Session
 from bisync.core.change import Change
+from bisync.core.plan import Plan
 from bisync.errors import GuardRefused, UsageError
 from bisync.sync import transfers
 from bisync.sync.observe import Observation
@@ -35,7 +36,8 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
         "mode": plan.mode.value,
         "why": None,
         "filters": prepared.seen.filters_digest,
-        "actions": [_action(change, prepared.seen) for change in plan.changes],
+        "actions": [_action(change) for change in plan.changes],
+        "contents": _contents(plan, prepared.seen),
         "guards": [
             {
                 "guard": verdict.guard,
@@ -54,19 +56,28 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _action(change: Change, seen: Observation) -> dict[str, Any]:
-    """One action. `local` and `cloud`: what content it was planned for, by its hash, else by its time."""
-    here, there = seen.local.files.get(change.path), seen.cloud.files.get(change.path)
+def _action(change: Change) -> dict[str, Any]:
     return {
         "action": change.action.value,
         "path": change.path,
         "size": change.size,
         "why": change.why,
+        **({"to": change.to} if change.to else {}),
         **({"winner": change.winner} if change.winner else {}),
         **({"copies": list(change.copies)} if change.copies else {}),
-        **({"local": _content(here.md5, here.stamp.mtime_ns)} if here else {}),
-        **({"cloud": _content(there.md5, there.mtime_ns)} if there else {}),
     }
+
+
+def _contents(plan: Plan, seen: Observation) -> dict[str, dict[str, str]]:
+    """What each path of the plan holds on either side: its hash, else its time."""
+    found = {}
+    for path in sorted(path for change in plan.changes for path in change.paths):
+        here, there = seen.local.files.get(path), seen.cloud.files.get(path)
+        found[path] = {
+            **({"local": _content(here.md5, here.stamp.mtime_ns)} if here else {}),
+            **({"cloud": _content(there.md5, there.mtime_ns)} if there else {}),
+        }
+    return found
 
 
 def _content(md5: str | None, mtime_ns: int | None) -> str:
@@ -77,7 +88,7 @@ def blocked_document(name: str, tenant: str, local: str, profile: str, why: str)
     """The part of a sync that cannot be planned."""
     return {
         "name": name, "tenant": tenant, "local": local, "remote": None, "profile": profile,
-        "mode": "blocked", "why": why, "filters": None, "actions": [], "guards": [], "left_out": [],
+        "mode": "blocked", "why": why, "filters": None, "actions": [], "contents": {}, "guards": [], "left_out": [],
         "notes": [], "commands": [],
     }  # fmt: skip
 
@@ -93,7 +104,8 @@ def moved(old: dict[str, Any], new: dict[str, Any], how: str = "moved since") ->
     """What differs between two plans of one sync, in a line. `how` the paths did."""
 
     def by_path(one: dict[str, Any]) -> dict[str, Any]:
-        return {action["path"]: action for action in one.get("actions", [])}
+        contents = one.get("contents", {})
+        return {action["path"]: (action, contents.get(action["path"])) for action in one.get("actions", [])}
 
     before, after = by_path(old), by_path(new)
     paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
@@ -123,8 +135,10 @@ class Expected:
         """
         now = sync_document(session, prepared)
         left = [action for action in self.document["actions"] if action["path"] not in done]
-        if now["actions"] != left:
-            changed = moved({**self.document, "actions": left}, now, "planned otherwise by the new rules")
+        contents = {path: held for path, held in self.document["contents"].items() if path not in done}
+        if (now["actions"], now["contents"]) != (left, contents):
+            then = {**self.document, "actions": left, "contents": contents}
+            changed = moved(then, now, "planned otherwise by the new rules")
             rules = ", ".join(sorted(done))
             raise _refusal(
                 f"the ignore rules that came with it ({rules}) change the plan: {changed}", session

@@ -91,6 +91,7 @@ def prepare(session: Session, *, resync: bool = False, max_delete: int | None = 
         compare=compare,
         resolve=resolve,
         mode=mode,
+        moves=session.remote.keeps_versions,
         idle_allowed=not compare_changed and seen.local.marker and seen.cloud.marker,
     )
     limit = session.profile.max_delete if max_delete is None else max_delete

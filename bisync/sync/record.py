@@ -17,7 +17,7 @@ from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
-from bisync.sync.alike import agreed, is_racy, seen_alike, spelling
+from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, spelling
 from bisync.sync.apply import Execution
 from bisync.sync.frame import listed
 from bisync.sync.observe import Observation
@@ -41,6 +41,8 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
             files[path] = _fetched(session, prepared, change, done.placed[path])
         elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
             files.pop(path, None)
+        elif change.to is not None and path in done.tally.renamed:
+            files[change.to] = _vouched(session, prepared, change, renamed(change, files.pop(path), prepared))
     seen = prepared.seen
     return Baseline(
         files=files,
@@ -85,6 +87,21 @@ def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline:
         elif alike is None and compare is Compare.MODTIME:
             files[path] = agreed(here, there, compare, racy=True)._replace(local_mtime_ns=there.mtime_ns)
     return replace(known, files=files, compare=compare)
+
+
+def _vouched(session: Session, prepared: Prepared, change: Change, file: BaseFile) -> BaseFile:
+    """With the stamp of a file that this run renamed here: another name moves its ctime and nothing else."""
+    before = prepared.seen.local.files.get(change.path)
+    if change.side != "cloud" or before is None or is_racy(before, prepared.seen):
+        return file
+    name = names.from_rclone(file.names[0] if file.names else change.paths[-1])
+    try:
+        size, stamp = swap.stamp_of(session.sync.dir / name)
+    except OSError:
+        return file
+    old = before.stamp
+    same = (size, stamp.mtime_ns, stamp.inode) == (before.size, old.mtime_ns, old.inode)
+    return file._replace(stamp=stamp) if same else file
 
 
 def _fetched(session: Session, prepared: Prepared, change: Change, placed: swap.Identity) -> BaseFile:

@@ -232,6 +232,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         downloaded=len(tally.downloaded),
         deleted_local=len(tally.deleted_local),
         deleted_cloud=len(tally.deleted_cloud),
+        renamed=len(tally.renamed),
         conflicts=tuple(tally.conflicts),
         left_out=left_out,
         notes=tuple(notes),

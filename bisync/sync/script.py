@@ -88,6 +88,8 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
             return [_file(state.lists / "downloads", _lines(names))]
         case transfers.Send(names=names):
             return [_file(state.lists / "uploads", _lines(names))]
+        case transfers.MoveThere(names=names):
+            return [_file(state.lists / "moves", _lines(names))]
         case transfers.RunBisync(frame=frame, compare=compare):
             pair = listings.place(state.frame, session.sync.dir, session.remote.fs)
             texts = listed(frame.base, compare, prepared.seen.marker, _NO_MOMENT)
@@ -121,6 +123,8 @@ def _commands(step: Step, session: Session) -> Iterator[Argv]:
             yield move_argv(f"{root}/{name}", f"{trash}/{name}")
         case transfers.StepAside(name=name, copy=copy):
             yield move_argv(f"{root}/{name}", f"{root}/{copy}")
+        case transfers.MoveHere(name=name, to=to):
+            yield move_argv(f"{root}/{name}", f"{root}/{to}")
         case transfers.PutIn(change, staged, name, folder):
             if change.replaces:
                 yield move_argv(f"{root}/{name}", f"{trash}/{name}")

@@ -134,6 +134,19 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     return place(staged, path)
 
 
+def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
+    """Give the file `name` the name `to` as it is; False when the user was faster, or `to` is taken."""
+    source, target = area.root / name, area.root / to
+    if not (_is_untouched(source, expected) and _is_unmarked(source, expected)):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target) and target.samefile(source):
+        # A disk that ignores case: only the spelling changes.
+        source.rename(target)
+        return True
+    return place(source, target)
+
+
 def keep_mode(old: Path, new: Path) -> None:
     """Give a new version the permissions of the old one: the cloud has none, and a private note stays private."""
     # Gone meanwhile: then there is nothing to keep. FAT and its like know no such permissions.

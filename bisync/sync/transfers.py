@@ -25,6 +25,7 @@ from bisync.rclone.argv import (
     copy_argv,
     copy_one_argv,
     move_argv,
+    move_listed_argv,
 )
 from bisync.sync import swap
 from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed
@@ -126,6 +127,34 @@ class RenameThere(NamedTuple):
     copy: str
 
 
+class MoveHere(NamedTuple):
+    """The file `name` here becomes `to`, as it did in the cloud."""
+
+    change: Change
+    name: str
+    to: str
+
+
+class MoveOneThere(NamedTuple):
+    """The file `name` in the cloud becomes `to`, as it did here."""
+
+    change: Change
+    name: str
+    to: str
+
+
+class MoveThere(NamedTuple):
+    """These files (`names` below the folder `source`) move to the folder `target` in the cloud, as they did here.
+
+    Just these: what else lies in the folder there is in no plan.
+    """
+
+    changes: tuple[Change, ...]
+    source: str
+    target: str
+    names: tuple[str, ...]
+
+
 class RunBisync(NamedTuple):
     """One run of bisync in the frame of the plan. `percent`: its `--max-delete`.
 
@@ -149,6 +178,9 @@ Step = (
     | SendAs
     | DeleteThere
     | RenameThere
+    | MoveHere
+    | MoveOneThere
+    | MoveThere
     | RunBisync
 )
 
@@ -176,6 +208,7 @@ def steps(
         yield PlaceMarker("cloud")
     yield from fetching_steps(plan, local, cloud)
     yield from _sent_first(plan, local, cloud)
+    yield from _moved_there(plan, local, cloud)
     cleared = _in_the_way(plan) if keeps_versions else []
     yield from (DeleteThere(change, cloud.files[change.path].name) for change in cleared)
     for change in plan.changes:
@@ -204,7 +237,8 @@ def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> It
         if change.winner == "folder" and change.side == "local":
             name = local.files[change.path].name
             yield StepAside(change, name, beside(name, change, change.copies[0]))
-    folders = {folder for change in gone for folder in _parents(change.path)}
+    yield from _moved_here(plan, local, cloud)
+    folders = {folder for change in gone for folder in names.parents(change.path)}
     for change in fetched:
         here = local.files.get(change.path)
         staged = names.from_rclone(cloud.files[change.path].name)
@@ -242,25 +276,53 @@ def _is_sent_first(change: Change) -> bool:
 def _in_the_way(plan: Plan) -> list[Change]:
     """Deletions in the cloud of files that become folders, and of those in folders that become files."""
     uploads = {change.path for change in plan.changes if change.action is Action.UPLOAD}
-    folders = {folder for path in uploads for folder in _parents(path)}
+    folders = {folder for path in uploads for folder in names.parents(path)}
     return [
         change
         for change in plan.changes
         if change.action is Action.DELETE_CLOUD
-        and (change.path in folders or not uploads.isdisjoint(_parents(change.path)))
+        and (change.path in folders or not uploads.isdisjoint(names.parents(change.path)))
     ]
 
 
-def _parents(path: str) -> list[str]:
-    """The folders above a path: "a/b/c" has "a" and "a/b"."""
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+def _moved_here(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[MoveHere]:
+    for change in plan.changes:
+        if change.action is Action.RENAME and change.side == "cloud" and change.to is not None:
+            yield MoveHere(
+                change, local.files[change.path].name, names.from_rclone(cloud.files[change.to].name)
+            )
+
+
+def _moved_there(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
+    """One step for all that a folder's new name moves, one for each file that is called otherwise."""
+    folders: dict[tuple[str, str], list[tuple[Change, str]]] = {}
+    for change in plan.changes:
+        if change.action is not Action.RENAME or change.side != "local" or change.to is None:
+            continue
+        source, target = cloud.files[change.path].name, names.to_rclone(local.files[change.to].name)
+        old, new, below = _split(source, target)
+        if below:
+            folders.setdefault((old, new), []).append((change, below))
+        else:
+            yield MoveOneThere(change, source, target)
+    for (old, new), moved in folders.items():
+        yield MoveThere(tuple(change for change, _ in moved), old, new, tuple(name for _, name in moved))
+
+
+def _split(source: str, target: str) -> tuple[str, str, str]:
+    """Two paths as two folders ("" is the root) and what both have below: ("d/a", "m/a") is "d", "m", "a"."""
+    one, other = source.split("/"), target.split("/")
+    alike = 0
+    while alike < min(len(one), len(other)) and one[-1 - alike] == other[-1 - alike]:
+        alike += 1
+    below = one[len(one) - alike :]
+    return "/".join(one[: len(one) - alike]), "/".join(other[: len(other) - alike]), "/".join(below)
 
 
 def _bisync_run(
     frame: Frame, plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, compare: Compare
 ) -> RunBisync:
-    folders = {folder for name in frame.names for folder in _parents(name)}
+    folders = {folder for name in frame.names for folder in names.parents(name)}
     return RunBisync(
         frame,
         compare,
@@ -268,6 +330,11 @@ def _bisync_run(
         # Besides these folders the root is listed, and that of the marker.
         fast_list=len(folders) + 1 > len(cloud.files) // LISTED_AT_ONCE,
     )
+
+
+def _folder(path: str) -> str:
+    """With a slash at its end, or S3 asks whether it is an object."""
+    return path + "/" if path else ""
 
 
 def area(session: Session, run: str) -> swap.Area:
@@ -295,6 +362,13 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
             return move_argv(remote.below(name), remote.below(f"{CLOUD_TRASH}/{run}/{name}"))
         case RenameThere(name=name, copy=copy):
             return move_argv(remote.below(name), remote.below(copy), backup=backup)
+        case MoveOneThere(name=name, to=to):
+            return move_argv(remote.below(name), remote.below(to), backup=backup)
+        case MoveThere(source=source, target=target):
+            return move_listed_argv(
+                remote.below(_folder(source)), remote.below(_folder(target)), lists / "moves",
+                profile=session.profile, backup=backup,
+            )  # fmt: skip
         case RunBisync(compare=compare, percent=percent, fast_list=fast_list):
             return bisync_argv(
                 BisyncCall(

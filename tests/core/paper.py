@@ -19,10 +19,11 @@ def on_paper(
                 there[path] = local[path]
             case Action.DOWNLOAD:
                 here[path] = cloud[path]
-            case Action.DELETE_LOCAL:
-                del here[path]
-            case Action.DELETE_CLOUD:
-                del there[path]
+            case Action.DELETE_LOCAL | Action.DELETE_CLOUD:
+                del (here if change.action is Action.DELETE_LOCAL else there)[path]
+            case Action.RENAME:
+                follows = there if change.side == "local" else here
+                follows[change.paths[-1]] = follows.pop(path)
             case Action.CONFLICT if change.winner == "folder":
                 version = (here if change.side == "local" else there).pop(path)
                 (copy,) = change.copies
@@ -37,6 +38,6 @@ def on_paper(
                         side[path] = versions[change.winner]
                     for copy, loser in zip(change.copies, losers, strict=True):
                         side[copy] = versions[loser]
-            case Action.REGISTER_PROJECT:
-                raise AssertionError("a bucket has no projects to register")
+            case _:
+                raise AssertionError(f"a bucket knows no such thing: {change}")
     return here, there

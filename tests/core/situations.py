@@ -25,7 +25,7 @@ path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud
 spelling of them goes on. `answers` holds `equal`, `times` (seconds) and `taken`.
 
 What is expected, all of it compared in full: `plan` (one action a line, with `why` and, where they are not the
-plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`), `mode` (to be said where nothing is to
+plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`, `to`), `mode` (to be said where nothing is to
 do), `asks` (`contents`, `times`, `copies`; nothing), `refused_by` (guards; none), and
 where they are not what can be counted from the lists: `edited`, `left_out`.
 `one_way` says why the same situation with the sides exchanged does not lead to the exchanged plan.
@@ -330,7 +330,7 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
 
 
 def _change(where: str, said: Any) -> Change:
-    known(where, said, (*ACTIONS, "why", "size", "winner", "copies", "replaces", "unhashed", "side"))
+    known(where, said, (*ACTIONS, "why", "size", "winner", "copies", "replaces", "unhashed", "side", "to"))
     actions = [word for word in said if word in ACTIONS]
     if len(actions) != 1 or "why" not in said:
         raise BadCase(f"{where}: wants one action and why, not {said!r}")
@@ -343,6 +343,7 @@ def _change(where: str, said: Any) -> Change:
         copies=tuple(said.get("copies", ())),
         replaces=_flag(f"{where}: replaces", said.get("replaces", "false")),
         side=said.get("side"),
+        to=said.get("to"),
         unhashed=_flag(f"{where}: unhashed", said.get("unhashed", "false")),
     )
 
@@ -358,7 +359,7 @@ def _plan(where: str, said: Mapping[str, Any], situation: Situation) -> Plan:
         mode=Mode(said.get("mode", situation.mode.value)),
         changes=changes,
         deletions=sum(change.action in (Action.DELETE_LOCAL, Action.DELETE_CLOUD) for change in planned),
-        edited=said.get("edited", sum(change.path in base for change in planned)),
+        edited=said.get("edited", sum(change.path in base and change.to is None for change in planned)),
         left_out=tuple(sorted((*situation.local.left_out, *situation.cloud.left_out)))
         if left_out is None
         else _left_out(f"{where}: left_out", left_out, {}),

@@ -108,7 +108,7 @@ def no_edit_is_lost(world: World) -> None:
         if world.waits(path):
             continue
         change = world.changes.get(path)
-        kept = {here.get(name) for name in (path, *(change.copies if change else ()))}
+        kept = {here.get(name) for name in (path, *((*change.copies, *change.paths) if change else ()))}
         for side, tree in (("local", world.local), ("cloud", world.cloud)):
             trashed = world.base is None and change is not None and change.winner not in (None, side, "both")
             if path in tree and tree[path] != (world.base or {}).get(path):
@@ -137,8 +137,14 @@ def every_copy_gets_a_name_of_its_own(world: World) -> None:
 
 def renames_are_no_deletions(world: World) -> None:
     """A file is renamed where its side has its content under a new name; no new name answers for two."""
-    renamed = []
+    renamed, renamed_as_such = [], []
     for path, change in world.changes.items():
+        if change.action is Action.RENAME:
+            assert change.to is not None and change.to not in world.changes.keys() | (world.base or {}).keys()
+            assert (world.local if change.side == "local" else world.cloud)[change.to] == (world.base or {})[
+                path
+            ]
+            renamed_as_such.append(change.to)
         _, is_renamed, new = change.why.partition(": renamed to ")
         if is_renamed:
             deleted_here = change.action is Action.DELETE_CLOUD
@@ -146,7 +152,8 @@ def renames_are_no_deletions(world: World) -> None:
             assert new not in (world.base or {})
             renamed.append(new)
 
-    assert len(renamed) == len(set(renamed))
+    assert len(renamed) == len({*renamed} - {*renamed_as_such})
+    assert len(renamed_as_such) == len({*renamed_as_such})
     deleted = world.plan.count(Action.DELETE_LOCAL) + world.plan.count(Action.DELETE_CLOUD)
     assert world.plan.deletions == deleted - len(renamed)
 
@@ -269,5 +276,5 @@ def test_a_run_with_nothing_to_do_is_idle_where_nobody_says_otherwise() -> None:
 def test_modes_and_actions_bear_the_names_of_the_plans_document() -> None:
     assert {mode.value for mode in Mode} == {"sync", "baseline", "rebaseline", "idle", "blocked"}
     assert {action.value for action in Action} == {
-        "upload", "download", "delete_local", "delete_cloud", "conflict", "register_project",
+        "upload", "download", "delete_local", "delete_cloud", "rename", "conflict", "register_project",
     }  # fmt: skip

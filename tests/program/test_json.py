@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.world import S3, Device, Ran
 
-SYNC = {"name", "mode", "outcome", "uploaded", "downloaded", "deleted_local", "deleted_cloud", "conflicts",
+SYNC = {"name", "mode", "outcome", "uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed", "conflicts",
         "bytes", "seconds", "run", "error"}  # fmt: skip
 STATUS = {"name", "tenant", "initialised", "local", "remote", "profile", "last_sync", "last_outcome",
           "projects", "storage_bytes", "conflicts", "blocked"}  # fmt: skip

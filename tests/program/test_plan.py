@@ -51,7 +51,7 @@ def test_plan_changes_nothing_and_is_reproducible(laptop: Device, s3: S3) -> Non
     actions = {action["path"]: action["action"] for action in sync["actions"]}
     assert actions == {
         "a.md": "upload", "b.md": "download", "c.md": "delete_cloud", "d.md": "delete_local",
-        "e.md": "delete_cloud", "e2.md": "upload", "f.md": "conflict", "new/here.md": "upload",
+        "e.md": "rename", "f.md": "conflict", "new/here.md": "upload",
         "new/there.md": "download",
     }  # fmt: skip
     assert list(actions) == sorted(actions)

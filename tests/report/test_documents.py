@@ -60,7 +60,7 @@ CASES = {
         "syncs",
         {
             "name": str, "mode": str, "outcome": str, "uploaded": int, "downloaded": int, "deleted_local": int,
-            "deleted_cloud": int, "conflicts": [{"path": str, "copies": [str], "winner": str}],
+            "deleted_cloud": int, "renamed": int, "conflicts": [{"path": str, "copies": [str], "winner": str}],
             "left_out": [{"path": str, "why": str}], "notes": [str], "bytes": int, "seconds": float,
             "run": (str, NONE), "error": (str, NONE), "hint": (str, NONE),
         },

@@ -57,7 +57,7 @@ def test_renamed_files_are_no_deletions(laptop: Device, s3: S3) -> None:
     fill(laptop, 40)
     (laptop.notes / "d0").rename(laptop.notes / "moved")
     result = laptop.sync(max_delete=0)
-    assert result.error is None and result.deleted_cloud == 2
+    assert result.error is None and result.renamed == 2
     # Two equal files that become one are a deletion all the same.
     laptop.write("x1.md", "twin")
     laptop.write("x2.md", "twin")

@@ -69,6 +69,9 @@ def check_plan(case: Case, plan: Plan) -> None:
     """A plan speaks of files that are there, and names its copies as nothing is named."""
     taken = {key_of(name) for name in case.seen.disk} | case.seen.store.keys()
     paths = [change.path for change in plan.changes]
+    ends = [path for change in plan.changes for path in change.paths]
+    if len(ends) != len(set(ends)):
+        raise Broken(Law.PLAN, f"a name is in two changes: {ends}")
     if paths != sorted(set(paths)):
         raise Broken(Law.PLAN, f"its paths are not in order, or not one each: {paths}")
     for change in plan.changes:
@@ -95,6 +98,13 @@ def _check_change(case: Case, change: Change) -> None:
             travels, right = here, there is None
         case Action.DELETE_CLOUD:
             travels, right = there, here is None
+        case Action.RENAME:
+            old: File | Object | None = there
+            new: File | Object | None = case.seen.tree.get(change.paths[-1])
+            if change.side == "cloud":
+                old, new = here, case.seen.store.get(change.paths[-1])
+            travels, right = old, old is not None and new is not None and old.content == new.content
+            right = right and (here is None) is (change.side == "local")
         case Action.CONFLICT if change.winner == "folder":
             travels = here if change.side == "local" else there
             right = (here is None or there is None) and len(change.copies) == 1
@@ -176,6 +186,8 @@ def _check_only_planned(plan: Plan, before: Sides, after: Sides) -> None:
         if change.action is Action.CONFLICT:
             local |= {change.path, *change.copies}
             cloud |= {change.path, *change.copies}
+        elif change.action is Action.RENAME:
+            (cloud if change.side == "local" else local).update(change.paths)
         else:
             side = local if change.action in (Action.DOWNLOAD, Action.DELETE_LOCAL) else cloud
             side.add(change.path)

@@ -54,7 +54,7 @@ class Run:
         self.frame = Frame()
         self.missing = 0
         self.admitted: int | None = None
-        self._planned = {change.path for change in plan.changes}
+        self._planned = {path for change in plan.changes for path in change.paths}
         self._staged: dict[str, Object] = {}
         self._held: dict[str, File] = {}
         self._copies: dict[str, str] = {}
@@ -107,8 +107,16 @@ class Run:
                 self.frame, self.admitted = frame, percent
                 self.missing = self._count_missing()
                 yield from self._bisync()
-            case transfers.DeleteHere() | transfers.StepAside() | transfers.PutIn() | transfers.Settle():
+            case transfers.DeleteHere() | transfers.StepAside() | transfers.MoveHere():
                 yield from self._take_here(step)
+            case transfers.PutIn() | transfers.Settle():
+                yield from self._take_here(step)
+            case transfers.MoveOneThere(change, to=to):
+                self._move_object(change, to)
+            case transfers.MoveThere(changes, target=target, names=below):
+                for change, name in zip(changes, below, strict=True):
+                    self._move_object(change, f"{target}/{name}" if target else name)
+                    yield
             case _:
                 yield from self._take_there(step)
 
@@ -120,6 +128,8 @@ class Run:
                 self._note(change, self._take_away(change.path, name))
             case transfers.StepAside(change, name, copy):
                 self._note(change, self._move(name, copy))
+            case transfers.MoveHere(change, name, to):
+                yield from self._rename_file(change, name, to)
             case transfers.PutIn():
                 yield from self._put_in(step.change, step.name)
             case transfers.Settle():
@@ -160,6 +170,20 @@ class Run:
         del self.device.tree[name]
         self._copies[key_of(copy)] = copy
         return True
+
+    def _rename_file(self, change: Change, name: str, to: str) -> Iterator[None]:
+        """Another name for a file that still is the planned one: for a moment it has both."""
+        now, expected = self.device.tree.get(name), self.seen.tree[change.path]
+        done = now is not None and _is_untouched(now, expected)
+        done = done and now is not None and now.stamp.ctime_ns == expected.stamp.ctime_ns
+        if done and now is not None and self._place(now, to):
+            yield
+            del self.device.tree[name]
+            path = change.paths[-1]
+            self._swapped[path] = to
+            self._agreed[path] = Agreed(self.device.tree[to], self.seen.store[path])
+        else:
+            self.skipped.add(change.path)
 
     def _put_in(self, change: Change, name: str) -> Iterator[None]:
         path = change.path
@@ -222,6 +246,17 @@ class Run:
         here = self.device.tree.get(self._renamed.get(copy, ""))
         if here is not None and here.content == moved.content:
             self._agreed[copy] = Agreed(here, moved)
+
+    def _move_object(self, change: Change, name: str) -> None:
+        """Another name for an object, whatever it holds by now; what had that name goes to the trash."""
+        there, path = self.world.store.pop(change.path, None), change.paths[-1]
+        if there is None:
+            self.skipped.add(change.path)
+            return
+        self._keep_object(path)
+        self.world.store[path] = there._replace(name=name, stored=self.world.tick())
+        seen = self.seen.store[change.path]._replace(name=name, stored=self.world.clock)
+        self._agreed[path] = Agreed(self.seen.tree[path], seen)
 
     def _upload(self, path: str, name: str, *, blindly: bool = False) -> Iterator[None]:
         """Send what is there now; unless `blindly`, only where the store is as it was seen, or empty."""
