@@ -16,6 +16,35 @@ from dataclasses import dataclass
 GRACE_SECONDS = 60.0
 
 
+# Ctrl-C reaches the main thread alone; these tell the others.
+_interrupted = threading.Event()
+_living: set[Child] = set()
+_guard = threading.Lock()
+
+
+def interrupt() -> None:
+    """Stop every child as Ctrl-C does, whichever thread waits for it: that raises KeyboardInterrupt there.
+
+    A second time kills them. Until `resume` no child is started.
+    """
+    with _guard:
+        again, children = _interrupted.is_set(), list(_living)
+        _interrupted.set()
+    for child in children:
+        child.kill() if again else child.signal()
+
+
+def resume() -> None:
+    """All threads have ended: children may be started again."""
+    _interrupted.clear()
+
+
+def check_interrupt() -> None:
+    """Raise KeyboardInterrupt where `interrupt` was called: for threads with long work of their own."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a child ended: its exit code (negative: the signal that killed it) and whole stdout."""
@@ -41,6 +70,7 @@ class Child:
         `inherit` are descriptors the child keeps open; `grace` is how many seconds it gets to end when it is
         stopped. Raises OSError when it cannot be started.
         """
+        check_interrupt()
         self._child = subprocess.Popen(
             list(argv),
             env=dict(env),
@@ -59,6 +89,8 @@ class Child:
         ]
         for reader in self._readers:
             reader.start()
+        with _guard:
+            _living.add(self)
 
     @property
     def pid(self) -> int:
@@ -76,6 +108,8 @@ class Child:
     def __exit__(self, *exception: object) -> None:
         if self.running:
             self._stop()
+        with _guard:
+            _living.discard(self)
         self._join()
         for pipe in (self._child.stdout, self._child.stderr):
             assert pipe is not None
@@ -96,6 +130,7 @@ class Child:
         except BaseException:
             self._child.kill()
             raise
+        check_interrupt()
         self._join()
         if self._failed:
             raise self._failed[0]
@@ -119,10 +154,19 @@ class Child:
         while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
             self._out.extend(chunk)
 
-    def _stop(self) -> None:
+    def signal(self) -> None:
+        """Ask it to end in order."""
         # A job started with `&` by a script ignores SIGINT, and so do its children; SIGTERM means the same to rclone.
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         self._child.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._child.kill()
+
+    def _stop(self) -> None:
+        if not _interrupted.is_set():
+            self.signal()
         try:
             self._child.wait(self._grace)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):

@@ -10,25 +10,30 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from invoke.exceptions import Exit
 
-from bisync.errors import BisyncError, Interrupted, disk_error
+from bisync.errors import BisyncError, Interrupted, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
 from bisync.report.words import Line
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from bisync.app import App
     from bisync.config import Manifest, Sync
 
+JOBS = 4
 HELP = {
     "manifest": "the manifest to use (default: bisync.yaml here or above, then ~/.config/bisync/bisync.yaml)",
     "only": "only this sync (repeatable; default: all)",
     "json": "print one JSON document on stdout",
+    "jobs": "work on this many syncs at a time",
 }
 
 
@@ -123,6 +128,7 @@ def headed(screen: Screen, syncs: Sequence[Sync]) -> Iterator[Sync]:
     for sync in syncs:
         if len(syncs) > 1:
             screen.say(f"── {sync.name}")
+        screen.turn_to(sync.name)
         yield sync
 
 
@@ -133,14 +139,72 @@ def each(
     screen: Screen,
     syncs: Sequence[Sync],
     work: Callable[[Sync], Result],
-    words: Callable[[Result], Iterable[Line]],
+    words: Callable[[Result], Iterable[Line]] | None,
+    jobs: Any = 1,
 ) -> list[Result]:
-    """Work on every sync, and tell what came of it as soon as it is done; all the results."""
-    results = []
-    for sync in headed(screen, syncs):
-        results.append(work(sync))
-        screen.tell(words(results[-1]))
+    """Work on every sync, and tell what came of it in their order; all the results. No `words`: in silence.
+
+    `jobs` of them at a time. What one raises is raised when the others have ended.
+    """
+    at_once = whole_number(jobs, "--jobs", least=1) or 1
+    results: list[Result] = []
+    problems: list[Exception] = []
+    with _pool(min(at_once, len(syncs))) as start:
+        begun = [start(work, sync) for sync in syncs]
+        for _, wait in zip(syncs if words is None else headed(screen, syncs), begun, strict=True):
+            try:
+                results.append(wait())
+            except Exception as problem:
+                problems.append(problem)
+                continue
+            screen.tell(words(results[-1]) if words is not None else ())
+    if problems:
+        raise problems[0]
     return results
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[..., Callable[[], Any]]]:
+    """Begins calls, `workers` at a time; what it returns waits for the result. One at a time: when it is asked for."""
+    if workers < 2:
+        yield partial
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield lambda work, sync: pool.submit(work, sync).result
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop_threads(pool)
+            raise
+
+
+def _stop_threads(pool: ThreadPoolExecutor) -> None:
+    """Pass Ctrl-C on to the threads, and each that follows, until they have ended."""
+    from bisync import process
+
+    while True:
+        try:
+            process.interrupt()
+            pool.shutdown(wait=True)
+        except KeyboardInterrupt:
+            continue
+        process.resume()
+        return
+
+
+def whole_number(value: Any, flag: str, *, least: int = 0) -> int | None:
+    """A flag's number: invoke hands one without a typed default over as text. Raises UsageError."""
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{flag} takes a whole number, not {value!r}", hint=f"as in: {flag} {max(least, 4)}")
+    return number
 
 
 class Judged(Protocol):

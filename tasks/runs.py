@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -22,7 +21,7 @@ from bisync.report.words import (
     sync_lines,
 )
 
-from ._edge import HELP, each, edge, finish, highest, leave, open_app
+from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
 
 
 @task(
@@ -38,6 +37,7 @@ from ._edge import HELP, each, edge, finish, highest, leave, open_app
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
+        "jobs": HELP["jobs"],
     },
 )
 def sync(
@@ -52,13 +52,14 @@ def sync(
     plan: str | None = None,
     verbose: bool = False,
     json: bool = False,
+    jobs: int = JOBS,
 ) -> None:
     """Bring both sides together; say first what will be done."""
     with edge(Screen(as_json=json, verbose=verbose)) as screen:
         from bisync.actions import sync as action
 
         app, syncs = open_app(screen, manifest, only)
-        limit = _whole_number(max_delete, "--max-delete")
+        limit = whole_number(max_delete, "--max-delete")
         options = action.Options(
             profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run
         )
@@ -68,21 +69,9 @@ def sync(
             syncs,
             lambda one: action.run(app, one, options, expected=expected.get(one.name)),
             partial(sync_lines, dry_run=dry_run, verbose=verbose),
+            jobs,
         )
         finish(screen, results, sync_document)
-
-
-def _whole_number(value: Any, flag: str) -> int | None:
-    """invoke hands a flag without a typed default over as text."""
-    if value is None:
-        return None
-    try:
-        number = int(value)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise UsageError(f"{flag} takes a whole number of files, not {value!r}", hint=f"as in: {flag} 30")
-    return number
 
 
 @task(
@@ -92,6 +81,7 @@ def _whole_number(value: Any, flag: str) -> int | None:
         "only": HELP["only"],
         "profile": "plan with this profile",
         "json": HELP["json"],
+        "jobs": HELP["jobs"],
         "out": "write the plan to this file, for: bisync sync --plan FILE",
         "script": "write the plan to this file as a POSIX script that needs only rclone",
     },
@@ -104,6 +94,7 @@ def plan(
     json: bool = False,
     out: str | None = None,
     script: str | None = None,
+    jobs: int = JOBS,
 ) -> None:
     """Say what the next sync will do, changing nothing."""
     with edge(Screen(as_json=json)) as screen:
@@ -111,7 +102,7 @@ def plan(
 
         app, syncs = open_app(screen, manifest, only)
         look = partial(action.run, app, profile=profile, scripted=bool(script))
-        results = each(screen, syncs, look, preview_lines)
+        results = each(screen, syncs, look, preview_lines, jobs)
         document = action.document(app, results)
         screen.document(document)
         if out:

@@ -17,7 +17,7 @@ from bisync.report.documents import (
 from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
-from ._edge import HELP, each, edge, finish, open_app
+from ._edge import HELP, JOBS, each, edge, finish, open_app
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
@@ -28,6 +28,7 @@ _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["jso
         **_COMMON,
         "one-way": "files that only the cloud has are fine",
         "download": "compare the contents of files that the cloud has no hash of; fetches them",
+        "jobs": HELP["jobs"],
     },
 )
 def check(
@@ -37,6 +38,7 @@ def check(
     one_way: bool = False,
     download: bool = False,
     json: bool = False,
+    jobs: int = JOBS,
 ) -> None:
     """Compare the contents of both sides: missing, different, unreadable."""
     with edge(Screen(as_json=json)) as screen:
@@ -44,20 +46,24 @@ def check(
 
         app, syncs = open_app(screen, manifest, only)
         compare = partial(action.run, app, one_way=one_way, download=download)
-        results = each(screen, syncs, compare, check_lines)
+        results = each(screen, syncs, compare, check_lines, jobs)
         finish(screen, results, check_document)
 
 
-@task(iterable=["only"], help=_COMMON)
+@task(iterable=["only"], help={**_COMMON, "jobs": HELP["jobs"]})
 def status(
-    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+    c: Context,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    json: bool = False,
+    jobs: int = JOBS,
 ) -> None:
     """Show what state every sync is in, and what blocks the next run."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import status as action
 
         app, syncs = open_app(screen, manifest, only)
-        found = [action.run(app, one) for one in syncs]
+        found = each(screen, syncs, partial(action.run, app), None, jobs)
         for one in found:
             screen.show(status_table(one, app.now()))
         screen.document(status_document(found))

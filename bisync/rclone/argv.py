@@ -19,12 +19,14 @@ _NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", 
 _LOG: Argv = ("-v", "--use-json-log", "--color", "NEVER", "--stats", "500ms", "--stats-log-level", "NOTICE")
 
 
-def _profile_flags(profile: Profile) -> Argv:
+def _profile_flags(profile: Profile, width: int | None) -> Argv:
+    """How many files at a time: what the profile says, else `width`; None leaves it to rclone."""
     flags: list[str] = []
-    if profile.checkers is not None:
-        flags += ["--checkers", str(profile.checkers)]
-    if profile.transfers is not None:
-        flags += ["--transfers", str(profile.transfers)]
+    checkers, transfers = profile.checkers or width, profile.transfers or width
+    if checkers is not None:
+        flags += ["--checkers", str(checkers)]
+    if transfers is not None:
+        flags += ["--transfers", str(transfers)]
     if profile.bwlimit is not None:
         flags += ["--bwlimit", profile.bwlimit]
     return tuple(flags)
@@ -49,6 +51,7 @@ class BisyncCall:
     backup_cloud: str | None
     max_delete_percent: int = 0
     fast_list: bool = False
+    width: int | None = None
 
 
 def bisync_argv(call: BisyncCall) -> Argv:
@@ -76,7 +79,7 @@ def bisync_argv(call: BisyncCall) -> Argv:
     argv += ["--filters-file", str(call.filters), "--workdir", str(call.workdir)]
     if not call.profile.check_sync:
         argv += ["--check-sync", "false"]
-    return (*argv, *_profile_flags(call.profile), *_NETWORK, *_LOG)
+    return (*argv, *_profile_flags(call.profile, call.width), *_NETWORK, *_LOG)
 
 
 def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) -> Argv:
@@ -99,12 +102,20 @@ def modtimes_argv(remote: Remote, names: Path) -> Argv:
     return (*argv, "--files-from-raw", str(names), *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
-def copy_argv(source: str, target: str, names: Path, *, profile: Profile, backup: str | None = None) -> Argv:
+def copy_argv(
+    source: str,
+    target: str,
+    names: Path,
+    *,
+    profile: Profile,
+    width: int | None = None,
+    backup: str | None = None,
+) -> Argv:
     """Copy just the files listed in `names` (raw, one a line), whatever the target holds there."""
     argv = ["rclone", "copy", source, target, "--files-from-raw", str(names), "--ignore-times"]
     argv += ["--no-traverse", "--partial-suffix", PARTIAL_SUFFIX]
     argv += ["--backup-dir", backup] if backup is not None else []
-    return (*argv, *_profile_flags(profile), *_NETWORK, *_LOG)
+    return (*argv, *_profile_flags(profile, width), *_NETWORK, *_LOG)
 
 
 def move_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
@@ -132,12 +143,18 @@ def check_argv(
 
 
 def move_listed_argv(
-    source: str, target: str, names: Path, *, profile: Profile | None = None, backup: str | None = None
+    source: str,
+    target: str,
+    names: Path,
+    *,
+    profile: Profile | None = None,
+    width: int | None = None,
+    backup: str | None = None,
 ) -> Argv:
     """Move just the files listed in `names` to another folder of the same remote; what lies there to `backup`."""
     argv = ["rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse"]
     argv += ["--backup-dir", backup] if backup is not None else []
-    argv += _profile_flags(profile) if profile is not None else []
+    argv += _profile_flags(profile, width) if profile is not None else []
     return (*argv, *_NETWORK, *_LOG)
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bisync.report.stream import on_terminal, put
-from bisync.report.words import clean, files, size_text
+from bisync.report.stream import put
+from bisync.report.words import clean, progress_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
     from bisync import events
 
@@ -31,7 +32,7 @@ class Listener:
             self.tell(sync, event)
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Nothing may stand on the screen now."""
 
     def tell(self, sync: str, event: events.Event) -> None:
         """Print what rclone says, for --verbose."""
@@ -45,9 +46,12 @@ class Listener:
                 text = f"deleted {path} ({side})"
             case events.Deleted(path=path):
                 text = f"rclone: Deleted {path}"
+            case events.Moved(path=path):
+                text = f"moved {path}"
             case events.Problem(text=said) | events.Text(text=said):
                 text = f"rclone: {said}"
         if text:
+            self.close()
             put(f"  {clean(text)}", sys.stderr)
 
 
@@ -67,22 +71,16 @@ class Lines(Listener):
             self.last = now  # a short run says nothing
         if now - self.last >= PLAIN_PROGRESS_SECONDS:
             self.last = now
-            eta = f", {event.eta:.0f} s left" if event.eta is not None else ""
-            verb = "read " if event.reading else ""
-            put(
-                f"{sync}: {verb}{event.files} of {files(event.total_files)}, {size_text(event.bytes)} of "
-                f"{size_text(event.total_bytes)}, {size_text(int(event.speed))}/s{eta}",
-                sys.stderr,
-            )
+            put(f"{sync}: {progress_text(event)}", sys.stderr)
 
 
 class Bar(Listener):
-    """A bar with bytes, files, speed and time left; it pulses while nobody knows how much there is."""
+    """A bar a sync, with files, bytes, speed and time left; it pulses while nobody knows how much there is."""
 
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._bar: RichProgress | None = None
-        self._phase = ""
+        self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, sync: str, event: events.Event) -> None:
         from bisync import events
@@ -90,57 +88,36 @@ class Bar(Listener):
         super().__call__(sync, event)
         match event:
             case events.Step(text=text):
-                self._show(f"{sync}: {text}", f"{sync}: {text}", 0, None)
+                self._show(sync, f"{sync}: {text}", 0, None)
             case events.Progress(total_files=total) if total:
-                verb = "reading " if event.reading else ""
-                text = f"{sync}: {verb}{event.files}/{files(total)}"
-                self._show(f"{sync}: {verb}", text, event.bytes, event.total_bytes or None)
+                # Files count, too: a thousand empty ones have no bytes.
+                done, whole = event.bytes + event.files, event.total_bytes + total
+                self._show(sync, f"{sync}: {progress_text(event)}", done, whole)
 
-    def _show(self, phase: str, text: str, done: int, total: int | None) -> None:
+    def _show(self, sync: str, text: str, done: int, total: int | None) -> None:
         if self._bar is None:
             self._bar = _rich_bar()
             self._bar.start()
-        if phase != self._phase:
-            # A task of its own: rich knows the speed of each, and cannot forget a total.
-            self._phase = phase
-            for old in self._bar.task_ids:
-                self._bar.remove_task(old)
-            self._bar.add_task(text, total=None)
-        self._bar.update(self._bar.task_ids[0], description=text, completed=done, total=total)
+        if sync not in self._tasks or total is None:
+            # A task of its own for what has no total: rich cannot forget one.
+            if sync in self._tasks:
+                self._bar.remove_task(self._tasks[sync])
+            self._tasks[sync] = self._bar.add_task(text, total=total)
+        self._bar.update(self._tasks[sync], description=text, completed=done, total=total)
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
+            self._tasks.clear()
 
 
 def _rich_bar() -> RichProgress:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.text import Text
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    class WhenKnown(ProgressColumn):
-        """A column that is empty as long as there is nothing to count."""
-
-        def __init__(self, column: ProgressColumn) -> None:
-            super().__init__()
-            self.column = column
-
-        def render(self, task: Task) -> Any:
-            return Text("") if task.total is None else self.column.render(task)
-
-    columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), WhenKnown(DownloadColumn(binary_units=True)),
-        WhenKnown(TransferSpeedColumn()), WhenKnown(TimeRemainingColumn()),
+    # What is printed takes the bar away first, so nothing has to pass through rich and be wrapped by it.
+    return Progress(
+        BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), console=Console(stderr=True),
+        transient=True, redirect_stdout=False, redirect_stderr=False,
     )  # fmt: skip
-    # rich would send what we print to stderr with the bar: right on a terminal, lost for `sync > FILE`.
-    on_screen = on_terminal(sys.stdout)
-    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +50,23 @@ class Screen:
         self.as_json = as_json
         self.verbose = verbose
         self._listener: Listener | None = None
+        self._waiting: dict[str, list[Line]] = {}
+        self._turn: str | None = None
+        # Several syncs may run at a time, each with threads of its own.
+        self._lock = threading.RLock()
 
     def say(self, text: str = "") -> None:
         """One line of result, also when a name in it holds a line break."""
         if not self.as_json:
-            put(clean(text), sys.stdout)
+            with self._cleared():
+                put(clean(text), sys.stdout)
+
+    def turn_to(self, sync: str) -> None:
+        """From now on this sync has the word; what it had to say before was kept for its turn."""
+        with self._lock:
+            self._turn = sync
+            kept = self._waiting.pop(sync, [])
+        self.tell(kept)
 
     def tell(self, lines: Iterable[Line]) -> None:
         """Lines of result and errors, in their order."""
@@ -66,7 +80,8 @@ class Screen:
         """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
         if not self.as_json:
             seen = "\n".join(map(clean, text.split("\n"))) if on_terminal(sys.stdout) else text
-            put(seen, sys.stdout)
+            with self._cleared():
+                put(seen, sys.stdout)
 
     def document(self, document: dict[str, Any]) -> None:
         """The JSON document, when one is asked for."""
@@ -75,11 +90,12 @@ class Screen:
 
     def error(self, message: str, hint: str | None = None) -> None:
         """One clear line, and the cure."""
-        for number, line in enumerate(message.split("\n")):
-            lead = style("Error: ", "31;1") if number == 0 else ""
-            put(lead + clean(line), sys.stderr)
-        if hint:
-            put(f"  → {clean(hint)}", sys.stderr)
+        with self._cleared():
+            for number, line in enumerate(message.split("\n")):
+                lead = style("Error: ", "31;1") if number == 0 else ""
+                put(lead + clean(line), sys.stderr)
+            if hint:
+                put(f"  → {clean(hint)}", sys.stderr)
 
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
@@ -95,19 +111,33 @@ class Screen:
         return Console(width=None if on_terminal(sys.stdout) else 160, highlight=False, safe_box=True)
 
     def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
-        """What a run is about to do."""
-        self.tell(planned_lines(sync, changes, verbose=self.verbose))
+        """What a run is about to do: at once, or in its turn."""
+        lines = planned_lines(sync, changes, verbose=self.verbose)
+        with self._lock:
+            if self._turn not in (None, sync):
+                self._waiting.setdefault(sync, []).extend(lines)
+                return
+        self.tell(lines)
+
+    @contextmanager
+    def _cleared(self) -> Iterator[None]:
+        """Without the bar, so that nothing that is said is wrapped by it; the next event brings it back."""
+        with self._lock:
+            if self._listener is not None:
+                self._listener.close()
+            yield
 
     def hear(self, sync: str, event: events.Event) -> None:
         """Show an event as it comes: a bar on a terminal, a line now and then in a pipe."""
-        if self._listener is None:
-            if self.as_json:
-                self._listener = Listener(verbose=False)
-            elif on_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
-                self._listener = Bar(verbose=self.verbose)
-            else:
-                self._listener = Lines(verbose=self.verbose)
-        self._listener(sync, event)
+        with self._lock:
+            if self._listener is None:
+                if self.as_json:
+                    self._listener = Listener(verbose=False)
+                elif on_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+                    self._listener = Bar(verbose=self.verbose)
+                else:
+                    self._listener = Lines(verbose=self.verbose)
+            self._listener(sync, event)
 
     def __enter__(self) -> Screen:
         return self

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bisync.config import Manifest
     from bisync.core.change import Change
     from bisync.core.result import Conflict, Finding, SyncResult
+    from bisync.events import Progress
     from bisync.ignore import LintWarning
 
 SHOWN_CHANGES = 20
@@ -58,6 +59,27 @@ def size_text(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     raise AssertionError("unreachable")
+
+
+def time_text(seconds: float) -> str:
+    """A time to wait, for people: "8 s", "2:05", "1:02:05"."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def progress_text(event: Progress) -> str:
+    """How far the work is: "3 of 10 files, 1.2 MiB of 40.0 MiB, 3.1 MiB/s, 12 s left"."""
+    parts = [f"{'read ' if event.reading else ''}{event.files} of {files(event.total_files)}"]
+    if event.total_bytes:
+        parts.append(f"{size_text(event.bytes)} of {size_text(event.total_bytes)}")
+        parts.append(f"{size_text(int(event.speed))}/s")
+    if event.eta is not None:
+        parts.append(f"{time_text(event.eta)} left")
+    return ", ".join(parts)
 
 
 def ago(then: str | None, now: datetime) -> str:

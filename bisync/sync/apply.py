@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bisync import events
+from bisync import events, process
 from bisync.app import Session
 from bisync.core import names
 from bisync.core.change import Action, Change
@@ -35,6 +35,7 @@ from bisync.sync.frame import Frame, delete_percent, frame_of, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 from bisync.sync.transfers import Fetch, PutIn, RunBisync, Send, Settle, Step
+from bisync.sync.way import Way
 
 
 @dataclass(slots=True)
@@ -67,9 +68,11 @@ class Execution:
     placed: dict[str, swap.Identity] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
     planned: dict[str, Action] = field(init=False)
+    way: Way = field(init=False)
 
     def __post_init__(self) -> None:
         self.planned = {path: change.action for change in self.plan.changes for path in change.paths}
+        self.way = Way.of(self.plan)
 
     @property
     def plan(self) -> Plan:
@@ -93,11 +96,13 @@ class Execution:
     def carry_out(self, steps: Iterable[Step]) -> None:
         """All of a plan's steps. Raises RcloneError and whatever the disk raises; nothing is lost then either."""
         self._write_filters()
-        self.session.emit(events.Step("syncing"))
+        self.session.emit(self.way.begun if self.way.files else events.Step("syncing"))
         self._take(steps)
         if self._contested() and not self.frame.names:
             # The user was faster at a download, and the plan had nothing for bisync to do.
-            self._bisync(RunBisync(Frame(), self.prepared.compare, percent=0, fast_list=False))
+            self._bisync(
+                RunBisync(Frame(), self.prepared.compare, percent=0, fast_list=False, width=transfers.FEW)
+            )
 
     def fetch_only(self) -> None:
         """Bring the plan's downloads here and nothing else; bisync will find them equal."""
@@ -105,6 +110,7 @@ class Execution:
 
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
+            process.check_interrupt()
             self._take_one(step)
         self.session.emit(events.Step("recording"))
         self._keep_late_edits()
@@ -373,9 +379,11 @@ class Execution:
                 self._count(event)
             if on_event is not None:
                 on_event(event)
-            self.session.emit(event)
+            self.session.emit(self.way.seen(event) if isinstance(event, events.Progress) else event)
 
-        return self.session.rclone.run(argv, remote=self.session.remote, on_event=hear)
+        outcome = self.session.rclone.run(argv, remote=self.session.remote, on_event=hear)
+        self.way.next_command()
+        return outcome
 
     def _count(self, event: events.Event) -> None:
         key = names.key(getattr(event, "path", None) or "")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from bisync import events
+from bisync import events, process
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core.snapshot import LocalFile
@@ -52,6 +52,7 @@ def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: 
         try:
             while open_:
                 _, open_ = wait(open_, timeout=PROGRESS_SECONDS)
+                process.check_interrupt()
                 if open_:
                     done = len(files) - len(open_)
                     session.emit(_reading(sum(taken), total, done, len(files), time.monotonic() - began))

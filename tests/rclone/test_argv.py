@@ -148,3 +148,12 @@ def test_a_killed_rclone() -> None:
 )
 def test_which_failures_are_about_the_keys(event: Problem | Text, refused: bool) -> None:
     assert refuses_keys(Finished(1, "", (event,))) is refused
+
+
+def test_the_profile_says_how_many_at_a_time_else_the_plan_does() -> None:
+    free = pairs(bisync_argv(replace(CALL, width=16)))
+    bound = pairs(bisync_argv(replace(CALL, profile=BUILTIN_PROFILES["safe"], width=16)))
+
+    assert (free["--transfers"], free["--checkers"]) == ("16", "16")
+    assert (bound["--transfers"], bound["--checkers"]) == ("2", "4")
+    assert "--transfers" not in pairs(bisync_argv(CALL))

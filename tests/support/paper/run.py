@@ -219,7 +219,7 @@ class Run:
 
     def _take_there(self, step: transfers.Step) -> Iterator[None]:
         match step:
-            case transfers.Send(changes, spelled):
+            case transfers.Send(changes, spelled, _):
                 for change, name in zip(changes, spelled, strict=True):
                     if change.path not in self.skipped:
                         yield from self._upload(change.path, names.from_rclone(name), blindly=True)
