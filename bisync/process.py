@@ -62,11 +62,13 @@ class Child:
         *,
         env: Mapping[str, str],
         on_line: Callable[[str], None],
+        on_out: Callable[[bytes], None] | None = None,
         inherit: Sequence[int] = (),
         grace: float = GRACE_SECONDS,
     ) -> None:
-        """Start `argv`; every stderr line goes to `on_line` as it comes.
+        """Start `argv`; every stderr line goes to `on_line` as it comes, and stdout piece by piece to `on_out`.
 
+        Without that stdout is kept for `Ended`.
         `inherit` are descriptors the child keeps open; `grace` is how many seconds it gets to end when it is
         stopped. Raises OSError when it cannot be started.
         """
@@ -81,6 +83,7 @@ class Child:
             start_new_session=True,
         )
         self._on_line = on_line
+        self._on_out = on_out or self._keep
         self._grace = grace
         self._out = bytearray()
         self._failed: list[BaseException] = []
@@ -152,7 +155,14 @@ class Child:
     def _read_stdout(self) -> None:
         assert self._child.stdout is not None
         while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-            self._out.extend(chunk)
+            if not self._failed:
+                try:
+                    self._on_out(chunk)
+                except BaseException as error:  # handed to the caller by `wait`
+                    self._failed.append(error)
+
+    def _keep(self, chunk: bytes) -> None:
+        self._out.extend(chunk)
 
     def signal(self) -> None:
         """Ask it to end in order."""

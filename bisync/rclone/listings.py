@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,11 +116,9 @@ def session_name(local: Path, remote: str) -> str:
     return f"{one}..{two}"
 
 
-def render(files: Iterable[ListedFile], at: datetime) -> str:
-    """A listing as bisync writes one; `at` is the moment in its first line. (rclone: cmd/bisync/listing.go.)"""
-    lines = [f"{_HEADER} from {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond * 1000:09d}+0000\n"]
-    lines += map(line, files)
-    return "".join(lines)
+def header(at: datetime) -> str:
+    """The first line of a listing that was made `at` that moment. (rclone: cmd/bisync/listing.go.)"""
+    return f"{_HEADER} from {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond * 1000:09d}+0000\n"
 
 
 def line(file: ListedFile) -> str:
@@ -146,13 +143,22 @@ def place(workdir: Path, local: Path, remote: str) -> Pair:
 
 def write(pair: Pair, texts: tuple[str, str]) -> None:
     """Bring the pair in line with `texts`, each in one step."""
-    for path, text in zip((pair.path1, pair.path2), texts, strict=True):
-        write_if_changed(path, os.fsencode(text))
+    for path, raw in zip((pair.path1, pair.path2), _encoded(texts), strict=True):
+        write_if_changed(path, raw)
 
 
 def digest_of(texts: tuple[str, str]) -> str:
     """`Pair.digest` of a pair that holds these texts."""
-    return hashlib.sha256(b"".join(map(os.fsencode, texts))).hexdigest()
+    digest = hashlib.sha256()
+    for raw in _encoded(texts):
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def _encoded(texts: tuple[str, str]) -> tuple[bytes, bytes]:
+    """Both texts as bytes; once where they are one."""
+    ours = os.fsencode(texts[0])
+    return ours, ours if texts[1] is texts[0] else os.fsencode(texts[1])
 
 
 def is_too_long(local: Path, remote: str) -> bool:

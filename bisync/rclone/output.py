@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -77,16 +78,30 @@ class Listed(NamedTuple):
 
 def read_listing(stdout: str) -> list[Listed]:
     """The files in what `lsjson` printed."""
-    entries: list[dict[str, Any]] = json.loads(stdout or "[]")
-    return [
-        Listed(
-            entry["Path"],
-            int(entry["Size"]),
-            (entry.get("Hashes") or {}).get("md5") or None,
-            entry.get("ModTime", ""),
-        )
-        for entry in entries
-    ]
+    found: list[Listed] = []
+    ListingReader(found.append).feed(stdout.encode("utf-8", "surrogateescape"))
+    return found
+
+
+class ListingReader:
+    """Reads what `lsjson` prints while it comes, so that a listing is never held as text. `take` gets each file.
+
+    rclone prints a line with `[`, one a file that ends in a comma unless it is the last, and a line with `]`.
+    """
+
+    def __init__(self, take: Callable[[Listed], None]) -> None:
+        self._take = take
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """The next piece. Raises ValueError for what is no listing."""
+        whole, ended, rest = (self._rest + chunk).rpartition(b"\n")
+        self._rest = rest
+        if ended:
+            entries: list[dict[str, Any]] = json.loads(b"[" + whole.strip(b"[],\r\n ") + b"]")
+            for entry in entries:
+                md5 = (entry.get("Hashes") or {}).get("md5") or None
+                self._take(Listed(entry["Path"], int(entry["Size"]), md5, entry.get("ModTime", "")))
 
 
 def parse_time(text: str) -> int | None:

@@ -75,8 +75,12 @@ class Rclone:
         *,
         remote: Remote | None = None,
         on_event: Callable[[events.Event], None] = lambda event: None,
+        on_out: Callable[[bytes], None] | None = None,
     ) -> Iterator[Running]:
-        """One command under way, for as long as the block lasts; it is stopped at the end."""
+        """One command under way, for as long as the block lasts; it is stopped at the end.
+
+        `on_out` hears stdout as it comes, in another thread; then none of it is kept.
+        """
         seen: list[events.Event] = []
 
         def on_line(line: str) -> None:
@@ -87,7 +91,8 @@ class Rclone:
                 on_event(event)
 
         env = environment(self.env, remote.env if remote else {})
-        with process.Child(self.command(argv), env=env, on_line=on_line, inherit=self.inherit) as child:
+        command = self.command(argv)
+        with process.Child(command, env=env, on_line=on_line, on_out=on_out, inherit=self.inherit) as child:
             yield Running(child, seen)
 
     def run(

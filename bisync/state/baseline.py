@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from bisync.config import Compare
@@ -18,6 +19,8 @@ from bisync.files import atomic_write
 from bisync.rclone import listings
 
 VERSION = 1
+# Entries that are put into words at a time: all of them at once take twice the memory.
+AT_ONCE = 5000
 
 
 def from_listings(
@@ -68,13 +71,20 @@ def save(path: Path, baseline: Baseline) -> None:
         "device": baseline.device,
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
-        "files": {
-            path: [*base[:5], *((base.names,) if base.names else ())]
-            for path, base in sorted(baseline.files.items())
-        },
     }
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
-    atomic_write(path, text.replace('],"', '],\n"') + "\n")
+    entries = iter(sorted(baseline.files.items()))
+    pieces = [text[:-1], ',"files":{']
+    while some := dict(islice(entries, AT_ONCE)):
+        pieces += ["" if len(pieces) == 2 else ",\n", _entries(some)]
+    atomic_write(path, "".join([*pieces, "}}\n"]))
+
+
+def _entries(files: Mapping[str, BaseFile]) -> str:
+    """Lines of the file, without braces: one a file, so that two baselines can be compared by eye."""
+    rows = {path: [*base[:5], *((base.names,) if base.names else ())] for path, base in files.items()}
+    text = json.dumps(rows, ensure_ascii=True, separators=(",", ":"))
+    return text[1:-1].replace('],"', '],\n"')
 
 
 def load(path: Path) -> Baseline | None:

@@ -19,7 +19,7 @@ from bisync.core.conflict_names import taken_copy_names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.plan import Plan
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
-from bisync.rclone.listings import ListedFile, render
+from bisync.rclone.listings import ListedFile, header, line
 
 _FRAMED = (Action.UPLOAD, Action.DELETE_CLOUD, Action.CONFLICT)
 
@@ -133,24 +133,31 @@ PLACED = ListedFile(
 
 def lines(
     files: Mapping[str, BaseFile], compare: Compare, marker: Marker
-) -> tuple[list[ListedFile], list[ListedFile]]:
-    """What bisync's two listings say of `files` and the marker, in the order of their paths.
+) -> Iterator[tuple[ListedFile, ListedFile]]:
+    """What bisync's two listings say of the marker and `files`, in the order of their paths; one object where alike.
 
     By checksum a listing has no times, and no hash of an object that the store has none of; by modtime it
     has no hashes. (Measured with rclone 1.75: what it writes itself.)
     """
     by_checksum = compare is Compare.CHECKSUM
-    ours, theirs = ([_as_listed(one or PLACED, by_checksum)] for one in marker)
+    yield _as_listed(marker.here or PLACED, by_checksum), _as_listed(marker.there or PLACED, by_checksum)
     for path, file in sorted(files.items()):
         here, there = file.names or (path, path)
         if by_checksum:
-            unhashed = file.cloud_mtime_ns is not None
-            ours.append(ListedFile(here, file.size, file.md5, None))
-            theirs.append(ListedFile(there, file.size, None if unhashed else file.md5, None))
+            ours = ListedFile(here, file.size, file.md5, None)
+            # When an object was stored is noted where it has no hash.
+            if file.cloud_mtime_ns is None and here == there:
+                yield ours, ours
+            else:
+                yield (
+                    ours,
+                    ListedFile(there, file.size, None if file.cloud_mtime_ns is not None else file.md5, None),
+                )
         else:
-            ours.append(ListedFile(here, file.size, None, file.local_mtime_ns))
-            theirs.append(ListedFile(there, file.size, None, file.cloud_mtime_ns))
-    return ours, theirs
+            yield (
+                ListedFile(here, file.size, None, file.local_mtime_ns),
+                ListedFile(there, file.size, None, file.cloud_mtime_ns),
+            )
 
 
 def _as_listed(marker: ListedFile, by_checksum: bool) -> ListedFile:
@@ -158,6 +165,12 @@ def _as_listed(marker: ListedFile, by_checksum: bool) -> ListedFile:
 
 
 def listed(files: Mapping[str, BaseFile], compare: Compare, marker: Marker, at: datetime) -> tuple[str, str]:
-    """The texts of bisync's two listings, as if it had written them `at` that moment."""
-    ours, theirs = lines(files, compare, marker)
-    return render(ours, at), render(theirs, at)
+    """The texts of bisync's two listings, as if it had written them `at` that moment; one object where equal."""
+    ours, theirs, alike = [header(at)], [header(at)], True
+    for mine, other in lines(files, compare, marker):
+        ours.append(line(mine))
+        same = other is mine or other == mine
+        theirs.append(ours[-1] if same else line(other))
+        alike = alike and same
+    text = "".join(ours)
+    return text, text if alike else "".join(theirs)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from bisync.core.snapshot import LocalFile
 RACY_NS = 50_000_000
 CHUNK = 1 << 18
 PROGRESS_SECONDS = 0.5
+BATCH_FILES = 100
+BATCH_BYTES = 32 << 20
 _Read = tuple[str, str | OSError | None]
 
 
@@ -35,33 +37,54 @@ def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: 
             raise InterruptedError(errno.EINTR, "stopped")
         taken.append(count)
 
-    def look(key: str, file: LocalFile) -> _Read:
-        try:
-            if compare is Compare.CHECKSUM:
-                return key, file_md5(root / file.name, on_bytes)
-            os.close(os.open(root / file.name, os.O_RDONLY))
-        except OSError as error:
-            return key, error
-        return key, None
+    read_files = [0]
+
+    def look(batch: Sequence[tuple[str, LocalFile]]) -> list[_Read]:
+        found: list[_Read] = []
+        for key, file in batch:
+            try:
+                if compare is Compare.CHECKSUM:
+                    found.append((key, file_md5(root / file.name, on_bytes, size=file.size)))
+                else:
+                    os.close(os.open(root / file.name, os.O_RDONLY))
+                    found.append((key, None))
+            except OSError as error:
+                found.append((key, error))
+            read_files[0] += 1
+        return found
 
     total = sum(file.size for _, file in files)
     began = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(look, key, file) for key, file in files]
-        open_: set[Future[_Read]] = set(futures)
+        futures = [pool.submit(look, batch) for batch in _batches(files)]
+        open_: set[Future[list[_Read]]] = set(futures)
         try:
             while open_:
                 _, open_ = wait(open_, timeout=PROGRESS_SECONDS)
                 process.check_interrupt()
                 if open_:
-                    done = len(files) - len(open_)
-                    session.emit(_reading(sum(taken), total, done, len(files), time.monotonic() - began))
+                    seconds = time.monotonic() - began
+                    session.emit(_reading(sum(taken), total, read_files[0], len(files), seconds))
         except BaseException:
             # Ctrl-C: the files in hand may be of many gigabytes.
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    return [each for future in futures for each in future.result()]
+
+
+def _batches(files: Sequence[tuple[str, LocalFile]]) -> Iterator[list[tuple[str, LocalFile]]]:
+    """The files in portions for a thread: handing over each small one would take longer than reading it."""
+    batch: list[tuple[str, LocalFile]] = []
+    size = 0
+    for each in files:
+        batch.append(each)
+        size += each[1].size
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _reading(taken: int, total: int, done: int, files: int, seconds: float) -> events.Progress:
@@ -70,14 +93,21 @@ def _reading(taken: int, total: int, done: int, files: int, seconds: float) -> e
     return events.Progress(taken, total, done, files, speed, eta, reading=True)
 
 
-def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None, *, size: int = CHUNK) -> str:
     """The MD5 of a file's content, as S3 names it. Raises OSError, and whatever `on_bytes` raises.
 
-    `on_bytes` hears of every piece that was read, by its length.
+    `on_bytes` hears of every piece that was read, by its length. `size`: about how long it is.
     """
     digest = hashlib.md5(usedforsecurity=False)
-    buffer = bytearray(CHUNK)
     with path.open("rb", buffering=0) as stream:
+        if size < CHUNK:
+            # A small file in one go, without a buffer that is larger than it. It may have grown.
+            content = stream.read(CHUNK)
+            on_bytes(len(content))
+            digest.update(content)
+            if len(content) < CHUNK:
+                return digest.hexdigest()
+        buffer = bytearray(CHUNK)
         while count := stream.readinto(buffer):
             on_bytes(count)
             digest.update(memoryview(buffer)[:count])

@@ -25,7 +25,7 @@ from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, Lo
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
-from bisync.rclone.output import parse_time, read_listing
+from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.sync import hashing
 from bisync.sync.frame import PLACED, Marker
@@ -64,6 +64,7 @@ class Ahead:
 
     running: Running
     argv: Argv
+    found: _Cloud
     filters: str
     compare: Compare
 
@@ -80,8 +81,9 @@ def listing_ahead(session: Session) -> Iterator[Ahead | None]:
         yield None
         return
     argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
-    with session.rclone.started(argv, remote=session.remote) as running:
-        yield Ahead(running=running, argv=argv, filters=filters, compare=session.compare)
+    found = _Cloud()
+    with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
+        yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare)
 
 
 def both(
@@ -97,15 +99,15 @@ def both(
     text = session.app.filters(tree.rules)
     local, here = _local(tree, session, baseline, compare)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
-        cloud, there = _cloud(session, ahead.argv, ahead.running)
+        found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
-        cloud, there = _cloud_through(session, text, compare)
+        found = _cloud_through(session, text, compare)
     return Observation(
         local=local,
-        cloud=cloud,
+        cloud=CloudSnapshot(found.files, tuple(found.left_out), found.marker is not None),
         rules=tree.rules,
         filters=text,
-        marker=Marker(here, there),
+        marker=Marker(here, found.marker),
         partials=tuple(tree.partials),
         started_ns=started,
     )
@@ -171,39 +173,48 @@ def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
     return ListedFile(MARKER_PATH, entry.size, hashing.file_md5(root / MARKER_PATH), entry.mtime_ns)
 
 
-def _cloud_through(
-    session: Session, filters: str, compare: Compare
-) -> tuple[CloudSnapshot, ListedFile | None]:
+class _Cloud:
+    """The cloud's files as their listing comes."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, CloudFile] = {}
+        self.left_out: list[LeftOut] = []
+        self.marker: ListedFile | None = None
+        self.reader = ListingReader(self._take)
+
+    def _take(self, each: Listed) -> None:
+        if each.path == MARKER_PATH:
+            self.marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
+            return
+        key = names.key(each.path)
+        if not each.path.isascii() and key in self.files:
+            why = f"its name is another spelling of {self.files[key].name}"
+            self.left_out.append(LeftOut(each.path, why, twin=True))
+        elif _is_too_long(each.path):
+            self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
+        else:
+            self.files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
+
+
+def _cloud_through(session: Session, filters: str, compare: Compare) -> _Cloud:
+    found = _Cloud()
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
         argv = list_argv(session.remote, compare=compare, filters=Path(file.name))
-        with session.rclone.started(argv, remote=session.remote) as running:
-            return _cloud(session, argv, running)
+        with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
+            return _ended(session, argv, running, found)
 
 
-def _cloud(session: Session, argv: Argv, running: Running) -> tuple[CloudSnapshot, ListedFile | None]:
+def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cloud:
+    """What was found, once the listing has come to its end. Raises RcloneError for one that failed."""
     outcome = running.outcome()
+    if outcome.code == 0:
+        return found
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
-    if outcome.code != 0 and not (outcome.code == 3 and not session.remote.hashes):
-        raise failure(argv, outcome, session.remote)
-    files: dict[str, CloudFile] = {}
-    left_out: list[LeftOut] = []
-    marker: ListedFile | None = None
-    for each in read_listing(outcome.stdout if outcome.code == 0 else "[]"):
-        if each.path == MARKER_PATH:
-            marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
-            continue
-        key = names.key(each.path)
-        if not each.path.isascii() and key in files:
-            why = f"its name is another spelling of {files[key].name}"
-            left_out.append(LeftOut(each.path, why, twin=True))
-            continue
-        if _is_too_long(each.path):
-            left_out.append(LeftOut(each.path, "its name is too long for this disk"))
-            continue
-        files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
-    return CloudSnapshot(files, tuple(left_out), marker is not None), marker
+    if outcome.code == 3 and not session.remote.hashes:
+        return _Cloud()
+    raise failure(argv, outcome, session.remote)
 
 
 def _is_too_long(path: str) -> bool:

@@ -66,9 +66,9 @@ def _listings(session: Session, prepared: Prepared) -> list[dict[str, Any]]:
             for path, text in zip((pair.path1, pair.path2), texts, strict=True)
         ]
     old = prepared.baseline.files
-    sides = zip(
-        (pair.path1, pair.path2), lines(old, compare, marker), lines(new, compare, marker), strict=True
-    )
+    befores = zip(*lines(old, compare, marker), strict=True)
+    nows = zip(*lines(new, compare, marker), strict=True)
+    sides = zip((pair.path1, pair.path2), befores, nows, strict=True)
     changed = []
     for path, before, now in sides:
         kept = set(map(listings.line, before)) & set(map(listings.line, now))

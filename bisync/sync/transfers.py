@@ -337,13 +337,15 @@ def _bisync_run(
     frame: Frame, plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, compare: Compare
 ) -> RunBisync:
     folders = {folder for name in frame.names for folder in names.parents(name)}
+    at_once = width([change.size for change in framed(plan)])
+    pages = len(cloud.files) // LISTED_AT_ONCE + 1
     return RunBisync(
         frame,
         compare,
         percent=delete_percent(frame, plan, local, cloud),
-        # Besides these folders the root is listed, and that of the marker.
-        width=width([change.size for change in framed(plan)]),
-        fast_list=len(folders) + 1 > len(cloud.files) // LISTED_AT_ONCE,
+        width=at_once,
+        # Folders are listed side by side, the pages of a whole listing one after the other.
+        fast_list=len(folders) > pages * at_once,
     )
 
 
@@ -369,7 +371,7 @@ def area(session: Session, run: str) -> swap.Area:
 def command(step: Step, session: Session, run: str) -> Argv | None:
     """The rclone command of one step of the run called `run`; None for what is done without rclone. Pure."""
     remote, lists = session.remote, session.state.lists
-    backup = remote.below(f"{CLOUD_TRASH}/{run}") if remote.keeps_versions else None
+    backup = remote.below(f"{CLOUD_TRASH}/{run}/") if remote.keeps_versions else None
     match step:
         case PlaceMarker(side="cloud"):
             return copy_one_argv(str(session.sync.dir / MARKER_PATH), remote.below(MARKER_PATH))

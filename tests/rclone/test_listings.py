@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,16 +17,17 @@ from bisync.rclone.listings import (
     clear_locks,
     digest_of,
     find,
+    header,
     is_too_long,
     locks,
     place,
     read,
     read_pair,
-    render,
     session_name,
     unquote_go,
     write,
 )
+from bisync.rclone.listings import line as listed_line
 
 pytestmark = pytest.mark.pure
 
@@ -297,6 +298,10 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.partition(" from ")[2][:26] + "+00:00")
 
 
+def rendered(files: Iterable[ListedFile], at: datetime) -> str:
+    return header(at) + "".join(map(listed_line, files))
+
+
 def unquoted(text: str) -> list[str]:
     """A listing's lines but the first, their names as they are: Go escapes more than it has to."""
     lines = (each.partition('"') for each in text.split("\n")[1:])
@@ -308,7 +313,7 @@ def test_a_listing_is_written_as_bisync_writes_it(placed: Placed, sample: str) -
     pair = placed(sample)
     for path in (pair.path1, pair.path2):
         text = path.read_text()
-        made = render(read(path), moment(text))
+        made = rendered(read(path), moment(text))
         head = made.partition("\n")[0]
         assert unquoted(made) == unquoted(text)
         assert head == text[: len("# bisync listing v1 from 2026-11-24T08:33:18.153985")] + "000+0000"
@@ -322,7 +327,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ListedFile("new", 1, None, 2**62),
     ]
     pair = Pair(tmp_path / "work" / "s.path1.lst", tmp_path / "work" / "s.path2.lst")
-    texts = (render(odd, NOW), render([], NOW))
+    texts = (rendered(odd, NOW), rendered([], NOW))
 
     write(pair, texts)
 

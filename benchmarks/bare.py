@@ -1,0 +1,109 @@
+"""What the benchmarks compare with: a folder kept by `rclone bisync` alone, and what a command costs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync.config import BUILTIN_PROFILES, DEFAULT_PROFILE, Compare
+from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
+from bisync.rclone.argv import Argv, BisyncCall, bisync_argv, copy_one_argv, list_argv
+from bisync.rclone.program import environment
+from bisync.rclone.remote import Remote
+from tests.support.world import KEY_ID, S3, SECRET, rclone_path
+
+WIDTH = 32
+
+
+class Cost(NamedTuple):
+    """What a command took: wall time, the processor time of it and all it started (s), and its peak memory (MiB)."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def timed(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Cost:
+    """The cost of a command that must end well."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        argv, env=dict(env), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert child.stdout is not None
+    said = child.stdout.read()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if child.returncode:
+        raise SystemExit(f"{argv}: exit {child.returncode}\n{said[-3000:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall, cpu, used.ru_maxrss / 1024)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The medians."""
+    return Cost(*(statistics.median(values) for values in zip(*costs, strict=True)))
+
+
+def remote_of(server: S3, bucket: str) -> Remote:
+    """A bucket as rclone reaches it without any config file."""
+    values = {
+        "type": "s3",
+        "provider": server.provider,
+        "endpoint": server.endpoint,
+        "access_key_id": KEY_ID,
+        "secret_access_key": SECRET,
+        "region": "us-east-1",
+        "no_check_bucket": "true",
+    }
+    env = {f"RCLONE_CONFIG_BARE_{name.upper()}": value for name, value in values.items()}
+    return Remote(fs=f"bare:{bucket}/", hashes=True, label=bucket, env=env)
+
+
+def run_rclone(argv: Argv, remote: Remote, cwd: Path) -> Cost:
+    """The cost of one rclone command."""
+    command = (str(rclone_path()), *argv[1:], "--config", os.devnull)
+    return timed(command, environment(os.environ, remote.env), cwd)
+
+
+def listing(remote: Remote, cwd: Path) -> Cost:
+    """What it costs to list the remote, as cheaply as can be."""
+    return run_rclone(list_argv(remote, compare=Compare.CHECKSUM), remote, cwd)
+
+
+class Bare:
+    """A folder kept by `rclone bisync` alone, with the flags that serve it best."""
+
+    def __init__(self, home: Path, remote: Remote, filters: str) -> None:
+        self.tree = home / "notes"
+        self.home = home
+        self.remote = remote
+        self.filters = home / "filters.rclone"
+        for folder in (self.tree, home / "work", home / "trash"):
+            folder.mkdir(parents=True)
+        self.filters.write_text(filters)
+        digest = hashlib.md5(filters.encode(), usedforsecurity=False).hexdigest()
+        self.filters.with_name("filters.rclone.md5").write_text(digest)
+        marker = self.tree / MARKER_PATH
+        marker.parent.mkdir()
+        marker.write_text(MARKER_TEXT)
+        run_rclone(copy_one_argv(str(marker), self.remote.below(MARKER_PATH)), remote, home)
+
+    def sync(self, *more: str) -> Cost:
+        """What one run takes; `more` flags, such as `--resync`."""
+        call = BisyncCall(
+            local=self.tree, remote=self.remote, profile=BUILTIN_PROFILES[DEFAULT_PROFILE],
+            compare=Compare.CHECKSUM, filters=self.filters, workdir=self.home / "work",
+            backup_local=self.home / "trash" / "run", max_delete_percent=50, fast_list=True, width=WIDTH,
+            backup_cloud=self.remote.below(".basic-memory/trash/run"),
+        )  # fmt: skip
+        return run_rclone((*bisync_argv(call), *more), self.remote, self.home)

@@ -1,0 +1,99 @@
+"""10,000 notes, a cloud 20 ms away: an idle run, one edit, a hundred, beside bare rclone in the same run.
+
+    python -m benchmarks.far_notes [--files 10000] [--rounds 5]
+
+Two equal trees and buckets: one kept by `bisync sync`, the other by `rclone bisync` with the flags that serve it
+best. Each round does the same to both, in turns; medians count. Exits 1 when a limit is passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.bare import Bare, Cost, listing, middle, remote_of, timed
+from tests.support.proxy import Delay, proxied
+from tests.support.world import BUCKET, Device, serve_s3
+
+BARE = "bare-bucket"
+FOLDERS = 100
+
+
+def edit(tree: Path, numbers: range, text: str) -> None:
+    """Write notes by number, spread over the folders."""
+    for number in numbers:
+        path = tree / f"folder-{number % FOLDERS:02}" / f"note-{number:05}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# Note {number}\n\n{text}\n" + "Some words of a short note. " * 40 + "\n")
+
+
+def ours(device: Device, task: str = "sync") -> Cost:
+    """What one of our tasks costs."""
+    return timed((sys.executable, "-m", "bisync", task), device.environment, device.home)
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    found: dict[str, list[Cost]] = {}
+
+    def measure(name: str, work: Callable[[], Cost]) -> None:
+        found.setdefault(name, []).append(work())
+
+    with tempfile.TemporaryDirectory(prefix="bisync-benchmark-") as name:
+        top = Path(name).resolve()
+        with serve_s3(top / "cloud", (BUCKET, BARE)) as server, proxied(server) as proxy:
+            device = Device(top / "ours", proxy.s3)
+            device.setup()
+            other = Bare(
+                top / "bare", remote_of(proxy.s3, BARE), (device.state / "filters.rclone").read_text()
+            )
+            for tree in (device.notes, other.tree):
+                edit(tree, range(options.files), "as it was")
+            ours(device)
+            other.sync("--resync")
+            other.sync()
+            ours(device)
+            proxy.on("*", Delay(0.02))
+            fresh = 0
+            for _ in range(options.rounds):
+                measure("listing", lambda: listing(other.remote, top))
+                measure("idle", lambda: ours(device))
+                measure("bare, idle", other.sync)
+                for count, what in ((1, "one edit"), (100, "a hundred")):
+                    for tree in (device.notes, other.tree):
+                        edit(tree, range(fresh, fresh + count), f"edited in round {fresh}")
+                    fresh += count
+                    time.sleep(0.1)
+                    measure(what, lambda: ours(device))
+                    measure(f"bare, {what}", other.sync)
+            proxy.reset()
+            edit(device.notes, range(fresh, fresh + 1), "once more")
+            ours(device)
+            print(f"requests of a run with one edit: {dict(proxy.counts)}")
+    medians = {name: middle(costs) for name, costs in found.items()}
+    for name, cost in medians.items():
+        print(f"{name:<16} {cost.wall:6.2f} s   processor {cost.cpu:5.2f} s")
+    print(f"{options.files} notes, medians of {options.rounds}")
+    over = False
+    for one, two, limit in (
+        ("idle", "listing", 1.4),
+        ("one edit", "bare, one edit", 1.0),
+        ("one edit", "idle", 1.4),
+        ("a hundred", "bare, a hundred", 0.7),
+    ):
+        ratio = medians[one].wall / medians[two].wall
+        over = over or ratio > limit
+        print(f"{one} / {two}: {ratio:.2f} ×  (at most {limit})")
+    return int(over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
