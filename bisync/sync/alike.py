@@ -114,6 +114,17 @@ def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile
         yield names.key(name), file and file._replace(names=spelling(name, twin))
 
 
+def sent(change: Change, prepared: Prepared) -> BaseFile | None:
+    """A file that this run has sent as it was seen; None where nothing tells what that was."""
+    here, there = prepared.seen.local.files[change.path], prepared.seen.cloud.files.get(change.path)
+    file = _sent(here, prepared.compare)
+    if file is None:
+        return None
+    name = names.to_rclone(here.name)
+    stamp = None if is_racy(here, prepared.seen) else here.stamp
+    return file._replace(stamp=stamp, names=spelling(name, there.name if there is not None else name))
+
+
 def _sent(here: LocalFile | None, compare: Compare) -> BaseFile | None:
     if here is None or (compare is Compare.CHECKSUM and here.md5 is None):
         return None

@@ -69,13 +69,25 @@ def frame_of(
     for change in changes:
         spelled = _spelled(change.path, local, cloud)
         copies = [copy for copy in change.copies if not is_ignored(copy)]
-        seen |= spelled | {beside(name, change, copy) for name in spelled for copy in copies}
+        seen |= {beside(name, change, copy) for name in spelled for copy in copies}
+        if is_sent_first(change):
+            continue
+        seen |= spelled
         paths.add(change.path)
         for copy in taken_copy_names(change.path, files):
             seen |= _spelled(copy, local, cloud)
             paths.add(copy)
     base = {path: baseline[path] for path in paths if path in baseline}
     return Frame(names=frozenset(seen), base=base)
+
+
+def is_sent_first(change: Change) -> bool:
+    """Whether a version goes up by a copy of our own, and bisync does not see it at all.
+
+    Where it wins over another one, or bisync would see a conflict; an edit of a file whose version in the cloud
+    has no hash, or bisync would see no edit.
+    """
+    return change.winner == "local" or (change.action is Action.UPLOAD and change.unhashed)
 
 
 def framed(plan: Plan) -> Iterator[Change]:

@@ -17,9 +17,9 @@ from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
-from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, spelling
+from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent, spelling
 from bisync.sync.apply import Execution
-from bisync.sync.frame import listed
+from bisync.sync.frame import is_sent_first, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 
@@ -39,6 +39,10 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
         path = change.path
         if path in done.placed and path not in framed:
             files[path] = _fetched(session, prepared, change, done.placed[path])
+        elif is_sent_first(change) and path in done.tally.uploaded:
+            files.pop(path, None)
+            if (file := sent(change, prepared)) is not None:
+                files[path] = file
         elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
             files.pop(path, None)
         elif change.to is not None and path in done.tally.renamed:

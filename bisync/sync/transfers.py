@@ -28,7 +28,7 @@ from bisync.rclone.argv import (
     move_listed_argv,
 )
 from bisync.sync import swap
-from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed
+from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed, is_sent_first
 
 # Stands for the run's id in printed commands, which are the same for the same plan.
 RUN = "{run}"
@@ -97,11 +97,7 @@ class Settle(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Copy these files (names as rclone spells them here) to the cloud before bisync looks.
-
-    Where the local version wins over another one, or bisync would see a conflict; edits of files whose
-    version in the cloud has no hash, or bisync would see no edit.
-    """
+    """Copy these files (names as rclone spells them here) to the cloud by ourselves (see `is_sent_first`)."""
 
     changes: tuple[Change, ...]
     names: tuple[str, ...]
@@ -263,7 +259,7 @@ def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> It
 def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
     alike, otherwise = [], []
     for change in plan.changes:
-        if _is_sent_first(change):
+        if is_sent_first(change):
             here, there = names.to_rclone(local.files[change.path].name), cloud.files[change.path].name
             if here == there:
                 alike.append((change, here))
@@ -279,10 +275,6 @@ def _is_fetched(change: Change) -> bool:
     if change.action is Action.CONFLICT:
         return change.winner != "folder"
     return change.action is Action.DOWNLOAD
-
-
-def _is_sent_first(change: Change) -> bool:
-    return change.winner == "local" or (change.action is Action.UPLOAD and change.unhashed)
 
 
 def _in_the_way(plan: Plan) -> list[Change]:
