@@ -1,11 +1,15 @@
-"""Two devices, a bucket and chance: random edits, deletions, renames, ignore changes and kills.
+"""Two devices, a bucket and chance: edits, deletions, renames, ignore changes and kills, and a foreign writer.
 
     python -m tests.support.torture --steps 5000 --seed 1
     python -m tests.support.torture --kills 20
 
+The foreign writer works in the bucket itself. Users and the foreign writer act between runs, and in runs between
+the look at both sides and the first write.
+
 What must hold: after things have calmed down both devices and the bucket are equal, and every version a
-user ever handed to a sync is somewhere: in the trees, in a conflict copy or in a trash.
-A version that its own user overwrote before any sync had finished with it is the user's loss, not ours.
+user or the foreign writer ever handed to a sync is somewhere: in the trees, in a conflict copy or in a trash.
+A version that its own user overwrote before any sync had finished with it is the user's loss, not ours; so is one
+that the foreign writer took out of the bucket when nobody else had it.
 """
 
 from __future__ import annotations
@@ -19,78 +23,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
-from bisync import ignore
 from bisync.actions import setup as setup_action
 from bisync.actions import sync as sync_action
 from bisync.app import App
-from bisync.core.metadata import MARKER_PATH
+from bisync.core.change import Change
 from bisync.core.result import Outcome, SyncResult
 from bisync.locks.machine import is_held
 from bisync.manifest.load import load
+from tests.support.deeds import Foreigner, Player, Stakes, Users
 from tests.support.world import S3, Device, serve_s3
-
-NAMES = [
-    "a.md",
-    "b.md",
-    "c.md",
-    "d/e.md",
-    "d/f.md",
-    "d/g/h.md",
-    "i j.md",
-    "k.log",
-    "d/l.log",
-    "ü.md",
-    "m",
-    "m/n.md",
-]
-RULES = ["*.log", "d/g/", "*.md.conflict1", "!k.log", "i*", "# nothing"]
-
-
-@dataclass
-class Player:
-    """One device and what its user has at stake."""
-
-    device: Device
-    app: App
-    pending: set[str] = field(default_factory=set)
-
-    @property
-    def root(self) -> Path:
-        return self.device.notes
-
-    def rules_text(self) -> str:
-        path = self.root / ".bmignore"
-        return path.read_text() if path.is_file() else ""
-
-    def files(self) -> dict[str, str]:
-        """What is synced here: path to content."""
-        sync = self.app.manifest.syncs[0]
-        tree = ignore.walk(self.root, self.app.layers(sync), self.app.manifest.ignore_files)
-        return {
-            entry.path: (self.root / entry.path).read_text()
-            for entry in tree.entries
-            if entry.kind is ignore.Kind.FILE and entry.path != MARKER_PATH
-        }
-
-    def on_disk(self) -> set[str]:
-        """Every content in the sync dir, ignored or not."""
-        files = (
-            path for path in self.root.rglob("*") if path.is_file() and ".basic-memory" not in path.parts
-        )
-        return {path.read_text() for path in files}
-
-    def everything(self) -> set[str]:
-        """Every content on this device: tree, working folders and trash."""
-        found = set()
-        for folder in (self.root, self.device.state / "trash"):
-            for path in folder.rglob("*"):
-                if path.is_file() and not path.is_symlink():
-                    found.add(path.read_text())
-        return found
 
 
 class Torture:
@@ -99,11 +46,14 @@ class Torture:
     def __init__(self, home: Path, server: S3, seed: int, *, log: bool = False) -> None:
         self.random = random.Random(seed)
         self.server = server
-        self.count = 0
-        self.required: set[str] = set()
-        self.kills = self.syncs = 0
+        self.kills = self.syncs = self.disturbed = 0
+        self.stumbles: Counter[str] = Counter()
         self.log = log
-        self.players = [self._player(home / name) for name in ("one", "two")]
+        self.stakes = Stakes(server)
+        self.users = Users(self.random, self.stakes, self.say)
+        self.foreigner = Foreigner(self.random, self.stakes, self.say)
+        self.players = self.stakes.players
+        self.players += [self._player(home / name) for name in ("one", "two")]
 
     def _player(self, home: Path) -> Player:
         device = Device(
@@ -115,104 +65,96 @@ class Torture:
         assert result.exit_code == 0, result
         return Player(device, app)
 
-    # -- what users do ------------------------------------------------------------------------------
+    @property
+    def required(self) -> set[str]:
+        """The versions that must be somewhere."""
+        return self.stakes.required
+
+    def say(self, who: str, text: str) -> None:
+        if self.log:
+            print(f"  {who}: {text}", flush=True)
 
     def step(self) -> None:
         player = self.random.choice(self.players)
         roll = self.random.random()
-        if roll < 0.42:
-            self.edit(player)
-        elif roll < 0.52:
-            self.delete(player)
+        if roll < 0.52:
+            self.users.act(player)
         elif roll < 0.60:
-            self.rename(player)
-        elif roll < 0.625:
-            self.change_rules(player)
-        elif roll < 0.965:
+            self.foreigner.act()
+        elif roll < 0.62:
+            self.users.change_rules(player)
+        elif roll < 0.80:
             self.sync(player)
+        elif roll < 0.965:
+            self.sync(player, disturbed=True)
         else:
             self.kill(player)
 
-    def say(self, player: Player, text: str) -> None:
-        if self.log:
-            print(f"  {player.device.home.name}: {text}", flush=True)
+    def sync(self, player: Player, *, disturbed: bool = False) -> SyncResult:
+        """A run. `disturbed`: things happen when both sides have been looked at and nothing has been written yet.
 
-    def forget(self, player: Player, path: Path) -> None:
-        """The user destroys this content before any sync has finished with it."""
-        if path.is_file():
-            player.pending.discard(path.read_text())
-
-    def edit(self, player: Player) -> None:
-        path = player.root / self.random.choice(NAMES)
-        if any(parent.is_file() for parent in path.parents) or path.is_dir():
-            return
-        self.count += 1
-        text = f"version {self.count:06d} by {player.device.home.name}\n"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.forget(player, path)
-        self.say(player, f"edit {path.name} -> {self.count}")
-        if self.random.random() < 0.5:
-            path.write_text(text)
-        else:  # as editors do
-            beside = path.with_name(".swap.tmp")
-            beside.write_text(text)
-            beside.replace(path)
-        if self.random.random() < 0.5:
-            then = time.time() - self.random.randrange(100_000)
-            os.utime(path, (then, then))
-
-    def pick(self, player: Player) -> Path | None:
-        files = sorted(player.files())
-        return player.root / self.random.choice(files) if files else None
-
-    def delete(self, player: Player) -> None:
-        path = self.pick(player)
-        if path is not None:
-            self.forget(player, path)
-            self.say(player, f"delete {path.name}")
-            path.unlink()
-
-    def rename(self, player: Player) -> None:
-        path = self.pick(player)
-        target = player.root / self.random.choice(NAMES)
-        if path is None or path.name == ".bmignore" or target.exists():
-            return
-        if any(parent.is_file() for parent in target.parents):
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.say(player, f"rename {path.name} {target.name}")
-        path.rename(target)
-
-    def change_rules(self, player: Player) -> None:
-        self.count += 1
-        rules = self.random.sample(RULES, self.random.randrange(3))
-        self.forget(player, player.root / ".bmignore")
-        self.say(player, f"rules {rules}")
-        (player.root / ".bmignore").write_text("\n".join([*rules, f"# rules {self.count}", ""]))
-
-    # -- syncs --------------------------------------------------------------------------------------
-
-    def sync(self, player: Player) -> SyncResult:
-        before = player.files()
-        options = sync_action.Options()
-        result = sync_action.run(player.app, player.app.manifest.syncs[0], options)
-        if result.outcome is Outcome.REFUSED and "every file changed" in (result.error or ""):
-            result = sync_action.run(
-                player.app, player.app.manifest.syncs[0], sync_action.Options(force=True)
-            )
+        What is written then is at stake at once: this run must not lose it, whatever it makes of it.
+        """
+        stakes = self.stakes
+        player.pending |= set(player.files().values())
+        stakes.offered, stakes.fresh = self.synced_there(player), set()
+        app = replace(player.app, on_plan=self.meanwhile(player)) if disturbed else player.app
+        result = self.run(app)
         self.syncs += 1
-        counts = (result.uploaded, result.downloaded, result.deleted_local, result.deleted_cloud)
+        self.disturbed += disturbed
+        counts = (
+            result.uploaded,
+            result.downloaded,
+            result.deleted_local,
+            result.deleted_cloud,
+            result.renamed,
+        )
         self.say(
-            player,
+            player.device.home.name,
             f"sync {result.mode} {result.outcome} {counts} {result.conflicts} {result.left_out} {result.error}",
         )
+        if disturbed:
+            lost = stakes.fresh - stakes.somewhere() if stakes.fresh else set()
+            assert not lost, f"lost at once: {sorted(lost)}"
+            if result.error is not None:
+                self.stumbles[result.error] += 1
+                return result
         assert result.error is None, result
         # Rules that came with this run may say that a file is its device's own business from now on.
-        synced = set(player.files().values())
-        ignored = player.on_disk() - synced
-        self.required |= (set(before.values()) | player.pending) - ignored
+        ignored = player.on_disk() - set(player.files().values())
+        stakes.required |= player.pending - ignored
+        stakes.required |= stakes.offered - self.ignored_there(player)
         player.pending.clear()
         return result
+
+    def run(self, app: App) -> SyncResult:
+        result = sync_action.run(app, app.manifest.syncs[0], sync_action.Options())
+        if result.outcome is Outcome.REFUSED and "every file changed" in (result.error or ""):
+            result = sync_action.run(app, app.manifest.syncs[0], sync_action.Options(force=True))
+        return result
+
+    def meanwhile(self, player: Player) -> Callable[[str, tuple[Change, ...]], None]:
+        """What users and the foreign writer do in the moment after the look."""
+
+        def on_plan(_sync: str, _changes: tuple[Change, ...]) -> None:
+            self.say(player.device.home.name, "(in a run:")
+            for _ in range(self.random.randrange(1, 4)):
+                if self.random.random() < 0.5:
+                    self.foreigner.act()
+                else:
+                    self.users.act(player)
+            self.say(player.device.home.name, ")")
+
+        return on_plan
+
+    def synced_there(self, player: Player) -> set[str]:
+        """Every content in the bucket that this player's rules do not ignore."""
+        return set(self.bucket().values()) - self.ignored_there(player)
+
+    def ignored_there(self, player: Player) -> set[str]:
+        """Every content in the bucket that this player's rules ignore."""
+        rules = player.rules()
+        return {text for path, text in self.bucket().items() if rules.decide(path, False).ignored}
 
     def kill(self, player: Player) -> None:
         """A run that dies at a random moment: we, rclone, or both."""
@@ -220,7 +162,7 @@ class Torture:
         process = player.device.popen("sync", start_new_session=True)
         delay = self.random.uniform(0.1, 1.0)
         whom = self.random.choice(["us", "rclone", "both"])
-        self.say(player, f"kill {whom} after {delay:.2f}")
+        self.say(player.device.home.name, f"kill {whom} after {delay:.2f}")
         self.kills += 1
         with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
@@ -248,29 +190,16 @@ class Torture:
             raise AssertionError("the devices never come to rest")
         one, two = (player.files() for player in self.players)
         assert one == two, f"the devices differ: {differences(one, two)}"
-        rules = ignore.load_rules(
-            self.players[0].root, self.players[0].app.layers(self.players[0].app.manifest.syncs[0])
-        )
-        bucket = self.bucket()
-        cloud = {path: text for path, text in bucket.items() if not rules.decide(path, False).ignored}
+        rules = self.players[0].rules()
+        cloud = {path: text for path, text in self.bucket().items() if not rules.decide(path, False).ignored}
         assert cloud == one, f"the bucket differs: {differences(cloud, one)}"
         self.check_versions()
 
-    def bucket(self, *, metadata: bool = False) -> dict[str, str]:
-        assert self.server.folder is not None
-        top = self.server.folder / "notes-bucket"
-        return {
-            str(path.relative_to(top)): path.read_text()
-            for path in top.rglob("*")
-            if path.is_file() and (metadata or ".basic-memory" not in path.parts)
-        }
+    def bucket(self) -> dict[str, str]:
+        return self.stakes.bucket()
 
     def check_versions(self) -> None:
-        somewhere = set(self.bucket(metadata=True).values())
-        for player in self.players:
-            somewhere |= player.everything()
-        lost = self.required - somewhere
-        assert not lost, f"lost: {sorted(lost)[:10]}"
+        self.stakes.check()
 
 
 def differences(one: dict[str, str], two: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
@@ -386,8 +315,11 @@ def main() -> int:
     game = play(arguments.seed, arguments.steps, log=arguments.log)
     print(
         f"seed {arguments.seed}: {arguments.steps} steps, {game.syncs} syncs, {game.kills} kills, "
-        f"{len(game.required)} versions, none lost, {time.monotonic() - began:.0f} s"
+        f"{game.disturbed} of them disturbed, "
+        f"{len(game.required)} of {game.stakes.count} versions at stake, none lost, {time.monotonic() - began:.0f} s"
     )
+    for error, count in game.stumbles.most_common():
+        print(f"  {count} disturbed run(s) failed, and the next one mended it: {error}")
     return 0
 
 
