@@ -46,7 +46,12 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
         elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
             files.pop(path, None)
         elif change.to is not None and path in done.tally.renamed:
-            files[change.to] = _vouched(session, prepared, change, renamed(change, files.pop(path), prepared))
+            if path not in framed:
+                files.pop(path, None)
+            if change.to not in framed:
+                # bisync may have seen the old name as a conflict copy beside what it sent.
+                before = renamed(change, done.known[path], prepared)
+                files[change.to] = _vouched(session, prepared, change, before)
     seen = prepared.seen
     return Baseline(
         files=files,

@@ -231,6 +231,28 @@ def test_what_is_not_ours_in_a_renamed_folder_stays(laptop: Device, s3: S3) -> N
     assert s3.tree()["d/there.draft"] == "ignored here" and "m/there.draft" not in s3.tree()
 
 
+@pytest.mark.parametrize("where", ["here", "there"])
+@pytest.mark.parametrize("new", ["kept.md", "n.md.conflict2"])
+def test_a_conflict_copy_gets_another_name_while_its_file_is_edited(
+    laptop: Device, s3: S3, where: str, new: str
+) -> None:
+    """bisync sees the copy beside the file it sends, and has nothing to say of a name that is gone."""
+    filled(laptop, "n.md", "n.md.conflict1", "z.md")
+    laptop.write("n.md", "edited here")
+    if where == "here":
+        move(laptop, "n.md.conflict1", new)
+    else:
+        s3.rclone("moveto", "s3:notes-bucket/n.md.conflict1", f"s3:notes-bucket/{new}")
+    result = laptop.sync()
+    assert (result.error, result.renamed, result.uploaded) == (None, 1, 1)
+    assert level(laptop, s3)
+    assert laptop.tree() == {
+        "n.md": "edited here",
+        new: "the text of n.md.conflict1",
+        "z.md": "the text of z.md",
+    }
+
+
 def test_versions_from_before_a_rename_come_back(laptop: Device, s3: S3) -> None:
     filled(laptop, "a.md", "b.md")
     laptop.write("a.md", "second")
