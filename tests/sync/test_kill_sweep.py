@@ -1,0 +1,248 @@
+"""kill -9 at every step of a run that does everything a run can do: the next one heals by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bisync.core.result import Outcome
+from bisync.rclone import listings
+from bisync.state import baseline, runs
+from bisync.sync import recover, swap, trash
+from bisync.sync.apply import Execution
+from tests.support.world import BUCKET, S3, Device, serve_s3
+from tests.sync.test_frame_runs import accepts
+
+SYNCED = (
+    "here.md", "there.md", "gone/here.md", "gone/there.md", "ours.md", "theirs.md", "nobody.md", "shape", "form",
+    "old/1.md", "old/2.md", "far/1.md", "one.md", "stays/a.md", "stays/b.md",
+)  # fmt: skip
+GONE = {
+    "gone/here.md", "gone/there.md", "shape", "form", "desk", "old/1.md", "old/2.md", "far/1.md", "one.md",
+}  # fmt: skip
+# What ends a step of a run, and a sign of it.
+STEPS: tuple[tuple[Any, str], ...] = (
+    (runs, "open_journal"), (recover, "sweep"), (Execution, "_take_one"), (swap, "take_away"), (os, "link"),
+    (swap, "place"), (swap, "empty_hold"), (baseline, "save"), (listings, "write_if_changed"), (runs, "close_journal"),
+    (trash, "expire"), (runs, "append_history"),
+)  # fmt: skip
+KINDS = {
+    "Fetch", "DeleteHere", "StepAside", "PutIn", "Settle", "Send", "DeleteThere", "RenameThere", "MoveHere",
+    "MoveOneThere", "MoveThere", "RunBisync",
+}  # fmt: skip
+# What a step that works here ends with.
+ENDS_HERE = ("take_away", "place")
+MOMENT = 1_700_000_000
+
+
+class World(NamedTuple):
+    """A device with everything to do, as often as needed: its home and `cloud` are put back from copies."""
+
+    device: Device
+    cloud: Path
+    copies: Path
+    ignored: frozenset[str]
+
+    def restore(self) -> None:
+        for folder in (self.device.home, self.cloud):
+            shutil.rmtree(folder)
+            subprocess.run(["cp", "-a", str(self.copies / folder.name), str(folder)], check=True)
+
+    def keep(self) -> None:
+        for folder in (self.device.home, self.cloud):
+            subprocess.run(["cp", "-a", str(folder), str(self.copies / folder.name)], check=True)
+
+    def there(self) -> dict[str, str]:
+        return files(self.cloud / BUCKET)
+
+    def versions(self) -> set[str]:
+        """Every content in the trees and the trash."""
+        found: set[str] = set()
+        for folder in (self.cloud, self.device.notes, self.device.state / "trash"):
+            found |= {path.read_text() for path in folder.rglob("*") if path.is_file()}
+        return found
+
+
+def files(top: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(top)): path.read_text()
+        for path in top.rglob("*")
+        if path.is_file() and ".basic-memory" not in path.parts
+    }
+
+
+def prepare(folder: Path, *, rules: bool) -> tuple[World, int]:
+    """The world before the run, and the port of its server."""
+    (folder / "copies").mkdir()
+    with serve_s3(folder / "cloud") as s3:
+        device = Device(folder / "home", s3)
+        ignored = frozenset({"secret.draft"} if rules else ())
+        world = World(device, folder / "cloud", folder / "copies", ignored)
+        for name in SYNCED:
+            device.write(name, f"synced {name}")
+        device.setup()
+        assert device.sync().outcome is Outcome.IDLE
+        _change_here(device)
+        _change_there(s3, folder / "put", rules=rules)
+        world.keep()
+        return world, int(s3.endpoint.rpartition(":")[2])
+
+
+def _change_here(device: Device) -> None:
+    device.write("here.md", "edited here")
+    device.write("new.md", "new here")
+    device.write("ours.md", "ours, newer", mtime=MOMENT + 10)
+    device.write("theirs.md", "ours, older", mtime=MOMENT - 10)
+    device.write("nobody.md", "ours, and as old", mtime=MOMENT)
+    device.write("desk", "a file here")
+    device.write("secret.draft", "ignored by rules on their way")
+    for name in ("gone/here.md", "shape"):
+        (device.notes / name).unlink()
+    device.write("shape/in.md", "in a folder that was a file here")
+    (device.notes / "old").rename(device.notes / "young")
+    (device.notes / "one.md").rename(device.notes / "uno.md")
+
+
+def _change_there(s3: S3, put: Path, *, rules: bool) -> None:
+    texts = {
+        "there.md": "edited there", "fresh.md": "new there", "ours.md": "theirs, older", "theirs.md": "theirs, newer",
+        "nobody.md": "theirs, and as old", "desk/x.md": "a folder there", "form/in.md": "in a folder that was a file",
+    }  # fmt: skip
+    if rules:
+        texts[".bmignore"] = "*.draft\n"
+    for name in ("gone/there.md", "form"):
+        s3.delete(name)
+    s3.rclone("move", f"s3:{BUCKET}/far", f"s3:{BUCKET}/near")
+    for name, text in texts.items():
+        path = put / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (MOMENT, MOMENT))
+    s3.rclone("copy", str(put), f"s3:{BUCKET}")
+
+
+def in_a_child(device: Device, die_at: int | None) -> list[str]:
+    """The steps of a run in a process of its own, which kills itself at the end of step `die_at`."""
+    source, sink = os.pipe()
+    with warnings.catch_warnings():
+        # Whoever else has threads here: the child uses none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.close(source)
+            _run_and_die(device, sink, die_at)
+        finally:
+            os._exit(1)
+    os.close(sink)
+    with os.fdopen(source) as stream:
+        steps = stream.read().splitlines()
+    _, status = os.waitpid(child, 0)
+    if die_at is None:
+        assert status == 0, f"the run failed after {steps}"
+    else:
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"it lived on after {steps}"
+    return steps
+
+
+def _run_and_die(device: Device, sink: int, die_at: int | None) -> None:
+    passed, last = 0, ""
+
+    def ended(step: str) -> None:
+        nonlocal passed, last
+        if last in ENDS_HERE and step.startswith("_take_one"):
+            step = f"{last} in {step}"  # nothing has moved since
+        elif passed == die_at:
+            os.write(sink, f"{step}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            passed += 1
+        os.write(sink, f"{step}\n".encode())
+        last = step
+
+    for owner, name in STEPS:
+        _watch(owner, name, ended)
+    result = device.sync()
+    os._exit(0 if result.error is None else 2)
+
+
+def _watch(owner: Any, name: str, ended: Callable[[str], None]) -> None:
+    """Have a function say when it has ended."""
+    real = getattr(owner, name)
+
+    def watched(*given: Any, **named: Any) -> Any:
+        result = real(*given, **named)
+        ended(f"{name} {type(given[1]).__name__}" if name == "_take_one" else name)
+        return result
+
+    setattr(owner, name, watched)
+
+
+def heal(world: World, port: int, die_at: int, wanted: dict[str, str]) -> str:
+    """Kill a run at a step and check the next ones; the step."""
+    device = world.device
+    world.restore()
+    with serve_s3(world.cloud, port=port):
+        at_stake = {*device.tree().values(), *world.there().values()}
+        step = f"{die_at}: {in_a_child(device, die_at)[-1]}"
+        result = device.sync()
+        assert result.error is None, f"killed at step {step}: {result}"
+        again = device.sync()
+        assert again.outcome is Outcome.IDLE, f"killed at step {step}: {again}"
+        here, there = device.tree(), world.there()
+        assert {path: text for path, text in here.items() if path not in world.ignored} == there, (
+            f"killed at step {step}"
+        )
+        assert not GONE & here.keys(), f"killed at step {step}: came back: {GONE & here.keys()}"
+        assert decided(here) == decided(wanted), f"killed at step {step}"
+        assert set(wanted.values()) == set(here.values()), f"killed at step {step}"
+        lost = at_stake - world.versions()
+        assert not lost, f"killed at step {step}: lost: {lost}"
+        assert accepts(device), f"killed at step {step}: bisync does not accept the listings"
+    return step
+
+
+def decided(tree: dict[str, str]) -> dict[str, str]:
+    """A tree without what a kill in a conflict may name otherwise.
+
+    Copies may get other numbers, and once one version has a copy's name the other one keeps the name nobody won.
+    """
+    return {path: text for path, text in tree.items() if ".conflict" not in path and path != "nobody.md"}
+
+
+def undisturbed(world: World, port: int) -> tuple[list[str], dict[str, str]]:
+    """The steps of the run when it is left alone, and the tree it makes."""
+    world.restore()
+    with serve_s3(world.cloud, port=port):
+        steps = in_a_child(world.device, None)
+        tree = world.device.tree()
+        assert world.device.sync().outcome is Outcome.IDLE
+    kinds = {step.rpartition("_take_one ")[2] for step in steps if "_take_one" in step}
+    assert kinds == KINDS
+    return [step for step in steps if " in " not in step], tree
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_kill_9_at_every_step_needs_no_human(tmp_path: Path, part: int) -> None:
+    world, port = prepare(tmp_path, rules=False)
+    steps, wanted = undisturbed(world, port)
+    for number in range(part, len(steps), 2):
+        heal(world, port, number, wanted)
+
+
+def test_kill_9_while_ignore_rules_come_first(tmp_path: Path) -> None:
+    world, port = prepare(tmp_path, rules=True)
+    steps, wanted = undisturbed(world, port)
+    first = steps.index("open_journal")
+    assert first > 3
+    for number in range(first + 1):
+        heal(world, port, number, wanted)
+        assert "secret.draft" not in world.there()
