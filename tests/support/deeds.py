@@ -282,12 +282,12 @@ class Foreigner:
         self.stakes.forgive()
 
     def put(self) -> None:
-        self._write(self.random.choice(NAMES))
+        self.write(self.random.choice(NAMES))
 
     def overwrite(self) -> None:
         name = self.pick()
         if name is not None:
-            self._write(name)
+            self.write(name)
 
     def pick(self) -> str | None:
         found = sorted(name for name in self.stakes.bucket() if name != ".bmignore")
@@ -313,7 +313,8 @@ class Foreigner:
             if not target.startswith(f"{name}/") and not below(self.stakes.top / target):
                 self._move(name, target)
 
-    def _write(self, name: str) -> None:
+    def write(self, name: str) -> None:
+        """Give an object a new content, where this server can have one of this name."""
         if self._is_free(name, but_for=name):
             text = self.stakes.version("foreigner")
             self.say(f"put {name} -> {self.stakes.count}")

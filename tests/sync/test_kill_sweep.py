@@ -204,6 +204,8 @@ def heal(world: World, port: int, die_at: int, wanted: dict[str, str]) -> str:
         assert not GONE & here.keys(), f"killed at step {step}: came back: {GONE & here.keys()}"
         assert decided(here) == decided(wanted), f"killed at step {step}"
         assert set(wanted.values()) == set(here.values()), f"killed at step {step}"
+        left = [name for name in ("hold", "staging") if (device.notes / ".basic-memory" / name).exists()]
+        assert not left, f"killed at step {step}: left behind: {left}"
         lost = at_stake - world.versions()
         assert not lost, f"killed at step {step}: lost: {lost}"
         assert accepts(device), f"killed at step {step}: bisync does not accept the listings"
