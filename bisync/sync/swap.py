@@ -124,14 +124,7 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
         if not take_away(area, name, expected):
             return False
         keep_mode(area.hold / name, staged)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() and not path.is_symlink():
-        # A folder became a file on the other side; an empty shell may go, anything in it stays.
-        try:
-            path.rmdir()
-        except OSError:
-            return False
-    return place(staged, path)
+    return _make_way(path) and place(staged, path)
 
 
 def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
@@ -139,12 +132,35 @@ def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
     source, target = area.root / name, area.root / to
     if not (_is_untouched(source, expected) and _is_unmarked(source, expected)):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not _make_way(target):
+        return False
     if os.path.lexists(target) and target.samefile(source):
         # A disk that ignores case: only the spelling changes.
         source.rename(target)
         return True
     return place(source, target)
+
+
+def _make_way(path: Path) -> bool:
+    """Make the folders that a file called `path` needs; False where something lies in their way, or in its own.
+
+    A folder of its name that holds nothing but empty folders goes; anything in it stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    if not path.is_dir() or path.is_symlink():
+        return True
+    folders = list(os.walk(path, topdown=False))
+    if any(files for _, _, files in folders):
+        return False
+    try:
+        for folder, _, _ in folders:
+            Path(folder).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def keep_mode(old: Path, new: Path) -> None:

@@ -253,6 +253,34 @@ def test_a_conflict_copy_gets_another_name_while_its_file_is_edited(
     }
 
 
+@pytest.mark.parametrize("shell", ["m", "m/n/o"])
+@pytest.mark.parametrize("deed", ["renamed", "new"])
+def test_a_file_takes_the_name_of_empty_folders(laptop: Device, s3: S3, shell: str, deed: str) -> None:
+    filled(laptop, "a.md", "b.md")
+    (laptop.notes / shell).mkdir(parents=True)
+    if deed == "renamed":
+        s3.rclone("moveto", "s3:notes-bucket/a.md", "s3:notes-bucket/m")
+    else:
+        s3.put("m", "new there")
+    assert laptop.sync().error is None
+    assert level(laptop, s3)
+
+
+@pytest.mark.parametrize("deed", ["renamed", "new"])
+def test_a_folder_arrives_where_the_user_saves_a_file_in_that_moment(
+    laptop: Device, s3: S3, deed: str
+) -> None:
+    filled(laptop, "a.md", "b.md")
+    if deed == "renamed":
+        s3.rclone("moveto", "s3:notes-bucket/a.md", "s3:notes-bucket/m/a.md")
+    else:
+        s3.put("m/a.md", "new there")
+    meanwhile(laptop, lambda: laptop.write("m", "saved in that moment"))
+    assert laptop.sync().error is None
+    assert level(laptop, s3)
+    assert "saved in that moment" in laptop.tree().values()
+
+
 def test_versions_from_before_a_rename_come_back(laptop: Device, s3: S3) -> None:
     filled(laptop, "a.md", "b.md")
     laptop.write("a.md", "second")
