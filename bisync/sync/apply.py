@@ -167,7 +167,8 @@ class Execution:
                     self._note_conflict(change)
             case transfers.MoveHere(change, name, to):
                 file = self.seen.local.files[change.path]
-                self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed)
+                if not self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed):
+                    self._leave_out_behind_folder(change, to)
             case transfers.PutIn():
                 self._put_in(step)
             case transfers.Settle():
@@ -195,6 +196,14 @@ class Execution:
         if self._note(change, swap.put_in(self.area, step.name, here), self.tally.downloaded):
             self.placed[change.path] = fetched
             self.tally.bytes += fetched.size
+        else:
+            self._leave_out_behind_folder(change, step.name)
+
+    def _leave_out_behind_folder(self, change: Change, name: str) -> None:
+        """No run can bring a file where a folder here has its name and holds what is not synced."""
+        if (self.area.root / name).is_dir():
+            why = "a folder here has its name, and it is not empty"
+            self._leave_out([events.Problem("error", why, change.paths[-1])])
 
     def _settle(self, step: Settle) -> None:
         """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""

@@ -267,6 +267,29 @@ def test_a_file_takes_the_name_of_empty_folders(laptop: Device, s3: S3, shell: s
 
 
 @pytest.mark.parametrize("deed", ["renamed", "new"])
+def test_a_file_whose_name_a_folder_of_ignored_files_has_is_left_out(
+    laptop: Device, s3: S3, deed: str
+) -> None:
+    laptop.write(".bmignore", "*.draft\n")
+    filled(laptop, "a.md", "b.md")
+    laptop.write("m/x.draft", "ignored")
+    if deed == "renamed":
+        s3.rclone("moveto", "s3:notes-bucket/a.md", "s3:notes-bucket/m")
+    else:
+        s3.put("m", "new there")
+    (laptop.notes / "b.md").unlink()
+    for deleted in (1, 0):
+        result = laptop.sync()
+        assert (result.error, result.exit_code, result.deleted_cloud) == (None, 1, deleted)
+        assert [one.path for one in result.left_out] == ["m"]
+    (laptop.notes / "m/x.draft").rename(laptop.notes / "x.draft")
+    assert laptop.sync().error is None
+    assert laptop.sync().outcome is Outcome.IDLE
+    assert s3.tree() == {path: text for path, text in laptop.tree().items() if path != "x.draft"}
+    assert "m" in s3.tree()
+
+
+@pytest.mark.parametrize("deed", ["renamed", "new"])
 def test_a_folder_arrives_where_the_user_saves_a_file_in_that_moment(
     laptop: Device, s3: S3, deed: str
 ) -> None:
