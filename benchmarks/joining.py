@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from benchmarks.bare import Cost, listing, remote_of, run_rclone, timed
+from benchmarks.far import moved_away
 from benchmarks.far_notes import edit
-from tests.support.proxy import Delay, proxied
+from tests.support.proxy import proxied
 from tests.support.world import BUCKET, Device, serve_s3
 
 
@@ -33,17 +34,21 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bisync-benchmark-") as name:
         top = Path(name).resolve()
-        with serve_s3(top / "cloud", (BUCKET,)) as server, proxied(server) as proxy:
-            first, equal, other = (Device(top / name, proxy.s3) for name in ("first", "equal", "other"))
-            for device in (first, equal, other):
+        with (
+            serve_s3(top / "cloud", (BUCKET,)) as server,
+            moved_away(server) as far,
+            proxied(server) as proxy,
+        ):
+            first, equal, other = (Device(top / name, far) for name in ("first", "equal", "other"))
+            counted = Device(top / "counted", proxy.s3)
+            for device in (first, equal, other, counted):
                 edit(device.notes, range(options.files), "as it was")
             assert server.folder is not None
             shutil.copytree(first.notes, server.folder / BUCKET, dirs_exist_ok=True)
             edit(other.notes, range(options.files // 100), "another text")
             time.sleep(0.2)
             joined(first)
-            proxy.on("*", Delay(0.02))
-            remote = remote_of(proxy.s3, BUCKET)
+            remote = remote_of(far, BUCKET)
             here = (
                 "rclone",
                 "lsjson",
@@ -55,8 +60,8 @@ def main() -> int:
                 "md5",
             )
             listings = listing(remote, top).wall + run_rclone(here, remote, top).wall
-            proxy.reset()
             same = joined(equal)
+            joined(counted)
             requests = dict(proxy.counts)
             differing = joined(other)
     print(f"both listings    {listings:6.2f} s")
