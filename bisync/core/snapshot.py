@@ -6,8 +6,8 @@ Paths are keys: rclone's spelling in NFC, as rclone pairs files. `name` keeps a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from bisync.config import Compare
 
@@ -84,11 +84,19 @@ class BaseFile(NamedTuple):
     names: tuple[str, str] | None = None
 
 
+class Arriving(NamedTuple):
+    """A file that was on its way to `side` in a run that did not end well; the other side held it."""
+
+    side: Literal["local", "cloud"]
+    file: BaseFile
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text.
 
-    `keeps_versions`: whether the remote could keep what the run replaced there.
+    `keeps_versions`: whether the remote could keep what the run replaced there. `arriving`: what runs since then
+    that did not end well may have brought.
     """
 
     files: Mapping[str, BaseFile]
@@ -99,3 +107,4 @@ class Baseline:
     run: str
     listings: str
     keeps_versions: bool = True
+    arriving: Mapping[str, Arriving] = field(default_factory=dict)

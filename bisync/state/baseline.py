@@ -7,14 +7,16 @@ half adds stamps (mtime, ctime, inode) for files whose content is known to be th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
-from bisync.core.snapshot import BaseFile, Baseline, LocalFile, Stamp
+from bisync.core.snapshot import Arriving, BaseFile, Baseline, LocalFile, Stamp
 from bisync.files import atomic_write
 from bisync.rclone import listings
 
@@ -71,6 +73,7 @@ def save(path: Path, baseline: Baseline) -> None:
         "device": baseline.device,
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
+        **({"arriving": arriving_rows(baseline.arriving)} if baseline.arriving else {}),
     }
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
     entries = iter(sorted(baseline.files.items()))
@@ -82,9 +85,33 @@ def save(path: Path, baseline: Baseline) -> None:
 
 def _entries(files: Mapping[str, BaseFile]) -> str:
     """Lines of the file, without braces: one a file, so that two baselines can be compared by eye."""
-    rows = {path: [*base[:5], *((base.names,) if base.names else ())] for path, base in files.items()}
+    rows = {path: to_row(base) for path, base in files.items()}
     text = json.dumps(rows, ensure_ascii=True, separators=(",", ":"))
     return text[1:-1].replace('],"', '],\n"')
+
+
+def arriving_rows(arriving: Mapping[str, Arriving]) -> dict[str, Any]:
+    """What was on its way, as the baseline's and the journal's JSON have it."""
+    return {path: [one.side, to_row(one.file)] for path, one in arriving.items()}
+
+
+def expect(path: Path, rows: Mapping[str, Any]) -> None:
+    """Note in the saved baseline what a run that did not end well was to bring (`arriving_rows`), for the next one."""
+    known = load(path)
+    if known is not None and rows:
+        more = {name: Arriving(side, from_row(row)) for name, (side, row) in rows.items()}
+        save(path, replace(known, arriving={**known.arriving, **more}))
+
+
+def to_row(base: BaseFile) -> list[Any]:
+    """A file as the baseline's JSON has it."""
+    return [*base[:5], *((base.names,) if base.names else ())]
+
+
+def from_row(row: Sequence[Any]) -> BaseFile:
+    """The file in a row. Raises TypeError or ValueError for what is none."""
+    size, md5, stamp, local, cloud, *spelled = row
+    return BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud, *map(tuple, spelled))
 
 
 def load(path: Path) -> Baseline | None:
@@ -97,12 +124,7 @@ def load(path: Path) -> Baseline | None:
         if document["version"] != VERSION:
             return None
         return Baseline(
-            files={
-                path: BaseFile(
-                    size, md5, Stamp(*stamp) if stamp else None, local, cloud, *map(tuple, spelled)
-                )
-                for path, (size, md5, stamp, local, cloud, *spelled) in document["files"].items()
-            },
+            files={path: from_row(row) for path, row in document["files"].items()},
             compare=Compare(document["compare"]),
             profile=document["profile"],
             filters=document["filters"],
@@ -110,6 +132,10 @@ def load(path: Path) -> Baseline | None:
             run=document["run"],
             listings=document["listings"],
             keeps_versions=document["keeps_versions"],
+            arriving={
+                path: Arriving(side, from_row(row))
+                for path, (side, row) in document.get("arriving", {}).items()
+            },
         )
     except FileNotFoundError:
         return None
@@ -140,4 +166,5 @@ def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Ba
         filters=saved.filters if saved else "",
         device=saved.device if saved else 0,
         run=saved.run if saved else "",
+        arriving=saved.arriving if saved else {},
     )

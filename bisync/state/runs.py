@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,9 +34,10 @@ def run_time(run: str) -> datetime | None:
         return None
 
 
-def open_journal(state: SyncState, run: str, mode: str) -> None:
-    """Say on disk that a run is under way; found again only after a crash."""
-    atomic_write(state.journal, json.dumps({"version": JOURNAL_VERSION, "run": run, "mode": mode}) + "\n")
+def open_journal(state: SyncState, run: str, mode: str, arriving: Mapping[str, Any] | None = None) -> None:
+    """Say on disk that a run is under way, and what it is to bring where (rows of JSON); found again after a crash."""
+    entry = {"version": JOURNAL_VERSION, "run": run, "mode": mode, "arriving": arriving or {}}
+    atomic_write(state.journal, json.dumps(entry) + "\n")
 
 
 def read_journal(state: SyncState) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core.arriving import as_fetched, as_sent, spelling
 from bisync.core.change import Action, Change
 from bisync.core.reconcile import Hidden, cloud_changed
 from bisync.core.snapshot import BaseFile, CloudFile, LeftOut, LocalFile
@@ -31,11 +32,6 @@ def agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -
         there.mtime_ns if there.md5 is None or not by_checksum else None,
         spelling(names.to_rclone(here.name), there.name),
     )
-
-
-def spelling(here: str, there: str) -> tuple[str, str] | None:
-    """`BaseFile.names` of a file that rclone spells so here and in the cloud."""
-    return None if here == there == names.key(here) else (here, there)
 
 
 def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, BaseFile]:
@@ -99,16 +95,16 @@ def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile
     theirs = there.name if there is not None else ours
     if change.action in (Action.UPLOAD, Action.DOWNLOAD) or change.winner in ("local", "cloud"):
         sent = change.action is Action.UPLOAD or change.winner == "local"
-        won = _sent(here, compare) if sent else _fetched(there, compare)
+        won = _held(here if sent else there, compare)
         yield change.path, won and won._replace(names=spelling(ours, theirs))
     if change.action is not Action.CONFLICT:
         return
     lost = []
     if here is not None and change.winner != "local":
         # What is new in the cloud has the name it has here.
-        lost.append((ours, ours, _sent(here, compare)))
+        lost.append((ours, ours, _held(here, compare)))
     if there is not None and change.winner != "cloud":
-        lost.append((ours, theirs, _fetched(there, compare)))
+        lost.append((ours, theirs, _held(there, compare)))
     for copy, (mine, other, file) in zip(change.copies, lost, strict=True):
         name, twin = beside(mine, change, copy), beside(other, change, copy)
         yield names.key(name), file and file._replace(names=spelling(name, twin))
@@ -117,7 +113,7 @@ def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile
 def sent(change: Change, prepared: Prepared) -> BaseFile | None:
     """A file that this run has sent as it was seen; None where nothing tells what that was."""
     here, there = prepared.seen.local.files[change.path], prepared.seen.cloud.files.get(change.path)
-    file = _sent(here, prepared.compare)
+    file = as_sent(here, prepared.compare)
     if file is None:
         return None
     name = names.to_rclone(here.name)
@@ -125,16 +121,7 @@ def sent(change: Change, prepared: Prepared) -> BaseFile | None:
     return file._replace(stamp=stamp, names=spelling(name, there.name if there is not None else name))
 
 
-def _sent(here: LocalFile | None, compare: Compare) -> BaseFile | None:
-    if here is None or (compare is Compare.CHECKSUM and here.md5 is None):
+def _held(file: LocalFile | CloudFile | None, compare: Compare) -> BaseFile | None:
+    if file is None:
         return None
-    time = None if compare is Compare.CHECKSUM else here.stamp.mtime_ns
-    # bisync notes the local file's own time as that of the copy.
-    return BaseFile(here.size, here.md5 if compare is Compare.CHECKSUM else None, None, time, time)
-
-
-def _fetched(there: CloudFile | None, compare: Compare) -> BaseFile | None:
-    if there is None or (compare is Compare.CHECKSUM and there.md5 is None):
-        return None
-    time = None if compare is Compare.CHECKSUM else there.mtime_ns
-    return BaseFile(there.size, there.md5 if compare is Compare.CHECKSUM else None, None, time, time)
+    return as_sent(file, compare) if isinstance(file, LocalFile) else as_fetched(file, compare)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import guard, plan, reconcile
+from bisync.core import arriving, guard, plan, reconcile
 from bisync.core.change import Action
 from bisync.core.guard import Verdict
 from bisync.core.plan import Mode, Plan
@@ -75,6 +75,11 @@ def prepare(session: Session, *, resync: bool = False, max_delete: int | None = 
         compare = session.compare if known is None or first else known.compare
         before = {} if known is None else known.files
         seen = observe.both(session, before, compare, ahead)
+    unsure = known is not None and not first and bool(known.arriving)
+    if known is not None and unsure:
+        # A run did not end well: what it did bring is told by what lies there.
+        before = arriving.confirmed(before, known.arriving, seen.local, seen.cloud, compare)
+        known = replace(known, files=before, arriving={})
     base = None if first else before
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
     resolve = session.profile.conflict_resolve
@@ -92,7 +97,7 @@ def prepare(session: Session, *, resync: bool = False, max_delete: int | None = 
         resolve=resolve,
         mode=mode,
         moves=session.remote.keeps_versions,
-        idle_allowed=not compare_changed and seen.local.marker and seen.cloud.marker,
+        idle_allowed=not compare_changed and not unsure and seen.local.marker and seen.cloud.marker,
     )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(

@@ -9,6 +9,7 @@ from typing import Any
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
 from bisync.core.reconcile import same_content
 from bisync.core.result import SyncResult, facts
@@ -17,7 +18,7 @@ from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
-from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent, spelling
+from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent
 from bisync.sync.apply import Execution
 from bisync.sync.frame import is_sent_first, listed
 from bisync.sync.observe import Observation

@@ -22,20 +22,25 @@ def undo(session: Session, run: str) -> list[str]:
     """
     shutil.rmtree(session.state.frame, ignore_errors=True)
     listings.clear_locks(session.state.work)
-    _mend_listings(session, run)
+    journal = runs.read_journal(session.state) or {}
+    if not _mend_listings(session, run):
+        baseline.expect(session.state.baseline, journal.get("arriving") or {})
     return _put_back(session)
 
 
-def _mend_listings(session: Session, run: str) -> None:
+def _mend_listings(session: Session, run: str) -> bool:
     """Have the listings say what the baseline says where the run had written that, and perhaps not them.
 
-    Until then they are as the run found them, and may be younger than the baseline: a bisync by hand.
+    False where it had not come as far: then they are as it found them, and may be younger than the baseline (a
+    bisync by hand).
     """
     known = baseline.load(session.state.baseline)
-    if known is not None and known.run == run:
-        texts = listed(known.files, known.compare, Marker(None, None), session.app.now())
-        baseline.save(session.state.baseline, replace(known, listings=listings.digest_of(texts)))
-        listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
+    if known is None or known.run != run:
+        return False
+    texts = listed(known.files, known.compare, Marker(None, None), session.app.now())
+    baseline.save(session.state.baseline, replace(known, listings=listings.digest_of(texts)))
+    listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
+    return True
 
 
 def _put_back(session: Session) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bisync.app import App, Session
 from bisync.config import Sync
-from bisync.core import guard
+from bisync.core import arriving, guard
 from bisync.core.change import Action, Change
 from bisync.core.plan import Mode
 from bisync.core.result import Outcome, SyncResult
@@ -188,15 +189,30 @@ def _fetch_rules(
     session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
 ) -> None:
     first = replace(prepared, plan=replace(prepared.plan, changes=rules))
+    coming = _arriving(first)
+    runs.open_journal(session.state, run, prepared.plan.mode.value, coming)
     try:
         Execution(session, first, run, tally).fetch_only()
+        # They are here from now on, whatever becomes of the rest of the run.
+        baseline.expect(session.state.baseline, coming)
     except BaseException:
         recover.undo(session, run)
         raise
+    finally:
+        runs.close_journal(session.state)
+
+
+def _arriving(prepared: Prepared) -> dict[str, Any]:
+    """What a plan brings where, for the journal; without a baseline everything meets for the first time."""
+    if prepared.baseline is None:
+        return {}
+    seen = prepared.seen
+    coming = arriving.arriving(prepared.plan.changes, seen.local, seen.cloud, prepared.compare)
+    return baseline.arriving_rows(coming)
 
 
 def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
-    runs.open_journal(session.state, run, prepared.plan.mode.value)
+    runs.open_journal(session.state, run, prepared.plan.mode.value, _arriving(prepared))
     done = Execution(session, prepared, run, tally)
     try:
         recover.sweep(session, prepared.seen.partials)

@@ -36,6 +36,13 @@ REGRESSIONS = {
             *(Remove("a"), Write(0, "a", 3), Delete(0, "d"), Write(0, "d/a", 4), Sync(0)),
         ),
     ),
+    "what a killed run has fetched is deleted elsewhere": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (
+            *(Write(1, "b", 1), Settle(), Write(0, "a", 2), Sync(0)),
+            *(Delete(0, "a"), Sync(1, stop=3), Settle()),
+        ),
+    ),
     "a decomposed name that cannot be read": History(
         (CHECKSUM, CHECKSUM), EXACT,
         (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),

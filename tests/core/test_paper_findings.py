@@ -11,7 +11,7 @@ import pytest
 from bisync.config import Compare
 from tests.support.paper.chance import History
 from tests.support.paper.laws import Broken, Law
-from tests.support.paper.steps import Delete, Put, Remove, Rules, Settle, Step, Switch, Sync, Write
+from tests.support.paper.steps import Put, Remove, Rules, Settle, Step, Switch, Sync, Write
 from tests.support.paper.world import Core
 
 LONG = "x" * 250
@@ -32,12 +32,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
         Law.PLAN,
         "A conflict's copy has a name of more than 255 bytes: every run fails.",
         (Write(0, LONG, 1), Sync(0), Write(0, LONG, 2), Put(LONG, 3), Sync(0)),
-    ),
-    "KILLED": (
-        Law.GONE,
-        "What a killed run has fetched passes for a file its user wrote: deleted elsewhere meanwhile, it comes"
-        " back everywhere; edited elsewhere meanwhile, it is a conflict.",
-        (Write(1, "b", 1), Settle(), Write(0, "a", 2), Sync(0), Delete(0, "a"), Sync(1, stop=3), Settle()),
     ),
     "SWITCHED": (
         Law.GONE,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bisync import events
 from bisync.core.result import Outcome
 from bisync.locks.machine import is_held
 from tests.support.proxy import Drop, Gate, Proxy, Status, proxied
@@ -317,3 +318,49 @@ def as_ordinary_user(device: Device) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def stopped_at_the_end(device: Device) -> None:
+    """A run that has done everything and is stopped before it could write that down."""
+
+    def stop(_sync: str, event: events.Event) -> None:
+        if event == events.Step("recording"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        device.sync(app=device.app(on_event=stop))
+
+
+def test_what_a_stopped_run_brought_is_known_to_the_next(device: Device, s3: S3) -> None:
+    """Its files are no user's own: deleted on the other side meanwhile, they are deleted here, too."""
+    device.write("known.md", "known")
+    device.sync()
+    device.write("mine.md", "mine")
+    device.write("edited.md", "mine, too")
+    s3.put("theirs.md", "theirs")
+    stopped_at_the_end(device)
+    assert {"known.md", "mine.md", "edited.md", "theirs.md"} <= set(device.tree()) == set(s3.tree())
+    (device.notes / "mine.md").unlink()
+    device.write("edited.md", "edited since")
+    s3.delete("theirs.md")
+
+    result = device.sync()
+
+    assert (result.error, result.deleted_cloud, result.deleted_local) == (None, 1, 1)
+    assert (result.uploaded, result.conflicts) == (1, ())
+    assert device.tree() == s3.tree()
+    assert not {"mine.md", "theirs.md"} & set(s3.tree()) and s3.tree()["edited.md"] == "edited since"
+    assert device.sync().outcome is Outcome.IDLE
+
+
+def test_what_a_stopped_run_did_not_bring_is_no_news(device: Device, proxy: Proxy, s3: S3) -> None:
+    device.write("known.md", "known")
+    device.sync()
+    device.write("mine.md", "mine")
+    s3.put("theirs.md", "theirs")
+    proxy.on("PUT", Status(500), path="mine.md")
+    proxy.on("GET", Status(500), path="theirs.md")
+    device.sync()
+    proxy.clear()
+    assert device.sync().error is None
+    assert {"known.md", "mine.md", "theirs.md"} <= set(device.tree()) == set(s3.tree())

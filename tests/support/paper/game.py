@@ -135,9 +135,6 @@ class Game:
             # The older of two files that meet for the first time is kept in a trash alone.
             self.live -= device.trash | world.store_trash
         laws.check_versions(world, device, at_stake, self.live)
-        if not finished and not self.strict:
-            # Finding KILLED: what a killed run has brought passes for its user's own files.
-            self.forget({change.path for change in plan.changes})
         if finished and not step.meanwhile:
             laws.check_run(world, run, before, forced=step.force)
             laws.check_limit(run)

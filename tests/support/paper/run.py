@@ -6,9 +6,11 @@ A run stops after each change to either side, so that it can be killed there, or
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core.arriving import arriving
 from bisync.core.change import Action, Change
 from bisync.core.plan import Plan
 from bisync.core.snapshot import BaseFile, Baseline, Stamp
@@ -77,13 +79,36 @@ class Run:
         self._record()
 
     def recover(self) -> None:
-        """After a kill: held files return where there is room, the others go to the trash."""
+        """After a kill: held files return where there is room, the others go to the trash; what came is told later."""
+        known = self.case.known
+        if known is not None and self.device.baseline is not None:
+            seen, compare = self.seen, known.compare
+            more = arriving(self.plan.changes, seen.local, seen.cloud, compare)
+            before = self.device.baseline
+            self.device.baseline = replace(before, arriving={**before.arriving, **more})
+            self.device.arriving |= {path: self._coming(path) for path in more}
         tree = self.device.tree
         for name, file in self._held.items():
             if name in tree or is_folder(tree, name) or is_blocked(tree, name):
                 self.device.trash.add(file.content)
             else:
                 tree[name] = file
+
+    def _coming(self, path: str) -> Agreed:
+        """What both sides hold of a path where it has arrived."""
+        here, there = self.seen.tree.get(path), self.seen.store.get(path)
+        change = next(change for change in self.plan.changes if path in change.paths)
+        if change.action is Action.RENAME:
+            here, there = here or self.seen.tree.get(change.path), there or self.seen.store.get(change.path)
+        if change.action is Action.UPLOAD or there is None:
+            assert here is not None
+            spelled = names.to_rclone(path) if there is None else there.name
+            return Agreed(
+                here, Object(spelled, here.content, here.stamp.mtime_ns, self.world.clock, hashed=True)
+            )
+        if change.action is Action.DOWNLOAD or here is None:
+            here = File(there.content, Stamp(there.mtime, 0, 0))
+        return Agreed(here, there)
 
     def contents(self) -> set[int]:
         """The versions on both sides."""
@@ -331,20 +356,24 @@ class Run:
         for path in self.base.keys() | self.seen.tree.keys() | self.seen.store.keys() | self._agreed.keys():
             if self.hides(path):
                 if path in self.base:
-                    known[path], files[path] = device.known[path], self.base[path]._replace(stamp=None)
+                    known[path], files[path] = self._known(path), self.base[path]._replace(stamp=None)
                 continue
             agreed = self._agreement(path)
             if agreed is not None and self._confirms(path, agreed):
                 known[path], files[path] = agreed, self._entry(path, agreed)
         device.known = known
+        device.arriving = {}
         device.baseline = Baseline(
             files=files, compare=device.compare, profile="", filters=device.filters,
             device=device.disk, run="", listings="",
         )  # fmt: skip
 
+    def _known(self, path: str) -> Agreed:
+        return self.device.known.get(path) or self.device.arriving[path]
+
     def _agreement(self, path: str) -> Agreed | None:
         """What both sides are taken to hold: this run's doing, what was seen, or what was known before."""
-        before = self.device.known[path] if path in self.base else None
+        before = self._known(path) if path in self.base else None
         if path in self.skipped:
             return before
         if path in self._agreed or path in self._planned:

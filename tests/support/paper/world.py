@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from bisync.config import Compare, ConflictResolve
 from bisync.core import guard, names, plan, reconcile
+from bisync.core.arriving import confirmed
 from bisync.core.guard import Verdict
 from bisync.core.plan import Answers, Mode, Plan, Questions
 from bisync.core.reconcile import Comparison
@@ -66,6 +67,7 @@ class Device:
     disk: int = 1
     baseline: Baseline | None = None
     known: dict[str, Agreed] = field(default_factory=dict)
+    arriving: dict[str, Agreed] = field(default_factory=dict)
 
     @property
     def filters(self) -> str:
@@ -248,12 +250,16 @@ class World:
         known = None if resync else device.baseline
         compare = device.compare if known is None else known.compare
         seen = self.look(device, compare, unreadable)
+        unsure = known is not None and bool(known.arriving)
+        if known is not None and unsure:
+            files = confirmed(known.files, known.arriving, seen.local, seen.cloud, compare)
+            known = replace(known, files=files, arriving={})
         mode = Mode.SYNC
         if known is None:
             mode = Mode.BASELINE
         elif known.filters != device.filters:
             mode = Mode.REBASELINE
-        idle_allowed = compare is device.compare and device.marker and self.store_marker
+        idle_allowed = compare is device.compare and not unsure and device.marker and self.store_marker
         return Case(known, seen, compare, resolve, max_delete, mode, idle_allowed)
 
     def refresh(self, device: Device, seen: Seen) -> None:
