@@ -1,7 +1,7 @@
-"""The baseline: what both sides held after the last good run, read from bisync's own listings.
+"""The baseline: what both sides held after the last good run. bisync's listings are rendered from it.
 
-The cloud half is exactly what bisync believes, so that plan and bisync see the same changes. The local
-half adds stamps (mtime, ctime, inode) for files whose content is known to be the listed one.
+Where they are younger than it, after a bisync by hand or a script, it is made anew from them. The local half adds
+stamps (mtime, ctime, inode) for files whose content is known to be the listed one.
 """
 
 from __future__ import annotations
