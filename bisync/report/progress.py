@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bisync import events
 
 PLAIN_PROGRESS_SECONDS = 5.0
+# Columns of a terminal that has room for a bar.
+WIDE = 100
 
 
 class Listener:
@@ -114,10 +116,14 @@ class Bar(Listener):
 
 def _rich_bar() -> RichProgress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+    from rich.table import Column
 
+    console = Console(stderr=True)
+    # The words say it all; where there is no room beside them, a sign of life is enough.
+    sign: ProgressColumn = BarColumn(bar_width=20) if console.width >= WIDE else SpinnerColumn("line")
+    words = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     # What is printed takes the bar away first, so nothing has to pass through rich and be wrapped by it.
     return Progress(
-        BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), console=Console(stderr=True),
-        transient=True, redirect_stdout=False, redirect_stderr=False,
-    )  # fmt: skip
+        sign, words, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    )

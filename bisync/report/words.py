@@ -73,7 +73,7 @@ def time_text(seconds: float) -> str:
 
 def progress_text(event: Progress) -> str:
     """How far the work is: "3 of 10 files, 1.2 MiB of 40.0 MiB, 3.1 MiB/s, 12 s left"."""
-    parts = [f"{'read ' if event.reading else ''}{event.files} of {files(event.total_files)}"]
+    parts = [f"{'reading ' if event.reading else ''}{event.files} of {files(event.total_files)}"]
     if event.total_bytes:
         parts.append(f"{size_text(event.bytes)} of {size_text(event.total_bytes)}")
         parts.append(f"{size_text(int(event.speed))}/s")

@@ -290,7 +290,7 @@ def test_a_terminal_shows_what_takes_long(laptop: Device, proxy: Proxy) -> None:
         gate.wait()
         _wait_for(leader, r"notes: looking at both sides")
         proxy.clear()
-        _wait_for(leader, r"notes: reading 0/1 file .*/1\.0 TiB.*B/s")
+        _wait_for(leader, r"notes: reading 0 of 1 file, .* of 1\.0 TiB, .*B/s")
         os.write(leader, b"\x03")
         said = _read_all(leader)
         assert run.wait(60) == 130
