@@ -40,7 +40,7 @@ REGRESSIONS = {
         (CHECKSUM, CHECKSUM), EXACT,
         (
             *(Write(1, "b", 1), Settle(), Write(0, "a", 2), Sync(0)),
-            *(Delete(0, "a"), Sync(1, stop=3), Settle()),
+            *(Delete(0, "a"), Sync(1, stop=2), Settle()),
         ),
     ),
     "a decomposed name that cannot be read": History(
