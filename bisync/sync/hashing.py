@@ -21,6 +21,7 @@ from bisync.core.snapshot import LocalFile
 RACY_NS = 50_000_000
 CHUNK = 1 << 18
 PROGRESS_SECONDS = 0.5
+SMALL = 1 << 16
 BATCH_FILES = 100
 BATCH_BYTES = 32 << 20
 _Read = tuple[str, str | OSError | None]
@@ -55,7 +56,9 @@ def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: 
 
     total = sum(file.size for _, file in files)
     began = time.monotonic()
-    with ThreadPoolExecutor(4) as pool:
+    # Small files are all the interpreter's work: threads that wait for each other take three times as long.
+    workers = 4 if total > len(files) * SMALL else 1
+    with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(look, batch) for batch in _batches(files)]
         open_: set[Future[list[_Read]]] = set(futures)
         try:

@@ -97,11 +97,14 @@ def both(
     session.emit(events.Step("looking at both sides"))
     tree = session.app.walk(session.sync)
     text = session.app.filters(tree.rules)
-    local, here = _local(tree, session, baseline, compare)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
+        local, here = _local(tree, session, baseline, compare)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
-        found = _cloud_through(session, text, compare)
+        # The cloud is listed while files here are read.
+        with _listing_through(session, text, compare) as anew:
+            local, here = _local(tree, session, baseline, compare)
+            found = _ended(session, anew.argv, anew.running, anew.found)
     return Observation(
         local=local,
         cloud=CloudSnapshot(found.files, tuple(found.left_out), found.marker is not None),
@@ -196,14 +199,16 @@ class _Cloud:
             self.files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
 
 
-def _cloud_through(session: Session, filters: str, compare: Compare) -> _Cloud:
+@contextmanager
+def _listing_through(session: Session, filters: str, compare: Compare) -> Iterator[Ahead]:
+    """The cloud being listed through these filters."""
     found = _Cloud()
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
         argv = list_argv(session.remote, compare=compare, filters=Path(file.name))
         with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
-            return _ended(session, argv, running, found)
+            yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=compare)
 
 
 def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cloud:

@@ -230,7 +230,9 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     runs.close_journal(session.state)
     notes = []
     try:
-        gone = trash.expire(session, session.app.now(), session.app.manifest.keep_days)
+        # A first meeting has enough to do; the trash can wait for the next run.
+        first = prepared.plan.mode is Mode.BASELINE
+        gone = [] if first else trash.expire(session, session.app.now(), session.app.manifest.keep_days)
         if gone:
             notes.append(
                 f"{len(gone)} run(s) older than {session.app.manifest.keep_days} days left the trash"
