@@ -19,7 +19,7 @@ from bisync.rclone.program import environment
 from bisync.rclone.remote import Remote
 from tests.support.world import KEY_ID, S3, SECRET, rclone_path
 
-WIDTH = 32
+WIDE = 32
 
 
 class Cost(NamedTuple):
@@ -100,12 +100,12 @@ class Bare:
         marker.write_text(MARKER_TEXT)
         run_rclone(copy_one_argv(str(marker), self.remote.below(MARKER_PATH)), remote, home)
 
-    def sync(self, *more: str) -> Cost:
-        """What one run takes; `more` flags, such as `--resync`."""
+    def sync(self, *more: str, width: int | None = None) -> Cost:
+        """What one run takes; `more` flags, such as `--resync`. `width`: files at a time, rclone's own when None."""
         call = BisyncCall(
             local=self.tree, remote=self.remote, profile=BUILTIN_PROFILES[DEFAULT_PROFILE],
             compare=Compare.CHECKSUM, filters=self.filters, workdir=self.home / "work",
-            backup_local=self.home / "trash" / "run", max_delete_percent=50, fast_list=True, width=WIDTH,
+            backup_local=self.home / "trash" / "run", max_delete_percent=50, fast_list=True, width=width,
             backup_cloud=self.remote.below(".basic-memory/trash/run"),
         )  # fmt: skip
         return run_rclone((*bisync_argv(call), *more), self.remote, self.home)
