@@ -130,7 +130,8 @@ class TestBadFiles:
         start = time.monotonic()
         (problem,) = problems(home, text)
 
-        assert "this is no manifest" in problem
+        # Newer PyYAMLs stop at a depth of their own.
+        assert "this is no manifest" in problem or "exceeded maximum nesting depth" in problem
         assert time.monotonic() - start < 5
 
     def test_the_overlay_may_be_bad_too(self, home: Path) -> None:
