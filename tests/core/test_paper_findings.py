@@ -20,7 +20,8 @@ TWICE = (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2))
 FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
     "UNSEEN, an ignored file": (
         Law.PLAN,
-        "A folder of ignored files alone is in the way of a file in the cloud: every run fails.",
+        "A folder of ignored files alone is in the way of a file in the cloud: each plan says download, and the run leaves"
+        " it out.",
         (Write(0, "d/a", 1), Rules(0, ("d/a",)), Put("d", 2), Sync(0)),
     ),
     "UNSEEN, a closed file": (
@@ -35,9 +36,8 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
     ),
     "SWITCHED": (
         Law.GONE,
-        "A file left out in the run that changes how changes are told keeps its old line, without times. It is"
-        " edited by the plan's reading and not by bisync's: deleted in the cloud, an upload is planned, but the"
-        " file here is deleted.",
+        "A file left out in the run that changes how changes are told keeps its old line, without times: it looks"
+        " edited here, and comes back when it is deleted in the cloud.",
         (
             *(Write(0, "a", 1), Settle(), Switch(0, Compare.MODTIME)),
             *(Sync(0, unreadable=("a",)), Remove("a"), Settle()),
