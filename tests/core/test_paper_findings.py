@@ -20,8 +20,8 @@ TWICE = (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2))
 FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
     "UNSEEN, an ignored file": (
         Law.PLAN,
-        "A folder of ignored files alone is in the way of a file in the cloud: each plan says download, and the run leaves"
-        " it out.",
+        "A folder of ignored files alone is in the way of a file in the cloud: each plan says download, and the"
+        " run leaves it out.",
         (Write(0, "d/a", 1), Rules(0, ("d/a",)), Put("d", 2), Sync(0)),
     ),
     "UNSEEN, a closed file": (
