@@ -15,8 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from invoke.exceptions import Exit
-
 from bisync.errors import BisyncError, Interrupted, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
@@ -48,20 +46,18 @@ def edge(screen: Screen) -> Iterator[Screen]:
         with screen:
             yield screen
     except BisyncError as error:
-        raise Exit(code=_report(screen, error)) from None
+        raise SystemExit(_report(screen, error)) from None
     except KeyboardInterrupt:
         stopped = Interrupted("interrupted", hint="everything is in order; carry on with: bisync sync")
-        raise Exit(code=_report(screen, stopped)) from None
+        raise SystemExit(_report(screen, stopped)) from None
     except BrokenPipeError:
         drop_output()
-        raise Exit(code=1) from None
-    except Exit:
-        raise
+        raise SystemExit(1) from None
     except OSError as error:
         # The disk's or the system's word, and where. (A bug that ends here still says which file.)
-        raise Exit(code=_report(screen, disk_error(error, where=None, then="run again"))) from None
+        raise SystemExit(_report(screen, disk_error(error, where=None, then="run again"))) from None
     except Exception as bug:
-        raise Exit(code=_report(screen, _bug(bug))) from None
+        raise SystemExit(_report(screen, _bug(bug))) from None
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -195,7 +191,7 @@ def _stop_threads(pool: ThreadPoolExecutor) -> None:
 
 
 def whole_number(value: Any, flag: str, *, least: int = 0) -> int | None:
-    """A flag's number: invoke hands one without a typed default over as text. Raises UsageError."""
+    """A flag's number, which comes as text. Raises UsageError."""
     if value is None:
         return None
     try:
@@ -232,4 +228,4 @@ def finish(screen: Screen, results: list[Ending], document: Callable[[list[Endin
 def leave(code: int) -> None:
     """End the task with an exit code; 0 just returns."""
     if code:
-        raise Exit(code=code)
+        raise SystemExit(code)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from bisync.report.documents import setup_document
 from bisync.report.screen import Screen
 from bisync.report.words import init_lines, ready_lines, setup_lines, validate_lines
 
+from ._command import command
 from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest
 
 
-@task(help={"manifest": "where to write it (default: bisync.yaml here)"})
-def init(c: Context, manifest: str = "bisync.yaml") -> None:
+@command(words="manifest", help={"manifest": "where to write it (default: bisync.yaml here)"})
+def init(c: object, manifest: str = "bisync.yaml") -> None:
     """Write a commented bisync.yaml to start from."""
     with edge(Screen()) as screen:
         from bisync.manifest.starter import write_starter
@@ -26,8 +24,8 @@ def init(c: Context, manifest: str = "bisync.yaml") -> None:
         screen.tell(init_lines(path))
 
 
-@task(help={"manifest": HELP["manifest"]})
-def validate(c: Context, manifest: str | None = None) -> None:
+@command(words="manifest", help={"manifest": HELP["manifest"]})
+def validate(c: object, manifest: str | None = None) -> None:
     """Check the manifest; say OK, or every problem with its place."""
     with edge(Screen()) as screen:
         from bisync.actions import validate as action
@@ -36,8 +34,8 @@ def validate(c: Context, manifest: str | None = None) -> None:
         screen.tell(validate_lines(loaded, action.run(loaded)))
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={
         "manifest": HELP["manifest"],
         "dir": "the sync dir from now on (kept in config.json, shared with bm)",
@@ -48,7 +46,7 @@ def validate(c: Context, manifest: str | None = None) -> None:
     },
 )
 def setup(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     dir: str | None = None,
     only: list[str] | None = None,
@@ -67,4 +65,4 @@ def setup(
         finish(screen, results, setup_document)
 
 
-TASKS = (init, validate, setup)
+COMMANDS = (init, validate, setup)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from bisync.report.documents import explain_document
 from bisync.report.screen import Screen
 from bisync.report.words import explain_lines
 
+from ._command import command
 from ._edge import HELP, edge, finish, headed, open_app
 
 
-@task(
-    positional=["path"],
-    iterable=["only", "also"],
+@command(
+    word="path",
+    words="also",
     help={
         "path": "the path to explain; a trailing slash means a folder that does not exist",
         "also": "another path (repeatable); `bisync explain A B C` says the same",
@@ -26,7 +24,7 @@ from ._edge import HELP, edge, finish, headed, open_app
     },
 )
 def explain(
-    c: Context,
+    c: object,
     path: str,
     also: list[str] | None = None,
     manifest: str | None = None,
@@ -43,8 +41,8 @@ def explain(
         finish(screen, found, explain_document)
 
 
-@task(iterable=["only"], help={"manifest": HELP["manifest"], "only": HELP["only"]})
-def filters(c: Context, manifest: str | None = None, only: list[str] | None = None) -> None:
+@command(words="only", help={"manifest": HELP["manifest"], "only": HELP["only"]})
+def filters(c: object, manifest: str | None = None, only: list[str] | None = None) -> None:
     """Print the rclone filters each sync runs with."""
     with edge(Screen()) as screen:
         from bisync.actions import explain as action
@@ -54,4 +52,4 @@ def filters(c: Context, manifest: str | None = None, only: list[str] | None = No
             screen.verbatim(action.filters(app, one).rstrip("\n"))
 
 
-TASKS = (explain, filters)
+COMMANDS = (explain, filters)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from bisync.errors import UsageError
 from bisync.report.documents import prune_document, sync_document
 from bisync.report.screen import Screen
@@ -21,11 +18,12 @@ from bisync.report.words import (
     sync_lines,
 )
 
+from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={
         "manifest": HELP["manifest"],
         "only": HELP["only"],
@@ -41,7 +39,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
     },
 )
 def sync(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     profile: str | None = None,
@@ -74,8 +72,8 @@ def sync(
         finish(screen, results, sync_document)
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={
         "manifest": HELP["manifest"],
         "only": HELP["only"],
@@ -87,7 +85,7 @@ def sync(
     },
 )
 def plan(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     profile: str | None = None,
@@ -114,9 +112,8 @@ def plan(
         leave(highest(results))
 
 
-@task(
-    positional=["path"],
-    iterable=["only"],
+@command(
+    word="path",
     help={
         "path": "the contested file, relative to the sync dir",
         "keep": "local, cloud, newer or both",
@@ -125,7 +122,7 @@ def plan(
     },
 )
 def resolve(
-    c: Context, path: str, keep: str = "", manifest: str | None = None, only: list[str] | None = None
+    c: object, path: str, keep: str = "", manifest: str | None = None, only: list[str] | None = None
 ) -> None:
     """Settle a conflict: keep one version under the file's name, the others go to the trash."""
     with edge(Screen()) as screen:
@@ -140,9 +137,8 @@ def resolve(
         screen.tell(resolve_lines(action.settle(app, syncs, path, action.KEEP[keep])))
 
 
-@task(
-    positional=["path"],
-    iterable=["only"],
+@command(
+    word="path",
     help={
         "path": "the file or folder to bring back, relative to the sync dir",
         "run": "the version this run took away (see: bisync history); default: the latest",
@@ -152,7 +148,7 @@ def resolve(
     },
 )
 def restore(
-    c: Context,
+    c: object,
     path: str,
     run: str | None = None,
     to: str | None = None,
@@ -169,8 +165,8 @@ def restore(
         screen.tell(restore_lines(done, elsewhere=folder is not None))
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={
         "manifest": HELP["manifest"],
         "only": HELP["only"],
@@ -179,7 +175,7 @@ def restore(
     },
 )
 def prune(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     yes: bool = False,
@@ -194,8 +190,8 @@ def prune(
         screen.document(prune_document(results))
 
 
-@task(help={"keep": "leave the temporary home behind and say where it is"})
-def demo(c: Context, keep: bool = False) -> None:
+@command(help={"keep": "leave the temporary home behind and say where it is"})
+def demo(c: object, keep: bool = False) -> None:
     """The whole story on an embedded S3 server in a temporary home."""
     with edge(Screen()) as screen:
         from bisync.actions import demo as action
@@ -203,4 +199,4 @@ def demo(c: Context, keep: bool = False) -> None:
         leave(action.run(screen.verbatim, keep=keep))
 
 
-TASKS = (sync, plan, resolve, restore, prune, demo)
+COMMANDS = (sync, plan, resolve, restore, prune, demo)

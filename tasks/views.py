@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from bisync.report.documents import (
     check_document,
     conflicts_document,
@@ -17,13 +14,14 @@ from bisync.report.documents import (
 from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
+from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, open_app
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={
         **_COMMON,
         "one-way": "files that only the cloud has are fine",
@@ -32,7 +30,7 @@ _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["jso
     },
 )
 def check(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     one_way: bool = False,
@@ -50,9 +48,9 @@ def check(
         finish(screen, results, check_document)
 
 
-@task(iterable=["only"], help={**_COMMON, "jobs": HELP["jobs"]})
+@command(words="only", help={**_COMMON, "jobs": HELP["jobs"]})
 def status(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     json: bool = False,
@@ -69,9 +67,9 @@ def status(
         screen.document(status_document(found))
 
 
-@task(iterable=["only"], help=_COMMON)
+@command(words="only", help=_COMMON)
 def conflicts(
-    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+    c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False
 ) -> None:
     """List the conflict copies that wait for a decision."""
     with edge(Screen(as_json=json)) as screen:
@@ -83,12 +81,12 @@ def conflicts(
         finish(screen, groups, conflicts_document)
 
 
-@task(
-    iterable=["only"],
+@command(
+    words="only",
     help={**_COMMON, "limit": "at most this many runs", "versions": "list what the trash keeps, too"},
 )
 def history(
-    c: Context,
+    c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     limit: int = 20,
@@ -104,10 +102,8 @@ def history(
         screen.document(history_document(each(screen, syncs, look, history_lines)))
 
 
-@task(iterable=["only"], help=_COMMON)
-def doctor(
-    c: Context, manifest: str | None = None, only: list[str] | None = None, json: bool = False
-) -> None:
+@command(words="only", help=_COMMON)
+def doctor(c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
     """Check everything that could be wrong here; say the cure of each."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import doctor as action
@@ -118,4 +114,4 @@ def doctor(
         finish(screen, findings, doctor_document)
 
 
-TASKS = (check, status, conflicts, history, doctor)
+COMMANDS = (check, status, conflicts, history, doctor)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from bisync.tasks._edge import each, finish, highest
-from invoke.exceptions import Exit
 
 from bisync.config import EmbeddedTenant, Sync
 from bisync.report.screen import Screen
@@ -60,7 +59,7 @@ def test_the_highest_exit_code_counts() -> None:
 def test_the_document_comes_before_the_code(
     as_json: bool, out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Exit) as left:
+    with pytest.raises(SystemExit) as left:
         finish(Screen(as_json=as_json), [Done("a", 3)], lambda found: {"names": [one.name for one in found]})
 
     assert left.value.code == 3

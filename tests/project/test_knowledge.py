@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from bisync.tasks import namespace
-from invoke.program import Program
+from bisync.tasks._commands import COMMANDS
+from bisync.tasks.program import FRONT_FLAGS
 
 from bisync.rclone.diagnosis import _CURES
 from tests.project.test_rooms import IN_ORDER, ROOT, House, house_with, room, tree_of
@@ -92,16 +92,13 @@ def test_another_room_that_knows_them_is_found(tmp_path: Path, wrong: str) -> No
 @cache
 def our_own_flags() -> set[str]:
     """Flags of our own tasks, some of which rclone happens to have as well."""
-    arguments = [
-        *Program(namespace=namespace).core_args(),
-        *(a for t in namespace.tasks.values() for a in t.get_arguments()),
-    ]
-    return {f"--{name}" for argument in arguments for name in argument.names}
+    return {*FRONT_FLAGS, *(flag.long for one in COMMANDS.values() for flag in one.flags())}
 
 
 # -- start-up -------------------------------------------------------------------------------------------
 
 HEAVY = (
+    "invoke",
     "rich",
     "jsonschema",
     "jinja2",

@@ -1,0 +1,97 @@
+"""What a person can type, declared once: the program `bisync` and the tasks of invoke are both made from it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+# One letter means the same flag in every command.
+SHORT = {
+    "--manifest": "-m",
+    "--only": "-o",
+    "--profile": "-p",
+    "--dry-run": "-n",
+    "--force": "-f",
+    "--verbose": "-v",
+    "--jobs": "-j",
+    "--yes": "-y",
+}
+# What stands for a flag's value where people read of it; else its name.
+VALUES = {
+    "--manifest": "FILE",
+    "--only": "SYNC",
+    "--max-delete": "N",
+    "--plan": "FILE",
+    "--jobs": "N",
+    "--out": "FILE",
+    "--script": "FILE",
+    "--keep": "VERSION",
+    "--to": "FOLDER",
+    "--dir": "FOLDER",
+    "--limit": "N",
+    "--also": "PATH",
+}
+
+
+class Flag(NamedTuple):
+    """One flag of a command: the parameter it sets, how it is spelled, what it says of itself.
+
+    `value`: what stands for its value in help; None for a switch. `many`: it may be given again and again.
+    """
+
+    parameter: str
+    long: str
+    short: str | None
+    value: str | None
+    many: bool
+    help: str
+
+
+class Command:
+    """A function that a person can call by name.
+
+    `word`: the parameter that a bare word sets, and that must be given. `words`: the parameter that further bare
+    words go to: `sync notes work` says `sync --only notes --only work`. Both are flags, too.
+    """
+
+    def __init__(
+        self, call: Callable[..., None], word: str | None, words: str | None, help: Mapping[str, str]
+    ) -> None:
+        self.call = call
+        self.name = call.__name__
+        self.word = word
+        self.words = words
+        self.help = help
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (self.call.__doc__ or "").strip().partition("\n")[0]
+
+    def flags(self) -> tuple[Flag, ...]:
+        """Its flags, in the order of the function's parameters; `--path X` says the same as a bare X."""
+        found = []
+        for name, parameter in inspect.signature(self.call).parameters.items():
+            if name == "c":
+                continue
+            long = "--" + name.replace("_", "-")
+            many = str(parameter.annotation).startswith("list[")
+            value = None if isinstance(parameter.default, bool) else VALUES.get(long, name.upper())
+            found.append(Flag(name, long, SHORT.get(long), value, many, self.help[long[2:]]))
+        return tuple(found)
+
+    @property
+    def taker(self) -> Flag | None:
+        """The flag that further bare words go to."""
+        return next((flag for flag in self.flags() if flag.parameter == self.words), None)
+
+
+def command(
+    *, help: Mapping[str, str], word: str | None = None, words: str | None = None
+) -> Callable[[Callable[..., None]], Command]:
+    """Declare a command: its name, flags and summary are the function's own name, parameters and docstring.
+
+    Its first parameter, `c`, is what invoke hands over; nothing here makes use of it.
+    """
+    return lambda call: Command(call, word, words, help)

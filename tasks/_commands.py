@@ -1,0 +1,10 @@
+"""All commands, in the order people meet them."""
+
+from __future__ import annotations
+
+from . import manifest, rules, runs, views
+from ._command import Command
+
+COMMANDS: dict[str, Command] = {
+    one.name: one for module in (manifest, runs, views, rules) for one in module.COMMANDS
+}
