@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bisync.app import App
 from bisync.config import Sync
-from bisync.sync.plan_file import Expected, read_plan
 from bisync.sync.run import Options, run
 
-__all__ = ["Expected", "Options", "planned", "read_plan", "run"]
+if TYPE_CHECKING:
+    from bisync.sync.plan_file import Expected
+
+__all__ = ["Options", "planned", "run"]
 
 
 def planned(
@@ -21,6 +24,8 @@ def planned(
     """
     if not plan:
         return syncs, {}
+    from bisync.sync.plan_file import Expected, read_plan
+
     found = read_plan(plan, app.manifest.digest, {sync.name for sync in syncs})
     expected = {name: Expected(document=document) for name, document in found.items()}
     return tuple(sync for sync in syncs if sync.name in expected), expected

@@ -174,9 +174,9 @@ def _compare_all(
     left_out = tuple(sorted({*local.left_out, *cloud.left_out, *waiting}))
     hidden = Hidden(local, left_out)
     for path in sorted(base.keys() | local.files.keys() | cloud.files.keys()):
-        here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
-        if path in hidden:
+        if left_out and path in hidden:
             continue
+        here, there, before = local.files.get(path), cloud.files.get(path), base.get(path)
         found = _compare(path, before, here, there, compare)
         if isinstance(found, Change):
             changes.append(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -26,6 +26,19 @@ class Conflict:
     path: str
     copies: tuple[str, ...]
     winner: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what really happened while a run is under way."""
+
+    uploaded: set[str] = field(default_factory=set)
+    downloaded: set[str] = field(default_factory=set)
+    deleted_local: set[str] = field(default_factory=set)
+    deleted_cloud: set[str] = field(default_factory=set)
+    renamed: set[str] = field(default_factory=set)
+    conflicts: list[Conflict] = field(default_factory=list)
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

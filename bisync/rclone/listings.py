@@ -123,13 +123,12 @@ def header(at: datetime) -> str:
 
 def line(file: ListedFile) -> str:
     """The line of one file in a listing. Its quoted name is last, and stands in no other line."""
-    digest = f"md5:{file.md5}" if file.md5 else "-"
-    return f"- {file.size:>8} {digest} - {_time_text(file.mtime_ns)} {quote_go(file.path)}\n"
+    path, size, md5, mtime_ns = file
+    time = _NO_TIME if mtime_ns is None else _time_text(mtime_ns)
+    return f"- {size:>8} {'md5:' if md5 else ''}{md5 or '-'} - {time} {quote_go(path)}\n"
 
 
-def _time_text(ns: int | None) -> str:
-    if ns is None:
-        return _NO_TIME
+def _time_text(ns: int) -> str:
     whole, rest = divmod(ns, 1_000_000_000)
     return f"{_EPOCH + timedelta(seconds=whole):%Y-%m-%dT%H:%M:%S}.{rest:09d}+0000"
 
@@ -216,4 +215,6 @@ def _character(code: str) -> str:
 
 def quote_go(text: str) -> str:
     """A Go-quoted literal of a name in rclone's spelling, which has no control characters left."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -53,10 +53,11 @@ def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, B
     }
     for path, here in local.items():
         there = cloud.get(path)
-        if there is None or not is_open(path):
+        if there is None:
             continue
         base = files.get(path)
-        if base is None or base.stamp != here.stamp or cloud_changed(base, there, compare):
+        changed = base is None or base.stamp != here.stamp or cloud_changed(base, there, compare)
+        if changed and is_open(path):
             files[path] = agreed(here, there, compare, racy=is_racy(here, seen))
     return files
 

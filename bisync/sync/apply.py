@@ -23,7 +23,7 @@ from bisync.core import names
 from bisync.core.change import Action, Change
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.plan import Plan
-from bisync.core.result import Conflict
+from bisync.core.result import Conflict, Tally
 from bisync.core.snapshot import BaseFile, LeftOut, LocalFile
 from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
@@ -36,19 +36,6 @@ from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 from bisync.sync.transfers import Fetch, PutIn, RunBisync, Send, Settle, Step
 from bisync.sync.way import Way
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts what really happened while a run is under way."""
-
-    uploaded: set[str] = field(default_factory=set)
-    downloaded: set[str] = field(default_factory=set)
-    deleted_local: set[str] = field(default_factory=set)
-    deleted_cloud: set[str] = field(default_factory=set)
-    renamed: set[str] = field(default_factory=set)
-    conflicts: list[Conflict] = field(default_factory=list)
-    bytes: int = 0
 
 
 @dataclass(slots=True)

@@ -10,16 +10,18 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action, Change
 from bisync.core.conflict_names import taken_copy_names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
-from bisync.core.plan import Plan
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
 from bisync.rclone.listings import ListedFile, header, line
+
+if TYPE_CHECKING:
+    from bisync.core.plan import Plan
 
 _FRAMED = (Action.UPLOAD, Action.DELETE_CLOUD, Action.CONFLICT)
 

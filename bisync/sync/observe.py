@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
-from bisync.core.plan import Answers, Questions
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
@@ -29,6 +29,9 @@ from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.sync import hashing
 from bisync.sync.frame import PLACED, Marker
+
+if TYPE_CHECKING:
+    from bisync.core.plan import Answers, Questions
 
 NAME_BYTES = 255
 
@@ -233,6 +236,8 @@ def answers(session: Session, seen: Observation, asked: Questions) -> Answers:
 
     Raises RcloneError when the cloud does not answer.
     """
+    from bisync.core.plan import Answers
+
     return Answers(
         equal=_equal_contents(session, seen.cloud, asked.contents),
         times=_cloud_times(session, seen.cloud, asked.times),

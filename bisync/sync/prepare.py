@@ -1,22 +1,27 @@
-"""Observe, plan, guard: everything a run decides before it writes anything."""
+"""Observe, plan, guard: everything a run decides before it writes anything.
+
+What decides is loaded while the cloud is being listed: that takes longest, and it can begin without.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import arriving, guard, plan, reconcile
-from bisync.core.change import Action
-from bisync.core.guard import Verdict
-from bisync.core.plan import Mode, Plan
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
-from bisync.sync import observe, transfers
+from bisync.sync import observe
 from bisync.sync.observe import Observation
-from bisync.sync.transfers import Step
+
+if TYPE_CHECKING:
+    from bisync.core.guard import Verdict
+    from bisync.core.plan import Plan
+    from bisync.sync.transfers import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +59,30 @@ def baseline_needed(name: str) -> BaselineNeeded:
     )
 
 
-def prepare(session: Session, *, resync: bool = False, max_delete: int | None = None) -> Prepared:
+def prepare(
+    session: Session,
+    *,
+    resync: bool = False,
+    max_delete: int | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
     `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
+    `meanwhile` is called while the cloud is being listed.
     Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
     """
     too_long = blocked_by_name_length(session)
     if too_long is not None:
         raise too_long
     with observe.listing_ahead(session) as ahead:
+        from bisync.core import arriving, guard, plan, reconcile
+        from bisync.core.change import Action
+        from bisync.core.plan import Mode
+        from bisync.sync import transfers
+
+        meanwhile()
         try:
             known = baseline_of(session)
         except BaselineNeeded:

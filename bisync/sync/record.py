@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bisync.app import Session
 from bisync.config import Compare
@@ -19,10 +19,12 @@ from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.sync import hashing, swap
 from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent
-from bisync.sync.apply import Execution
 from bisync.sync.frame import is_sent_first, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
+
+if TYPE_CHECKING:
+    from bisync.sync.apply import Execution
 
 
 def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Baseline:

@@ -1,6 +1,7 @@
 """One run over one sync, from its lock to its line in the history.
 
-Every way it can end is a result: done, nothing to do, refused by a guard, failed.
+Every way it can end is a result: done, nothing to do, refused by a guard, failed. What carries a plan out is loaded
+when there is something to carry out, what judges it when there is something to judge: looking comes first.
 """
 
 from __future__ import annotations
@@ -8,21 +9,20 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bisync.app import App, Session
 from bisync.config import Sync
-from bisync.core import arriving, guard
 from bisync.core.change import Action, Change
-from bisync.core.plan import Mode
-from bisync.core.result import Outcome, SyncResult
+from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
 from bisync.rclone import listings
 from bisync.state import baseline, runs
-from bisync.sync import hooks, observe, record, recover, trash
-from bisync.sync.apply import Execution, Tally
-from bisync.sync.plan_file import Expected
+from bisync.sync import hooks, observe, record, recover
 from bisync.sync.prepare import Prepared, baseline_needed, prepare
+
+if TYPE_CHECKING:
+    from bisync.sync.plan_file import Expected
 
 # Ignore files may arrive in folders that other ignore files that arrive uncover; this is enough of that.
 ROUNDS = 5
@@ -61,6 +61,8 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
 
 
 def _preview(session: Session, options: Options) -> SyncResult:
+    from bisync.core import guard
+
     prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
     refused = () if options.force else guard.refusals(prepared.verdicts)
     return SyncResult(
@@ -87,7 +89,12 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         if known is None and not options.resync:
             raise baseline_needed(session.sync.name)
-        prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
+        prepared = prepare(
+            session, resync=options.resync, max_delete=options.max_delete, meanwhile=_load_the_rest
+        )
+        from bisync.core import guard
+        from bisync.core.plan import Mode
+
         mode = prepared.plan.mode.value
         if expected is not None:
             expected.check(session, prepared)
@@ -126,6 +133,11 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
     return _conclude(app, session.sync, result)
+
+
+def _load_the_rest() -> None:
+    """Load what carries a plan out."""
+    from bisync.sync import apply, trash  # noqa: F401
 
 
 def _arriving_rules(session: Session, prepared: Prepared) -> tuple[Change, ...]:
@@ -188,6 +200,8 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
 def _fetch_rules(
     session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
 ) -> None:
+    from bisync.sync.apply import Execution
+
     first = replace(prepared, plan=replace(prepared.plan, changes=rules))
     coming = _arriving(first)
     runs.open_journal(session.state, run, prepared.plan.mode.value, coming)
@@ -204,6 +218,8 @@ def _fetch_rules(
 
 def _arriving(prepared: Prepared) -> dict[str, Any]:
     """What a plan brings where, for the journal; without a baseline everything meets for the first time."""
+    from bisync.core import arriving
+
     if prepared.baseline is None:
         return {}
     seen = prepared.seen
@@ -212,6 +228,10 @@ def _arriving(prepared: Prepared) -> dict[str, Any]:
 
 
 def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
+    from bisync.core.plan import Mode
+    from bisync.sync import trash
+    from bisync.sync.apply import Execution
+
     runs.open_journal(session.state, run, prepared.plan.mode.value, _arriving(prepared))
     done = Execution(session, prepared, run, tally)
     try:
