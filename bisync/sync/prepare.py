@@ -135,7 +135,7 @@ def prepare(
         notes.append(f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them")
     if compare_changed and known is not None:
         notes.append(
-            f"changes are told by {session.compare.value} from now on (before: {known.compare.value})"
+            f"the profile tells changes by {session.compare.value}; the last run told them by {known.compare.value}"
         )
     if known is not None and not first and known.profile not in ("", session.profile.name):
         notes.append(f"profile {session.profile.name} (the last run: {known.profile})")

@@ -79,19 +79,19 @@ def keep(session: Session, made: Baseline, seen: Observation) -> None:
     listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
 
 
-def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline:
+def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline | None:
     """The same baseline for another way to tell changes, from both sides as they are seen by it.
 
-    What is missing on a side, or left out, keeps what was known of it. By time, a file that was only touched
-    here since it was synced counts as edited. By checksum, contents that differ though size and time do not are
-    no common ground: the next run finds a conflict.
+    None as long as a file of it is missing on a side, or left out: nobody can say of it then what the other way
+    goes by, and without that it would count as edited. By time, a file that was only touched here since it was
+    synced counts as edited. By checksum, contents that differ though size and time do not are no common ground:
+    the next run finds a conflict.
     """
     files = {}
     for path, base in known.files.items():
         here, there = seen.local.files.get(path), seen.cloud.files.get(path)
         if here is None or there is None:
-            files[path] = base
-            continue
+            return None
         alike = same_content(here, there, compare)
         racy = is_racy(here, seen)
         if alike or (alike is None and compare is Compare.CHECKSUM and base.stamp == here.stamp):

@@ -234,6 +234,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
 
     runs.open_journal(session.state, run, prepared.plan.mode.value, _arriving(prepared))
     done = Execution(session, prepared, run, tally)
+    notes = []
     try:
         recover.sweep(session, prepared.seen.partials)
         done.carry_out(prepared.steps)
@@ -241,14 +242,23 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         record.keep(session, made, prepared.seen)
         if made.compare is not session.compare:
             again = observe.both(session, made.files, session.compare, None)
-            record.keep(session, record.converted(made, again, session.compare), again)
+            switched = record.converted(made, again, session.compare)
+            if switched is not None:
+                record.keep(session, switched, again)
+                notes.append(
+                    f"changes are told by {session.compare.value} from now on (before: {made.compare.value})"
+                )
+            else:
+                notes.append(
+                    f"changes are still told by {made.compare.value}: not every file could be looked at;"
+                    f" by {session.compare.value} once that is mended"
+                )
     except BaseException:
         recover.undo(session, run)
         runs.close_journal(session.state)
         raise
     shutil.rmtree(session.state.frame, ignore_errors=True)
     runs.close_journal(session.state)
-    notes = []
     try:
         # A first meeting has enough to do; the trash can wait for the next run.
         first = prepared.plan.mode is Mode.BASELINE

@@ -43,6 +43,13 @@ REGRESSIONS = {
             *(Delete(0, "a"), Sync(1, stop=2), Settle()),
         ),
     ),
+    "a file that cannot be read when changes come to be told in another way": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (
+            *(Write(0, "a", 1), Settle(), Switch(0, MODTIME)),
+            *(Sync(0, unreadable=("a",)), Remove("a"), Settle()),
+        ),
+    ),
     "a decomposed name that cannot be read": History(
         (CHECKSUM, CHECKSUM), EXACT,
         (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),

@@ -11,7 +11,7 @@ import pytest
 from bisync.config import Compare
 from tests.support.paper.chance import History
 from tests.support.paper.laws import Broken, Law
-from tests.support.paper.steps import Put, Remove, Rules, Settle, Step, Switch, Sync, Write
+from tests.support.paper.steps import Put, Rules, Step, Sync, Write
 from tests.support.paper.world import Core
 
 LONG = "x" * 250
@@ -33,15 +33,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
         Law.PLAN,
         "A conflict's copy has a name of more than 255 bytes: every run fails.",
         (Write(0, LONG, 1), Sync(0), Write(0, LONG, 2), Put(LONG, 3), Sync(0)),
-    ),
-    "SWITCHED": (
-        Law.GONE,
-        "A file left out in the run that changes how changes are told keeps its old line, without times: it looks"
-        " edited here, and comes back when it is deleted in the cloud.",
-        (
-            *(Write(0, "a", 1), Settle(), Switch(0, Compare.MODTIME)),
-            *(Sync(0, unreadable=("a",)), Remove("a"), Settle()),
-        ),
     ),
 }
 

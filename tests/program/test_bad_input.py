@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +16,9 @@ from tests.support.world import BUCKET, S3, Device, Ran, free_port
 
 def run_as_user(device: Device, *argv: str) -> Ran:
     """Run bisync as somebody whom file modes concern."""
-    done = subprocess.run(
-        [*as_ordinary_user(device.home), sys.executable, "-m", "bisync", *argv],
-        cwd=device.home, env=device.environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr and "unexpected error" not in done.stderr, done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
+    ran = device.run(*argv, expect=None, timeout=60, before=as_ordinary_user(device.home))
+    assert "Traceback" not in ran.err and "unexpected error" not in ran.err, ran.err
+    return ran
 
 
 def one_clear_line(said: Ran) -> str:

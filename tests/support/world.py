@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,11 +219,19 @@ syncs:
         )  # fmt: skip
 
     def run(
-        self, *argv: str, expect: int | None = 0, timeout: float = 120, env: Mapping[str, str] = {}
+        self,
+        *argv: str,
+        expect: int | None = 0,
+        timeout: float = 120,
+        env: Mapping[str, str] = {},
+        before: Sequence[str] = (),
     ) -> Ran:
-        """Run `bisync ARGV` as a person would. `expect`: the exit code it must have; None: any."""
+        """Run `bisync ARGV` as a person would. `expect`: the exit code it must have; None: any.
+
+        `before` comes first in the command line, to be somebody else.
+        """
         done = subprocess.run(
-            [sys.executable, "-m", "bisync", *argv], cwd=self.home, env={**self.environment, **env}, text=True,
+            [*before, sys.executable, "-m", "bisync", *argv], cwd=self.home, env={**self.environment, **env}, text=True,
             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
         )  # fmt: skip
         ran = Ran(done.returncode, done.stdout, done.stderr)

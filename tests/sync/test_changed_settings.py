@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisync.core.result import Outcome
+from tests.support.machine import as_ordinary_user
 from tests.support.world import S3, Device
 
 
@@ -95,10 +96,28 @@ def test_another_way_to_compare_loses_no_pending_change(laptop: Device, s3: S3) 
         s3.put("b.md", text)
         result = laptop.sync(profile=profile)
         assert result.error is None, result
-        assert any("changes are told by" in note for note in result.notes)
+        assert any("changes are told by" in note and "from now on" in note for note in result.notes)
         assert laptop.tree() == s3.tree()
         assert laptop.tree()["a.md"] == laptop.tree()["b.md"] == text
         assert laptop.sync(profile=profile).outcome is Outcome.IDLE
+
+
+def test_another_way_to_compare_waits_for_a_file_that_cannot_be_read(laptop: Device, s3: S3) -> None:
+    laptop.write_manifest(laptop.s3_manifest() + "profiles:\n  by-time: {compare: modtime}\n")
+    path = laptop.write("a.md", "a")
+    laptop.write("b.md", "b")
+    laptop.sync()
+    user = as_ordinary_user(laptop.home)
+    path.chmod(0)
+
+    said = laptop.run("sync", "--profile", "by-time", before=user, expect=1)
+
+    assert "changes are still told by checksum: not every file could be looked at" in said.out
+    s3.delete("a.md")
+    path.chmod(0o600)
+    said = laptop.run("sync", "--profile", "by-time", before=user)
+    assert "changes are told by modtime from now on (before: checksum)" in said.out
+    assert "1 deleted" in said.out and laptop.tree() == s3.tree() == {"b.md": "b"}
 
 
 def test_by_checksum_an_edit_that_keeps_size_and_mtime_is_seen(laptop: Device, s3: S3) -> None:

@@ -33,8 +33,7 @@ NAMES = (
     *("d", "d/a", "d/b", "d/e/a", "\u00fc/a", "u\u0308/a"),
 )
 # No folder is ignored or closed in part, or holds a name in two spellings (finding UNSEEN), and no rule ignores copies:
-# those of a conflict would stay on one device. Further down, no file is closed when changes come to be told in
-# another way (SWITCHED).
+# those of a conflict would stay on one device.
 RULES = ("a", "d", COMPOSED)
 UNREADABLE = ("a", "b", "a.conflict1", DECOMPOSED)
 RESOLVES = tuple(ConflictResolve)
@@ -235,9 +234,7 @@ class Chance:
         return [Sync(device, self.resolve(), self.random.choice((None, None, None, 0, 1, 2)))]
 
     def odd_sync(self, device: int) -> list[Step]:
-        here = self.game.world.devices[device]
-        switched = here.baseline is not None and here.baseline.compare is not here.compare
-        closed = (self.random.choice(UNREADABLE),) if self.likely(0.3) and not switched else ()
+        closed = (self.random.choice(UNREADABLE),) if self.likely(0.3) else ()
         force, resync, vouched = self.likely(0.3), self.likely(0.3), self.likely(0.7)
         return [Sync(device, self.resolve(), None, force, resync, closed, vouched)]
 

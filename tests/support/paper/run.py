@@ -353,18 +353,21 @@ class Run:
         device = self.device
         files: dict[str, BaseFile] = {}
         known: dict[str, Agreed] = {}
+        # What cannot be looked at cannot be told in another way yet.
+        waits = any(self.hides(path) for path in self.base)
+        compare = self.case.compare if waits else device.compare
         for path in self.base.keys() | self.seen.tree.keys() | self.seen.store.keys() | self._agreed.keys():
             if self.hides(path):
                 if path in self.base:
                     known[path], files[path] = self._known(path), self.base[path]._replace(stamp=None)
                 continue
             agreed = self._agreement(path)
-            if agreed is not None and self._confirms(path, agreed):
-                known[path], files[path] = agreed, self._entry(path, agreed)
+            if agreed is not None and self._confirms(path, agreed, compare):
+                known[path], files[path] = agreed, self._entry(path, agreed, compare)
         device.known = known
         device.arriving = {}
         device.baseline = Baseline(
-            files=files, compare=device.compare, profile="", filters=device.filters,
+            files=files, compare=compare, profile="", filters=device.filters,
             device=device.disk, run="", listings="",
         )  # fmt: skip
 
@@ -383,16 +386,16 @@ class Run:
             return None
         return Agreed(here, there) if here.content == there.content else before
 
-    def _confirms(self, path: str, agreed: Agreed) -> bool:
+    def _confirms(self, path: str, agreed: Agreed, compare: Compare) -> bool:
         """bisync drops a new name from its listings where there is no hash to confirm the copy."""
-        by_time = self.device.compare is Compare.MODTIME
+        by_time = compare is Compare.MODTIME
         return by_time or agreed.object.hashed or path in self.seen.store
 
-    def _entry(self, path: str, agreed: Agreed) -> BaseFile:
+    def _entry(self, path: str, agreed: Agreed, compare: Compare) -> BaseFile:
         file, there = agreed
         stamp = self._stamp(path, file) if self.vouched else None
         size = size_of(file.content)
-        if self.device.compare is Compare.MODTIME:
+        if compare is Compare.MODTIME:
             return BaseFile(size, None, stamp, file.stamp.mtime_ns, there.mtime)
         return BaseFile(size, str(file.content), stamp, None, None if there.hashed else there.stored)
 
