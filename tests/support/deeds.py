@@ -336,11 +336,15 @@ class Foreigner:
 
 
 def below(folder: Path, *, metadata: bool = False) -> list[Path]:
-    """Every file below a folder, our own metadata left out."""
+    """Every file below a folder, our own metadata left out, and what is no object.
+
+    `rclone serve s3` leaves a hidden file where a client was killed while it sent one.
+    """
     return [
         path
         for path in folder.rglob("*")
         if path.is_file() and (metadata or ".basic-memory" not in path.parts)
+        if not path.name.startswith(".rclone_temp_")
     ]
 
 
