@@ -8,6 +8,21 @@ from dataclasses import dataclass
 
 _COPY = re.compile(r"(?P<original>(?:.*/)?[^/]+)\.conflict(?P<number>[1-9][0-9]*)\Z", re.DOTALL)
 
+# A number of up to three digits: a pattern has no way to say "any number of digits".
+ENDING = r"(?:\.conflict[1-9][0-9]{0,2})"
+"""What the name of a conflict copy has after its original's, as an expression (RE2)."""
+
+_ENDINGS = re.compile(rf"(?<=.){ENDING}+\Z", re.DOTALL)
+
+
+def judged_as(name: str) -> str:
+    """The name by which ignore rules judge a file: that of a conflict copy is its original's.
+
+    By its own name a rule could ignore the copies of a note (`*` and `!*.md`), which would then be on one device
+    alone, or let those of an ignored file go up.
+    """
+    return _ENDINGS.sub("", name) if ".conflict" in name else name
+
 
 def free_copy_name(path: str, taken: Collection[str]) -> str:
     """The first free `PATH.conflictN` (rclone's own scheme: bisync's --conflict-suffix)."""

@@ -14,7 +14,7 @@ from bisync import files
 from bisync.ignore.pattern import Rule
 from bisync.ignore.ruleset import RuleSet
 
-VERSION = 1
+VERSION = 2
 """Part of the key: raise it when the same rules compile to another text."""
 
 

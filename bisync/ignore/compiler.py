@@ -6,6 +6,9 @@ a regular language E; a path is ignored when it, or a folder above it, is in the
 Where no negation overlaps, E is P itself. Otherwise E is a difference of automata, turned back
 into an expression. A `!foo/` takes back folders only, so E may differ for files and for folders.
 
+A file that is a conflict copy is judged as its original (`conflict_names.judged_as`): the names of copies are taken out
+of an E about files, and their endings may follow it.
+
 Rules are merged into as few as possible: rclone tries every rule on every path, at 2-4 µs each.
 """
 
@@ -16,10 +19,12 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bisync.core.conflict_names import ENDING
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin, charset, re2
 from bisync.ignore.automaton import Dfa, Nfa, TooLarge, backwards, explore, language, overlap
 from bisync.ignore.charset import Charset
+from bisync.ignore.copies import COPIES, copies_in, keeps_originals, may_end_in_digits
 from bisync.ignore.pattern import Gap, Rule, Tokens, literal
 
 MAX_LINE = 60_000  # bytes; rclone's scanner fails on a line of 64 KiB
@@ -115,6 +120,8 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
         tokens = rule.tokens
         if rule.negated and tokens is not None:
             negations.append((place, rule, tokens, shape(rule, tokens)))
+    rules = [*rules, *(copy for folder in {rule.folder for rule in rules} for copy in copies_in(folder))]
+    copies = {place: rule for place, rule in enumerate(rules) if rule.source is COPIES}
     known: dict[tuple[Tokens, Tokens], bool] = {}
 
     def meet(one: Tokens, other: Tokens) -> bool:
@@ -139,7 +146,7 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
 
     for place, rule in enumerate(rules):
         tokens = rule.tokens
-        if rule.negated or tokens is None:
+        if rule.negated or tokens is None or not tokens:
             continue
         wanted = FOLDERS if rule.directory_only else FOLDERS | FILES
         against = []
@@ -158,7 +165,10 @@ def grouped(rules: Sequence[Rule]) -> list[Group]:
             ):
                 against.append(later)
         for_files = [one for one in against if not rules[one].directory_only]
-        if wanted & FILES and len(for_files) < len(against):
+        if wanted & FILES and (for_files or not keeps_originals(rule)) and may_end_in_digits(tokens):
+            own = (one for one, copy in copies.items() if copy.folder == rule.folder)
+            for_files += [one for one in own if meet(tokens, rules[one].tokens or ())]
+        if wanted & FILES and for_files != against:
             put(rule, FILES, for_files)
             wanted &= ~FILES
         if wanted:
@@ -196,17 +206,24 @@ class Buckets:
         """rclone takes a rule as a folder rule, too, when its text holds `**`, and asks it about
         "dir/". `[**]{0}` matches nothing and only carries the stars."""
         for chunk in _chunks(self.both):
-            yield f"- /{{{{(?s)(?:{chunk})(?:/.*|[**]{{0}})}}}}"
+            yield f"- /{{{{(?s)(?:{chunk})(?:/.*|{ENDING}*|[**]{{0}})}}}}"
         for chunk in _chunks(self.folders):
             yield f"- /{{{{(?s)(?:{chunk})/.*}}}}**"
         for chunk in _chunks(self.files):
-            yield f"- /{{{{(?s)(?:{chunk})}}}}"
+            yield f"- /{{{{(?s)(?:{chunk}){ENDING}*}}}}"
         # All that has to do with folders is said, so now a first match may include a file: the
         # strongest rule first, as git reads them from the last to the first.
         strongest_first = [rule for rule in reversed(rules) if rule in self.in_order]
-        for negated, run in itertools.groupby(strongest_first, key=lambda rule: rule.negated):
-            for chunk in _chunks({re2.atoms(rule.tokens) for rule in run if rule.tokens is not None}):
-                yield f"{'+' if negated else '-'} /{{{{(?s)(?:{chunk})}}}}"
+        yield from _ordered(strongest_first, f"{ENDING}+")
+        if strongest_first:
+            yield f"+ /{{{{(?s).*[^/]{ENDING}}}}}"
+        yield from _ordered(strongest_first, "")
+
+
+def _ordered(strongest_first: Sequence[Rule], ending: str) -> Iterator[str]:
+    for negated, run in itertools.groupby(strongest_first, key=lambda rule: rule.negated):
+        for chunk in _chunks({re2.atoms(rule.tokens) for rule in run if rule.tokens is not None}):
+            yield f"{'+' if negated else '-'} /{{{{(?s)(?:{chunk}){ending}}}}}"
 
 
 def _chunks(sequences: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -256,6 +273,7 @@ class Group:
     def _compile_otherwise(self, buckets: Buckets) -> None:
         """Too large for one difference: for files there is another way, for folders smaller groups."""
         if self.wanted == FILES:
+            # (Names of copies among the negations are no rules of the user's: `lines` has its own word for them.)
             buckets.in_order.update((*self.positives, *self.negations))
             return
         if len(self.positives) == 1:
@@ -267,7 +285,8 @@ class Group:
             Group(self.scope, self.negations, FOLDERS, part).compile_into(buckets)
 
     def _refusal(self) -> IgnoreError:
-        rule, last = self.positives[0], self.negations[-1]
+        rule = self.positives[0]
+        last = [one for one in self.negations if one.source is not COPIES][-1]
         return IgnoreError(
             f"{rule.place}: {rule.text!r} with {len(self.negations)} later negations"
             f" (the last is {last.text!r} at {last.place}) is too complex to translate exactly",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import MARKER_PATH
 from bisync.ignore import builtin
 from bisync.ignore.matcher import Matcher, Place
@@ -44,10 +45,11 @@ class Folder:
         return cls("", ((matcher, matcher.start, ""),) if rules else ())
 
     def decide(self, name: str, is_dir: bool) -> Decision:
-        """About the entry `name` of this folder."""
+        """About the entry `name` of this folder; a file that is a conflict copy is judged as its original."""
         always = builtin.rule_about(name, is_dir)
         if always is not None:
             return Decision(True, always)
+        name = name if is_dir else judged_as(name)
         for matcher, place, read in reversed(self.readings):
             number = matcher.decide(place, read, name, is_dir)
             if number >= 0:
