@@ -90,11 +90,14 @@ class App:
             Layer(f"{shared}: syncs.{sync.name}.ignore", sync.ignore),
         ]
 
-    def walk(self, sync: Sync) -> ignore.Tree:
-        """The sync dir as far as it is not ignored. Raises BisyncError when it cannot be read, IgnoreError."""
+    def walk(self, sync: Sync, coming: ignore.Texts | None = None) -> ignore.Tree:
+        """The sync dir as far as it is not ignored. `coming`: other versions of its ignore files.
+
+        Raises BisyncError when it cannot be read, IgnoreError.
+        """
         layers = self.layers(sync)
         with _reading(sync):
-            return ignore.walk(sync.dir, layers, self.manifest.ignore_files)
+            return ignore.walk(sync.dir, layers, self.manifest.ignore_files, coming=coming)
 
     def rules(self, sync: Sync) -> ignore.RuleSet:
         """The sync's ignore rules, those in its tree among them. Raises as `walk`."""

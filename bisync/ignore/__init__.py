@@ -13,7 +13,7 @@ from bisync.ignore.cache import compile_rules
 from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.pattern import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet
-from bisync.ignore.walk import Entry, Kind, Tree, Unreadable, load_rules, read_ignore_file, walk
+from bisync.ignore.walk import Entry, Kind, Texts, Tree, Unreadable, load_rules, read_ignore_file, walk
 
 __all__ = [
     "Decision",
@@ -23,6 +23,7 @@ __all__ = [
     "LintWarning",
     "Rule",
     "RuleSet",
+    "Texts",
     "Tree",
     "Unreadable",
     "compile_filters",

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bisync import files
+from bisync.errors import IgnoreError
+from bisync.ignore import builtin
 from bisync.ignore.pattern import Rule
 from bisync.ignore.ruleset import RuleSet
 
@@ -24,13 +26,38 @@ def compile_rules(rules: RuleSet, cache_dir: Path | None = None) -> str:
 
     With `cache_dir`, a text compiled before is taken from there; one that was damaged is not.
     """
-    path = None if cache_dir is None else cache_dir / f"{_fingerprint(rules.rules)}.rclone"
+    first, *others = (_compiled(reading, cache_dir) for reading in rules.readings())
+    if not others:
+        return first
+    return _union([text.splitlines(keepends=True) for text in (first, *others)])
+
+
+def _union(texts: Sequence[Sequence[str]]) -> str:
+    """The filter text that excludes what any of these excludes. Raises IgnoreError where their order matters."""
+    own = f"{builtin.FILTERS[-1]}\n"
+    heads, rules = [], []
+    for lines in texts:
+        start = lines.index(own) + 1
+        heads.append(lines[:start])
+        rules.append(lines[start:])
+    if any(line.startswith("+") for lines in rules for line in lines):
+        raise IgnoreError(
+            "an ignore file with very complex negations is contested",
+            hint="Settle that first: see `bisync conflicts`.",
+        )
+    sources = dict.fromkeys(line for lines in heads for line in lines if line.startswith("#"))
+    kept = [line for line in heads[0] if not line.startswith("#")]
+    return "".join([*sources, *kept, *dict.fromkeys(line for lines in rules for line in lines)])
+
+
+def _compiled(rules: Sequence[Rule], cache_dir: Path | None) -> str:
+    path = None if cache_dir is None else cache_dir / f"{_fingerprint(rules)}.rclone"
     known = None if path is None else _read(path)
     if known is not None:
         return known
     from bisync.ignore.compiler import filter_text
 
-    text = filter_text(rules.rules)
+    text = filter_text(rules)
     if path is not None:
         files.private_dir(path.parent)
         files.atomic_write(path, f"# {_digest(text)}\n{text}")

@@ -1,18 +1,27 @@
-"""All rules of one tree, and what they decide about a path."""
+"""All rules of one tree, and what they decide about a path.
+
+While an ignore file is contested it has several versions, and a path is ignored when any of them ignores it: what one
+device keeps to itself must not leave it because of another's edit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import MARKER_PATH
+from bisync.errors import IgnoreError
 from bisync.ignore import builtin
 from bisync.ignore.matcher import Matcher, Place
 from bisync.ignore.pattern import Rule
 
 MAX_FOLDERS = 100_000  # remembered at a time
+MAX_READINGS = 16  # combinations of the versions of contested ignore files
+Source = Sequence[Sequence[Rule]]
+"""The versions of one ignore file; of one that nobody contests, or of what is no file, just the one."""
 
 
 class Decision(NamedTuple):
@@ -68,19 +77,47 @@ class Folder:
         return Folder(f"{self.path}{name}/", tuple(readings))
 
 
+def combined(sources: Sequence[Source]) -> list[list[Rule]]:
+    """Every way to take one version of each source, as the rules in their order. Raises IgnoreError for too many."""
+    ways = 1
+    for versions in sources:
+        ways *= len(versions)
+        if ways > MAX_READINGS:
+            raise IgnoreError(
+                "too many ignore files are contested at once", hint="Settle them: see `bisync conflicts`."
+            )
+    return [list(itertools.chain(*chosen)) for chosen in itertools.product(*sources)]
+
+
 class RuleSet:
     """The rules of one tree, weakest first.
 
-    `notices` are things a user should know about them that are no errors.
+    `notices` are things a user should know about them that are no errors. `others`: the rules as other versions of
+    contested ignore files have them; what any of these ignores is ignored.
     """
 
-    def __init__(self, rules: Sequence[Rule], notices: Sequence[str] = ()) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], notices: Sequence[str] = (), others: Sequence[RuleSet] = ()
+    ) -> None:
         self.rules = tuple(rules)
         self.notices = tuple(notices)
+        self.others = tuple(others)
         self._by_folder: dict[str, list[Rule]] = {}
         for rule in self.rules:
             self._by_folder.setdefault(rule.folder, []).append(rule)
         self._folders: dict[str, Folder | Decision] = {}
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], notices: Sequence[str] = ()) -> RuleSet:
+        """The rules of these sources, weakest first. Raises IgnoreError."""
+        first, *others = combined(sources)
+        return cls(first, notices, [cls(rules) for rules in others])
+
+    def readings(self) -> Iterator[tuple[Rule, ...]]:
+        """The rules in each of their versions, these first."""
+        yield self.rules
+        for other in self.others:
+            yield from other.readings()
 
     def decide(self, path: str, is_dir: bool) -> Decision:
         """About `path`, relative to the root with forward slashes; it need not exist."""
@@ -88,7 +125,12 @@ class RuleSet:
             return Decision(False, builtin.MARKER_RULE)
         parent, _, name = path.rpartition("/")
         folder = self._folder(parent)
-        return folder if isinstance(folder, Decision) else folder.decide(name, is_dir)
+        found = folder if isinstance(folder, Decision) else folder.decide(name, is_dir)
+        for other in () if found.ignored else self.others:
+            elsewhere = other.decide(path, is_dir)
+            if elsewhere.ignored:
+                return elsewhere
+        return found
 
     def _folder(self, path: str) -> Folder | Decision:
         """The folder at `path`, or the decision that ignores it or a folder above it."""

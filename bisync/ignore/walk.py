@@ -7,17 +7,20 @@ files in it, which git would not read either.
 from __future__ import annotations
 
 import enum
+import itertools
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from bisync.core.conflict_names import ENDING
 from bisync.core.metadata import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
-from bisync.ignore.ruleset import Folder, RuleSet
+from bisync.ignore.ruleset import Folder, RuleSet, Source, combined
 
 MAX_BYTES = 1 << 20
 
@@ -89,24 +92,38 @@ def _marker(root: Path) -> list[Entry]:
         return []
 
 
+Texts = Mapping[str, Sequence[str]]
+"""The lines of ignore files, by their path."""
+
+
 @dataclass(slots=True)
 class _Collected:
-    rules: list[Rule]
+    """`sources`: what gives rules, weakest first. `coming`: versions of ignore files that lie elsewhere yet."""
+
+    sources: list[Source]
+    coming: Texts
     notices: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
 
 
-def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)) -> Tree:
+def walk(
+    root: Path,
+    layers: Sequence[Layer] = (),
+    ignore_files: Sequence[str] = (".bmignore",),
+    *,
+    coming: Texts | None = None,
+) -> Tree:
     """Read the rules of the tree at `root` and list what they leave, in one pass.
 
-    `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree.
+    `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree. While an ignore
+    file has conflict copies beside it, or another version of it is `coming`, it has several versions (`RuleSet`).
     Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
     Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
     """
     entries: list[Entry] = []
     folders: list[str] = []
     unreadable: list[Unreadable] = []
-    collected = _Collected([])
+    collected = _Collected([], coming or {})
     for path, found in _walk(root, layers, ignore_files, collected, unreadable):
         folders.append(path)
         for one in found:
@@ -120,7 +137,7 @@ def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] =
             entries.append(_entry(path + one.name, status))
     entries.extend(_marker(root))
     entries.sort()
-    rules = RuleSet(collected.rules, collected.notices)
+    rules = RuleSet.of(collected.sources, collected.notices)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
     return Tree(rules, entries, inside, unreadable, sorted(collected.partials))
 
@@ -134,11 +151,11 @@ def load_rules(
     the notices name it.
     """
     unreadable: list[Unreadable] = []
-    collected = _Collected([])
+    collected = _Collected([], {})
     for _ in _walk(root, layers, ignore_files, collected, unreadable):
         pass
     notices = [f"{one.path}: cannot be read: {one.error.strerror}" for one in unreadable]
-    return RuleSet(collected.rules, [*collected.notices, *notices])
+    return RuleSet.of(collected.sources, [*collected.notices, *notices])
 
 
 def layer_rules(layers: Sequence[Layer]) -> list[Rule]:
@@ -157,10 +174,11 @@ def _walk(
 ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     """Each folder that is not ignored, parents first: its path ("" or "a/b/") and its entries that are
     neither folders nor ignored. Adds to `collected` and `unreadable` on the way."""
-    wanted = {name: order for order, name in enumerate(ignore_files)}
-    collected.rules.extend(layer_rules(layers))
-    _check_count(collected.rules)
-    todo: list[tuple[str, str, Folder | None]] = [("", "", None)]  # path, name, the folder above
+    outermost = layer_rules(layers)
+    collected.sources.append([outermost])
+    _check_count(collected.sources)
+    # path, name, the folder above as each version of the rules has it
+    todo: list[tuple[str, str, tuple[Folder, ...] | None]] = [("", "", None)]
     while todo:
         path, name, above = todo.pop()
         try:
@@ -173,17 +191,18 @@ def _walk(
                 unreadable.append(Unreadable(path.rstrip("/"), error))
             continue
         found.sort(key=_by_name, reverse=True)
-        own: list[Rule] = []
-        sources = [one for one in found if one.name in wanted]
-        for one in sorted(sources, key=lambda one: wanted[one.name]):
-            own.extend(_tree_rules(one, path, collected.notices))
-        collected.rules.extend(own)
-        _check_count(collected.rules)
-        folder = Folder.top(collected.rules) if above is None else above.enter(name, own)
+        sources = _sources(found, path, ignore_files, collected)
+        collected.sources.extend(sources)
+        _check_count(collected.sources)
+        ways = combined(sources)
+        if above is None:
+            folder = tuple(Folder.top([*outermost, *own]) for own in ways)
+        else:
+            folder = tuple(each.enter(name, own) for each, own in itertools.product(above, ways))
         kept = []
         for one in found:
             is_dir = one.is_dir(follow_symlinks=False)
-            if folder.decide(one.name, is_dir).ignored:
+            if any(each.decide(one.name, is_dir).ignored for each in folder):
                 if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
                     collected.partials.append(path + one.name)
                 continue
@@ -196,6 +215,25 @@ def _walk(
 
 def _by_name(entry: os.DirEntry[str]) -> str:
     return entry.name
+
+
+def _sources(
+    found: Sequence[os.DirEntry[str]], folder: str, ignore_files: Sequence[str], collected: _Collected
+) -> list[Source]:
+    """The ignore files of a folder, weakest first, each in all its versions: itself, its copies, what is coming."""
+    by_name = {one.name: one for one in found}
+    sources: list[Source] = []
+    for wanted in ignore_files:
+        copy = re.compile(rf"{re.escape(wanted)}{ENDING}+")
+        versions = [by_name[wanted]] if wanted in by_name else []
+        copies = [one for one in found if one.name.startswith(wanted) and copy.fullmatch(one.name)]
+        read = [_tree_rules(one, folder, collected.notices) for one in (*versions, *reversed(copies))]
+        lines = collected.coming.get(folder + wanted)
+        if lines is not None:
+            read = [*(read or [[]]), parse_lines(lines, f"{folder}{wanted} (cloud)", folder.rstrip("/"))]
+        if any(read):
+            sources.append(read)
+    return sources
 
 
 def _tree_rules(entry: os.DirEntry[str], folder: str, notices: list[str]) -> list[Rule]:
@@ -218,9 +256,9 @@ def _tree_rules(entry: os.DirEntry[str], folder: str, notices: list[str]) -> lis
     return parse_lines(lines, path, folder.rstrip("/"))
 
 
-def _check_count(rules: Sequence[Rule]) -> None:
-    if len(rules) > MAX_RULES:
-        over = rules[MAX_RULES]
+def _check_count(sources: Sequence[Source]) -> None:
+    if sum(len(rules) for versions in sources for rules in versions) > MAX_RULES:
+        over = [rule for versions in sources for rules in versions for rule in rules][MAX_RULES]
         raise IgnoreError(
             f"{over.place}: more than {MAX_RULES} ignore patterns in all",
             hint="Ignore whole folders instead of many single files.",
