@@ -32,6 +32,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "resync": "make the baseline anew from what both sides hold",
         "max-delete": "allow this many deletions, this once",
         "force": "pass every guard, this once",
+        "reveal": "send what ignore rules hid until they changed in the cloud",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
@@ -47,6 +48,7 @@ def sync(
     resync: bool = False,
     max_delete: int | None = None,
     force: bool = False,
+    reveal: bool = False,
     plan: str | None = None,
     verbose: bool = False,
     json: bool = False,
@@ -59,7 +61,7 @@ def sync(
         app, syncs = open_app(screen, manifest, only)
         limit = whole_number(max_delete, "--max-delete")
         options = action.Options(
-            profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run
+            profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run, reveal=reveal
         )
         syncs, expected = action.planned(app, syncs, plan)
         results = each(

@@ -42,12 +42,14 @@ class LeftOut(NamedTuple):
     """A file or folder this run cannot handle, and why; the rest goes on without it.
 
     `path` as its own side spells it (rclone's spelling). `twin`: another spelling of it goes on (NFC, NFD).
+    `waits`: for its user's word (see `core.waiting`).
     """
 
     path: str
     why: str
     folder: bool = False
     twin: bool = False
+    waits: bool = False
 
 
 class LocalSnapshot(NamedTuple):

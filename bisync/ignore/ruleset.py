@@ -16,7 +16,7 @@ from bisync.core.metadata import MARKER_PATH
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin
 from bisync.ignore.matcher import Matcher, Place
-from bisync.ignore.pattern import Rule
+from bisync.ignore.pattern import Rule, parse_line
 
 MAX_FOLDERS = 100_000  # remembered at a time
 MAX_READINGS = 16  # combinations of the versions of contested ignore files
@@ -89,6 +89,14 @@ def combined(sources: Sequence[Source]) -> list[list[Rule]]:
     return [list(itertools.chain(*chosen)) for chosen in itertools.product(*sources)]
 
 
+def _rule(row: tuple[str, int, str, str]) -> Rule:
+    source, line, folder, text = row
+    found = parse_line(text, source, line, folder)
+    if found is None:
+        raise IgnoreError(f"{source}:{line}: {text!r} is no rule")
+    return found
+
+
 class RuleSet:
     """The rules of one tree, weakest first.
 
@@ -112,6 +120,16 @@ class RuleSet:
         """The rules of these sources, weakest first. Raises IgnoreError."""
         first, *others = combined(sources)
         return cls(first, notices, [cls(rules) for rules in others])
+
+    @classmethod
+    def restored(cls, readings: Sequence[Sequence[tuple[str, int, str, str]]]) -> RuleSet:
+        """The rules whose `rows` these are. Raises IgnoreError for what is none."""
+        first, *others = ([_rule(row) for row in rows] for rows in readings)
+        return cls(first, (), [cls(rules) for rules in others])
+
+    def rows(self) -> list[list[tuple[str, int, str, str]]]:
+        """The rules in each of their versions as plain values: source, line, folder and text of each."""
+        return [[(one.source, one.line, one.folder, one.text) for one in rules] for rules in self.readings()]
 
     def readings(self) -> Iterator[tuple[Rule, ...]]:
         """The rules in each of their versions, these first."""

@@ -29,8 +29,11 @@ def _exactly(name: str) -> str:
 
 
 def leaving_out(text: str, left_out: Iterable[LeftOut]) -> str:
-    """The filters of one run: the compiled rules `text`, and one rule for each path that is left out."""
-    rules = sorted({exclude_rule(one.path, folder=one.folder) for one in left_out})
+    """The filters of one run: the compiled rules `text`, and one rule for each path that is left out.
+
+    None for those that wait: they may be many, and no frame has them.
+    """
+    rules = sorted({exclude_rule(one.path, folder=one.folder) for one in left_out if not one.waits})
     return text + "".join(f"{rule}\n" for rule in rules)
 
 

@@ -48,6 +48,11 @@ class SyncState:
         return self.root / "history.jsonl"
 
     @property
+    def held(self) -> Path:
+        """What waits because ignore rules changed in the cloud."""
+        return self.root / "held.json"
+
+    @property
     def trash(self) -> Path:
         return self.root / "trash"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,13 @@ from bisync.config import Compare
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
-from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
+from bisync.core.waiting import Waiting, waiting
+from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
+from bisync.state.held import NOTHING, Held
 from bisync.sync import hashing
 from bisync.sync.frame import PLACED, Marker
 
@@ -41,6 +43,7 @@ class Observation:
     """Both sides, the rules they were seen through, as text for rclone, too, and when it began.
 
     `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    `held`: what waits because ignore rules changed in the cloud, as it is now.
     """
 
     local: LocalSnapshot
@@ -50,6 +53,7 @@ class Observation:
     marker: Marker
     partials: tuple[str, ...]
     started_ns: int
+    held: Held = NOTHING
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -84,29 +88,36 @@ def listing_ahead(session: Session) -> Iterator[Ahead | None]:
         yield None
         return
     argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
-    found = _Cloud()
+    found = _Cloud(session)
     with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
         yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare)
 
 
 def both(
-    session: Session, baseline: Mapping[str, BaseFile], compare: Compare, ahead: Ahead | None
+    session: Session,
+    baseline: Mapping[str, BaseFile],
+    compare: Compare,
+    ahead: Ahead | None,
+    *,
+    held: Held = NOTHING,
+    coming: ignore.Texts | None = None,
 ) -> Observation:
     """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
+    `held`: what waited before. `coming`: other versions of ignore files, which are to be obeyed as well.
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
     started = session.app.now_ns()
     session.emit(events.Step("looking at both sides"))
-    tree = session.app.walk(session.sync)
+    tree = session.app.walk(session.sync, coming)
     text = session.app.filters(tree.rules)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
-        local, here = _local(tree, session, baseline, compare)
+        local, here, waits = _local(tree, session, baseline, compare, held)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
         # The cloud is listed while files here are read.
         with _listing_through(session, text, compare) as anew:
-            local, here = _local(tree, session, baseline, compare)
+            local, here, waits = _local(tree, session, baseline, compare, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
     return Observation(
         local=local,
@@ -116,12 +127,14 @@ def both(
         marker=Marker(here, found.marker),
         partials=tuple(tree.partials),
         started_ns=started,
+        held=Held(waiting=waits),
     )
 
 
 def _local(
-    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], compare: Compare
-) -> tuple[LocalSnapshot, ListedFile | None]:
+    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], compare: Compare, held: Held
+) -> tuple[LocalSnapshot, ListedFile | None, Mapping[str, Waiting]]:
+    """The local side, the marker there, and what waits."""
     root = session.sync.dir
     device = root.stat().st_dev
     left_out = [
@@ -138,7 +151,7 @@ def _local(
             marker = _marker(root, entry)
             continue
         spelled = names.to_rclone(entry.path)
-        why = names.obstacle(entry.path)
+        why = names.obstacle(entry.path) or _is_below_rules(entry.path, session)
         if why is not None:
             left_out.append(LeftOut(spelled, why))
             continue
@@ -155,6 +168,15 @@ def _local(
         else:
             unread[key] = None
         files[key] = file
+    waits = waiting(files, baseline, held.waiting, were_ignored(held)) if held != NOTHING else {}
+    for key in waits:
+        spelled = names.to_rclone(files.pop(key).name)
+        unread.pop(key, None)
+        why = (
+            "it was ignored until the rules changed in the cloud; if it may go there, type: "
+            f"bisync sync --only {session.sync.name} --reveal"
+        )
+        left_out.append(LeftOut(spelled, why, waits=True))
     for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare):
         if isinstance(read, OSError):
             file = files.pop(key)
@@ -162,7 +184,25 @@ def _local(
                 left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
         else:
             files[key] = files[key]._replace(md5=read)
-    return LocalSnapshot(files, tuple(left_out), device, marker is not None), marker
+    return LocalSnapshot(files, tuple(left_out), device, marker is not None), marker, waits
+
+
+def were_ignored(held: Held) -> Callable[[str], bool] | None:
+    """Tells whether a path here was ignored by the rules that the cloud replaced; None where it did not."""
+    if not held.before:
+        return None
+    before = ignore.RuleSet.restored(held.before)
+    return lambda name: before.decide(name, is_dir=False).ignored
+
+
+def _is_below_rules(path: str, session: Session) -> str | None:
+    """Why a file cannot be synced in a folder that has an ignore file's name; None where it is in no such folder.
+
+    In the cloud it would stand in the way of the ignore file itself, on every device.
+    """
+    above = path.split("/")[:-1]
+    taken = next((name for name in session.app.manifest.ignore_files if name in above), None)
+    return f"it is in a folder called {taken}, which is the name of an ignore file" if taken else None
 
 
 def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
@@ -182,7 +222,8 @@ def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
 class _Cloud:
     """The cloud's files as their listing comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.files: dict[str, CloudFile] = {}
         self.left_out: list[LeftOut] = []
         self.marker: ListedFile | None = None
@@ -196,6 +237,8 @@ class _Cloud:
         if not each.path.isascii() and key in self.files:
             why = f"its name is another spelling of {self.files[key].name}"
             self.left_out.append(LeftOut(each.path, why, twin=True))
+        elif (below := _is_below_rules(each.path, self._session)) is not None:
+            self.left_out.append(LeftOut(each.path, below))
         elif _is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:
@@ -205,7 +248,7 @@ class _Cloud:
 @contextmanager
 def _listing_through(session: Session, filters: str, compare: Compare) -> Iterator[Ahead]:
     """The cloud being listed through these filters."""
-    found = _Cloud()
+    found = _Cloud(session)
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
@@ -221,7 +264,7 @@ def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cl
         return found
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code == 3 and not session.remote.hashes:
-        return _Cloud()
+        return _Cloud(session)
     raise failure(argv, outcome, session.remote)
 
 
@@ -229,6 +272,25 @@ def _is_too_long(path: str) -> bool:
     if path.isascii() and len(path) <= NAME_BYTES:
         return False
     return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
+
+
+def versions(session: Session, found: Sequence[CloudFile]) -> dict[str, list[str]]:
+    """The lines of ignore files in the cloud, by their path; those that are gone meanwhile are missing.
+
+    Raises RcloneError when they cannot be fetched, IgnoreError for one that cannot be honoured.
+    """
+    texts = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="bisync-") as folder,
+        name_list(one.name for one in found) as listed,
+    ):
+        argv = copy_argv(session.remote.fs, folder, listed, profile=session.profile)
+        session.rclone.check(argv, remote=session.remote)
+        for one in found:
+            name = names.from_rclone(one.name)
+            if os.path.lexists(fetched := Path(folder, name)):
+                texts[name] = ignore.read_ignore_file(fetched, f"{name} (cloud)", follow=False)
+    return texts
 
 
 def answers(session: Session, seen: Observation, asked: Questions) -> Answers:

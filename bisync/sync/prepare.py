@@ -5,16 +5,19 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bisync import ignore
 from bisync.app import Session
 from bisync.config import Compare
+from bisync.core import names
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
-from bisync.state import baseline
+from bisync.state import baseline, held
+from bisync.state.held import Held
 from bisync.sync import observe
 from bisync.sync.observe import Observation
 
@@ -51,6 +54,60 @@ def baseline_of(session: Session) -> Baseline | None:
         ) from None
 
 
+def _notes(session: Session, known: Baseline | None, made: Plan, *, rules_changed: bool) -> Iterator[str]:
+    """What a user should know of a plan. `known`: the baseline it was made from."""
+    from bisync.core.change import Action
+    from bisync.core.waiting import rules_among
+
+    if rules_changed:
+        yield "the ignore rules changed: newly ignored files stay where they are, on both sides"
+    coming = [
+        change.path
+        for change in rules_among(made.changes, session.app.manifest.ignore_files)
+        if change.action is Action.DOWNLOAD
+    ]
+    if coming:
+        yield f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them"
+    if known is not None and known.compare is not session.compare:
+        yield (
+            f"the profile tells changes by {session.compare.value}; the last run told them by {known.compare.value}"
+        )
+    if known is not None and known.profile not in ("", session.profile.name):
+        yield f"profile {session.profile.name} (the last run: {known.profile})"
+
+
+def _unheard(
+    session: Session, made: Plan, seen: Observation, heard: ignore.Texts
+) -> dict[str, Sequence[str]] | None:
+    """What contested ignore files say in the cloud, beside what is `heard` already; None for nothing more.
+
+    What any version ignores is ignored: nobody has decided yet which of them is to be obeyed.
+    """
+    from bisync.core.waiting import contests, rules_among
+
+    contested = [
+        seen.cloud.files[change.path]
+        for change in rules_among(made.changes, session.app.manifest.ignore_files)
+        if contests(change) and change.path in seen.cloud.files
+    ]
+    silent: dict[str, Sequence[str]] = {names.from_rclone(one.name): () for one in contested}
+    if not silent.keys() - heard.keys():
+        return None
+    return {**heard, **silent, **observe.versions(session, contested)}
+
+
+def _held(session: Session) -> Held:
+    """What waits for a word, as the last run left it. Raises BisyncError for a damaged note of it."""
+    try:
+        return held.load(session.state.held)
+    except ValueError as error:
+        raise BisyncError(
+            str(error),
+            hint="if whatever the rules do not ignore now may go to the cloud: "
+            f"bisync sync --only {session.sync.name} --reveal",
+        ) from None
+
+
 def baseline_needed(name: str) -> BaselineNeeded:
     """The seed's words for a sync without a baseline, and the two ways to one."""
     return BaselineNeeded(
@@ -64,21 +121,24 @@ def prepare(
     *,
     resync: bool = False,
     max_delete: int | None = None,
+    reveal: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
+    coming: ignore.Texts | None = None,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
     `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
-    `meanwhile` is called while the cloud is being listed.
+    `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
+    `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched.
     Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
     """
     too_long = blocked_by_name_length(session)
     if too_long is not None:
         raise too_long
+    kept = Held() if reveal else _held(session)
     with observe.listing_ahead(session) as ahead:
         from bisync.core import arriving, guard, plan, reconcile
-        from bisync.core.change import Action
         from bisync.core.plan import Mode
         from bisync.sync import transfers
 
@@ -92,7 +152,7 @@ def prepare(
         first = resync or known is None
         compare = session.compare if known is None or first else known.compare
         before = {} if known is None else known.files
-        seen = observe.both(session, before, compare, ahead)
+        seen = observe.both(session, before, compare, ahead, held=kept, coming=coming)
     unsure = known is not None and not first and bool(known.arriving)
     if known is not None and unsure:
         # A run did not end well: what it did bring is told by what lies there.
@@ -117,28 +177,14 @@ def prepare(
         moves=session.remote.keeps_versions,
         idle_allowed=not compare_changed and not unsure and seen.local.marker and seen.cloud.marker,
     )
+    texts = _unheard(session, made, seen, coming or {})
+    if texts is not None:
+        return prepare(session, resync=resync, max_delete=max_delete, reveal=reveal, coming=texts)
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(
         made, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
         max_delete=limit, name=session.sync.name,
     )  # fmt: skip
-    notes = []
-    if rules_changed:
-        notes.append("the ignore rules changed: newly ignored files stay where they are, on both sides")
-    coming = [
-        change.path
-        for change in made.changes
-        if change.action is Action.DOWNLOAD
-        and change.path.rpartition("/")[2] in session.app.manifest.ignore_files
-    ]
-    if coming:
-        notes.append(f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them")
-    if compare_changed and known is not None:
-        notes.append(
-            f"the profile tells changes by {session.compare.value}; the last run told them by {known.compare.value}"
-        )
-    if known is not None and not first and known.profile not in ("", session.profile.name):
-        notes.append(f"profile {session.profile.name} (the last run: {known.profile})")
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,
         compare=compare, keeps_versions=session.remote.keeps_versions, is_ignored=seen.is_ignored,
@@ -150,7 +196,7 @@ def prepare(
         compare=compare,
         verdicts=verdicts,
         steps=tuple(taken),
-        notes=tuple(notes),
+        notes=tuple(_notes(session, None if first else known, made, rules_changed=rules_changed)),
     )
 
 

@@ -9,34 +9,34 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bisync.app import App, Session
 from bisync.config import Sync
-from bisync.core.change import Action, Change
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
 from bisync.rclone import listings
-from bisync.state import baseline, runs
-from bisync.sync import hooks, observe, record, recover
+from bisync.state import baseline, held, runs
+from bisync.sync import hooks, observe, record, recover, rules
 from bisync.sync.prepare import Prepared, baseline_needed, prepare
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
 
-# Ignore files may arrive in folders that other ignore files that arrive uncover; this is enough of that.
-ROUNDS = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard."""
+    """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
+
+    `reveal`: what waits since ignore rules changed in the cloud may go there.
+    """
 
     profile: str | None = None
     resync: bool = False
     max_delete: int | None = None
     force: bool = False
     dry_run: bool = False
+    reveal: bool = False
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -63,7 +63,7 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
 def _preview(session: Session, options: Options) -> SyncResult:
     from bisync.core import guard
 
-    prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
+    prepared = prepare(session, resync=options.resync, max_delete=options.max_delete, reveal=options.reveal)
     refused = () if options.force else guard.refusals(prepared.verdicts)
     return SyncResult(
         name=session.sync.name,
@@ -84,14 +84,22 @@ def _preview(session: Session, options: Options) -> SyncResult:
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = session.app, runs.new_run_id(session.app.now())
     mode, tally = "sync", Tally()
+
+    def look() -> Prepared:
+        found = prepare(
+            session, resync=options.resync, max_delete=options.max_delete, meanwhile=_load_the_rest
+        )
+        held.save(session.state.held, found.seen.held)
+        return found
+
     try:
         recovered = recover.recover(session)
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         if known is None and not options.resync:
             raise baseline_needed(session.sync.name)
-        prepared = prepare(
-            session, resync=options.resync, max_delete=options.max_delete, meanwhile=_load_the_rest
-        )
+        if options.reveal:
+            held.save(session.state.held, held.NOTHING)
+        prepared = look()
         from bisync.core import guard
         from bisync.core.plan import Mode
 
@@ -99,19 +107,9 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         if expected is not None:
             expected.check(session, prepared)
         notes = [*([recovered] if recovered else []), *prepared.notes]
-        arrived: set[str] = set()
-        for _ in range(ROUNDS):
-            rules = _arriving_rules(session, prepared)
-            if not rules or guard.refusals(prepared.verdicts):
-                break
-            # Ignore files come first: what they name must not go up in the same run.
-            _fetch_rules(session, prepared, rules, run, tally)
-            arrived |= {change.path for change in rules}
-            notes.append("ignore rules came from the cloud: " + ", ".join(change.path for change in rules))
-            prepared = prepare(session, resync=options.resync, max_delete=options.max_delete)
-            mode = prepared.plan.mode.value
-            if expected is not None:
-                expected.check_rest(session, prepared, arrived)
+        prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
+        mode = prepared.plan.mode.value
+        notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
         refused = guard.refusals(prepared.verdicts)
         if refused and not options.force:
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
@@ -138,16 +136,6 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
 def _load_the_rest() -> None:
     """Load what carries a plan out."""
     from bisync.sync import apply, trash  # noqa: F401
-
-
-def _arriving_rules(session: Session, prepared: Prepared) -> tuple[Change, ...]:
-    """Planned downloads of ignore files."""
-    return tuple(
-        change
-        for change in prepared.plan.changes
-        if change.action is Action.DOWNLOAD
-        and change.path.rpartition("/")[2] in session.app.manifest.ignore_files
-    )
 
 
 def _conclude(app: App, sync: Sync, result: SyncResult) -> SyncResult:
@@ -197,42 +185,13 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     )
 
 
-def _fetch_rules(
-    session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally
-) -> None:
-    from bisync.sync.apply import Execution
-
-    first = replace(prepared, plan=replace(prepared.plan, changes=rules))
-    coming = _arriving(first)
-    runs.open_journal(session.state, run, prepared.plan.mode.value, coming)
-    try:
-        Execution(session, first, run, tally).fetch_only()
-        # They are here from now on, whatever becomes of the rest of the run.
-        baseline.expect(session.state.baseline, coming)
-    except BaseException:
-        recover.undo(session, run)
-        raise
-    finally:
-        runs.close_journal(session.state)
-
-
-def _arriving(prepared: Prepared) -> dict[str, Any]:
-    """What a plan brings where, for the journal; without a baseline everything meets for the first time."""
-    from bisync.core import arriving
-
-    if prepared.baseline is None:
-        return {}
-    seen = prepared.seen
-    coming = arriving.arriving(prepared.plan.changes, seen.local, seen.cloud, prepared.compare)
-    return baseline.arriving_rows(coming)
-
-
 def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
     from bisync.core.plan import Mode
     from bisync.sync import trash
     from bisync.sync.apply import Execution
 
-    runs.open_journal(session.state, run, prepared.plan.mode.value, _arriving(prepared))
+    rules.remember(session, prepared)
+    runs.open_journal(session.state, run, prepared.plan.mode.value, rules.arriving_rows(prepared))
     done = Execution(session, prepared, run, tally)
     notes = []
     try:
@@ -253,6 +212,8 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
                     f"changes are still told by {made.compare.value}: not every file could be looked at;"
                     f" by {session.compare.value} once that is mended"
                 )
+        waits = rules.settle(session, made.files)
+        notes += [waits] if waits is not None else []
     except BaseException:
         recover.undo(session, run)
         runs.close_journal(session.state)
