@@ -204,15 +204,17 @@ def test_what_a_reviewed_plan_does_not_say_is_refused(laptop: Device, s3: S3) ->
     refused = laptop.run("sync", "--plan", "plan.json", expect=4)
     assert "n.md moved since" in refused.err and s3.tree()["n.md"] == "one"
 
+    s3.put("b.draft", "of another device")
     s3.put(".bmignore", "# nothing\n")
     laptop.run("plan", "--out", "plan.json")
     refused = laptop.run("sync", "--plan", "plan.json", expect=4)
-    assert ".bmignore" in refused.err and "a.draft" in refused.err and "bisync plan" in refused.err
-    assert "a.draft" not in s3.tree() and s3.tree()["n.md"] == "one"
+    assert ".bmignore" in refused.err and "b.draft" in refused.err and "bisync plan" in refused.err
+    assert "b.draft" not in laptop.tree() and s3.tree()["n.md"] == "one"
 
     laptop.run("plan", "--out", "plan.json")
-    laptop.run("sync", "--plan", "plan.json")
-    assert (s3.tree()["a.draft"], s3.tree()["n.md"]) == ("not yet", "six")
+    said = laptop.run("sync", "--plan", "plan.json", expect=1)
+    assert (laptop.tree()["b.draft"], s3.tree()["n.md"]) == ("of another device", "six")
+    assert "Left out: a.draft" in said.out and "a.draft" not in s3.tree()
 
 
 def test_rules_that_change_nothing_else_let_a_reviewed_plan_go_on(laptop: Device, s3: S3) -> None:
