@@ -12,7 +12,7 @@ _COPY = re.compile(r"(?P<original>(?:.*/)?[^/]+)\.conflict(?P<number>[1-9][0-9]*
 ENDING = r"(?:\.conflict[1-9][0-9]{0,2})"
 """What the name of a conflict copy has after its original's, as an expression (RE2)."""
 
-_ENDINGS = re.compile(rf"(?<=.){ENDING}+\Z", re.DOTALL)
+_ENDINGS = re.compile(rf"(?<=[^/]){ENDING}+\Z")
 
 
 def judged_as(name: str) -> str:
@@ -25,7 +25,11 @@ def judged_as(name: str) -> str:
 
 
 def free_copy_name(path: str, taken: Collection[str]) -> str:
-    """The first free `PATH.conflictN` (rclone's own scheme: bisync's --conflict-suffix)."""
+    """The first free `PATH.conflictN` (rclone's own scheme: bisync's --conflict-suffix).
+
+    A conflict about a copy is one about its original: names do not grow with every conflict.
+    """
+    path = judged_as(path)
     number = 1
     while f"{path}.conflict{number}" in taken:
         number += 1
@@ -33,10 +37,9 @@ def free_copy_name(path: str, taken: Collection[str]) -> str:
 
 
 def taken_copy_names(path: str, taken: Collection[str]) -> Iterator[str]:
-    """The names that `free_copy_name` passes over, in the order of their numbers."""
-    free = free_copy_name(path, taken)
+    """The names that rclone passes over when it names a copy of `path`, in the order of their numbers."""
     number = 1
-    while (copy := f"{path}.conflict{number}") != free:
+    while (copy := f"{path}.conflict{number}") in taken:
         yield copy
         number += 1
 

@@ -20,6 +20,14 @@ _TO_PICTURES = str.maketrans(PICTURES)
 _FROM_PICTURES = str.maketrans({picture: control for control, picture in PICTURES.items()})
 _AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(PICTURES.values())}]")
 _SURROGATE = re.compile("[\udc80-\udcff]")
+_LINE_BREAK = re.compile("[\n\r]")
+# Outside of XML's characters (XML 1.0, "Char"): where one of them is in a bucket, S3's listings of it can fail, on
+# every device. (Seen on OpenStack Swift.)
+_NOT_IN_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# What rclone shows for `.` and `..`.
+_DOTS = frozenset((".", "..", "\uff0e", "\uff0e\uff0e"))
+
+_QUOTED = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
 
 
 def to_rclone(name: str) -> str:
@@ -39,13 +47,28 @@ def from_rclone(name: str) -> str:
 
 def obstacle(name: str) -> str | None:
     """Why a local name cannot be synced, or None when it can."""
-    if name.isascii():
+    if name.isascii() and name.isprintable():
         return None
     if _SURROGATE.search(name):
         return "its name is not valid UTF-8"
+    if _LINE_BREAK.search(name):
+        return "its name has a line break, which lists of names cannot hold"
+    if found := _NOT_IN_XML.search(name):
+        return f"its name has the character U+{ord(found.group()):04X}, which a cloud's listing cannot hold"
     if _AMBIGUOUS.search(name):
-        return "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
+        return _QUOTED
     return None
+
+
+def misfit(path: str) -> str | None:
+    """Why a path in the cloud, in rclone's spelling, cannot be a file here; None when it can."""
+    if "//" in path or path.startswith("/") or path.endswith("/"):
+        return "its key has an empty part (/ at an end, or //), which no path here can have"
+    if not _DOTS.isdisjoint(path.split("/")):
+        return "its key has a part . or .., which no file here can be called"
+    if path.isascii():
+        return None
+    return _QUOTED if QUOTE in path else obstacle(from_rclone(path))
 
 
 def key(name: str) -> str:

@@ -247,13 +247,16 @@ def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning]) -> Itera
 
 
 def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[Line]:
-    """One line a step; then why a step failed."""
+    """One line a step; then what the baseline went without, and why a step failed."""
     width = len("would change" if dry_run else "changed")
     lines: list[Line] = []
     for step in result.steps:
         mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
         detail = "" if step.state == "failed" else step.detail
         lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
+    lines += [
+        f"Left out: {one.path}: {one.why}" for one in (result.baseline.left_out if result.baseline else ())
+    ]
     lines += [Problem(step.detail, step.hint) for step in result.steps if step.state == "failed"]
     return lines
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
-from bisync.core.metadata import MARKER_PATH
+from bisync.core.metadata import CLOUD_TRASH, MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
 from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
@@ -28,6 +28,7 @@ from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
+from bisync.state import runs
 from bisync.state.held import NOTHING, Held
 from bisync.sync import hashing
 from bisync.sync.frame import PLACED, Marker
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions
 
 NAME_BYTES = 255
+KEY_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,7 @@ def _local(
     """The local side, the marker there, and what waits."""
     root = session.sync.dir
     device = root.stat().st_dev
+    room = Room.of(session)
     left_out = [
         LeftOut(names.to_rclone(one.path.rstrip("/")), f"cannot be read: {one.error.strerror}", folder=True)
         for one in tree.unreadable
@@ -151,7 +154,7 @@ def _local(
             marker = _marker(root, entry)
             continue
         spelled = names.to_rclone(entry.path)
-        why = names.obstacle(entry.path) or _is_below_rules(entry.path, session)
+        why = names.obstacle(entry.path) or _is_below_rules(entry.path, session) or room.lacks(spelled)
         if why is not None:
             left_out.append(LeftOut(spelled, why))
             continue
@@ -195,6 +198,27 @@ def were_ignored(held: Held) -> Callable[[str], bool] | None:
     return lambda name: before.decide(name, is_dir=False).ignored
 
 
+class Room(NamedTuple):
+    """How long (bytes) a name may be for this sync's cloud; None: nothing is known to limit it."""
+
+    bytes: int | None
+
+    @classmethod
+    def of(cls, session: Session) -> Room:
+        """S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer."""
+        if not session.remote.hashes:
+            return cls(None)
+        prefix = session.remote.fs.partition(":")[2].partition("/")[2]
+        added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
+        return cls(KEY_BYTES - len(added.encode()))
+
+    def lacks(self, path: str) -> str | None:
+        """Why a path (rclone's spelling) is too long; None when it is not."""
+        if self.bytes is None or len(path) <= NAME_BYTES or len(path.encode()) <= self.bytes:
+            return None
+        return "its path is too long for the cloud: its old versions could not be kept"
+
+
 def _is_below_rules(path: str, session: Session) -> str | None:
     """Why a file cannot be synced in a folder that has an ignore file's name; None where it is in no such folder.
 
@@ -224,6 +248,7 @@ class _Cloud:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._room = Room.of(session)
         self.files: dict[str, CloudFile] = {}
         self.left_out: list[LeftOut] = []
         self.marker: ListedFile | None = None
@@ -235,10 +260,14 @@ class _Cloud:
             return
         key = names.key(each.path)
         if not each.path.isascii() and key in self.files:
-            why = f"its name is another spelling of {self.files[key].name}"
-            self.left_out.append(LeftOut(each.path, why, twin=True))
-        elif (below := _is_below_rules(each.path, self._session)) is not None:
-            self.left_out.append(LeftOut(each.path, below))
+            twin = f"its name is another spelling of {self.files[key].name}"
+            self.left_out.append(LeftOut(each.path, twin, twin=True))
+        elif why := (
+            names.misfit(each.path)
+            or _is_below_rules(each.path, self._session)
+            or self._room.lacks(each.path)
+        ):
+            self.left_out.append(LeftOut(each.path, why))
         elif _is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:

@@ -261,13 +261,13 @@ def test_names_with_control_characters_do_not_reach_the_terminal(ready: Device) 
 
 
 def test_no_task_lets_a_name_act_on_the_terminal(ready: Device) -> None:
-    odd = "\x1b[31m\u202e"
+    odd = "\x9b31m\u202e"  # one character for ESC [
     for name in (f"red{odd}.md", f"red{odd}.log", f"two{odd}.md.conflict1", f"two{odd}.md.conflict2"):
         ready.write(name, "x")
     ready.sync()
     (ready.notes / f"red{odd}.md").unlink()
     ready.sync()
-    (ready.home / ".basic-memory" / ".bmignore").write_text("*.log\nred\x1b*\u202e.old\n")
+    (ready.home / ".basic-memory" / ".bmignore").write_text("*.log\nred\x9b*\u202e.old\n")
 
     for task, code in (
         ("plan", 0), ("history --versions", 0), (f"restore red{odd}.md", 0), ("check", 3), ("sync", 0),
