@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bisync.core.change import Change
 from bisync.core.snapshot import LeftOut
@@ -19,13 +19,39 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Version(NamedTuple):
+    """A version of a contested file as a run left it here, and whose it was. Size to inode tell it from others."""
+
+    path: str
+    origin: Literal["local", "cloud"]
+    size: int
+    mtime_ns: int
+    inode: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A conflict of this run: the contested name, the copies kept beside it, and who won the name."""
+    """A conflict of this run: the contested name, the copies kept beside it, and who won the name.
+
+    `side`: where the file lay that made room for a folder. `versions`: those that lay here when the run ended.
+    """
 
     path: str
     copies: tuple[str, ...]
     winner: str
+    side: Literal["local", "cloud"] | None = None
+    versions: tuple[Version, ...] = ()
+
+    @property
+    def origins(self) -> dict[str, Literal["local", "cloud"]]:
+        """Whose version has which name."""
+        if self.winner == "local":
+            return {self.path: "local", **dict.fromkeys(self.copies, "cloud")}
+        if self.winner == "cloud":
+            return {self.path: "cloud", **dict.fromkeys(self.copies, "local")}
+        if self.winner == "folder":
+            return dict.fromkeys(self.copies, self.side or "local")
+        return dict(zip(self.copies, ("local", "cloud"), strict=False))
 
 
 @dataclass(slots=True)

@@ -230,7 +230,7 @@ class Execution:
 
     def _note_conflict(self, change: Change) -> None:
         self.tally.conflicts.append(
-            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
+            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both", side=change.side)
         )
 
     # -- to and from the cloud ----------------------------------------------------------------------

@@ -281,7 +281,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         deleted_local=len(tally.deleted_local),
         deleted_cloud=len(tally.deleted_cloud),
         renamed=len(tally.renamed),
-        conflicts=tuple(tally.conflicts),
+        conflicts=record.known_versions(session, prepared, done),
         left_out=left_out,
         notes=tuple(notes),
         bytes=tally.bytes,
