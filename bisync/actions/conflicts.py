@@ -117,6 +117,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     """
     wanted = conflict_names.original_of(path) or path
     with app.locked_dir(sync) as state:
+        swap.put_back(sync.dir, state.trash)  # a version may still be held by a run that was killed
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.metadata import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.ruleset import Folder, RuleSet
@@ -54,7 +54,8 @@ class Unreadable:
 class Tree:
     """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path.
 
-    `partials`: rclone's half-written downloads in those folders.
+    `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
+    away, and where they lie until the next one puts them back.
     """
 
     rules: RuleSet
@@ -62,6 +63,7 @@ class Tree:
     folders: list[str]
     unreadable: list[Unreadable]
     partials: list[str]
+    held: dict[str, str]
 
 
 def _entry(path: str, status: os.stat_result) -> Entry:
@@ -94,12 +96,14 @@ class _Collected:
     rules: list[Rule]
     notices: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
 
 
 def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)) -> Tree:
     """Read the rules of the tree at `root` and list what they leave, in one pass.
 
     `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree.
+    What a killed run holds, and the next one will put back, counts as lying in its place, also an ignore file.
     Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
     Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
     """
@@ -122,7 +126,7 @@ def walk(root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] =
     entries.sort()
     rules = RuleSet(collected.rules, collected.notices)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
-    return Tree(rules, entries, inside, unreadable, sorted(collected.partials))
+    return Tree(rules, entries, inside, unreadable, sorted(collected.partials), collected.held)
 
 
 def load_rules(
@@ -160,9 +164,11 @@ def _walk(
     wanted = {name: order for order, name in enumerate(ignore_files)}
     collected.rules.extend(layer_rules(layers))
     _check_count(collected.rules)
+    holds = _holds(root)
     todo: list[tuple[str, str, Folder | None]] = [("", "", None)]  # path, name, the folder above
     while todo:
         path, name, above = todo.pop()
+        found: list[os.DirEntry[str]] = []
         try:
             with os.scandir(f"{root}/{path}" if path else root) as listing:
                 found = list(listing)
@@ -171,7 +177,11 @@ def _walk(
                 raise
             if not isinstance(error, FileNotFoundError):
                 unreadable.append(Unreadable(path.rstrip("/"), error))
-            continue
+                continue
+            if not holds:
+                continue
+        for hold in holds:
+            found += _held(hold, path, found, collected)
         found.sort(key=_by_name, reverse=True)
         own: list[Rule] = []
         sources = [one for one in found if one.name in wanted]
@@ -192,6 +202,29 @@ def _walk(
             else:
                 kept.append(one)
         yield path, kept
+
+
+def _holds(root: Path) -> list[str]:
+    """The folders of runs that were killed before they had put back, or away, what they held."""
+    try:
+        with os.scandir(root / HOLD) as listing:
+            return sorted(one.path for one in listing if one.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _held(
+    hold: str, path: str, found: Sequence[os.DirEntry[str]], collected: _Collected
+) -> list[os.DirEntry[str]]:
+    """What is held of a folder and can be put back: nothing in the tree has its name."""
+    taken = {one.name for one in found}
+    try:
+        with os.scandir(f"{hold}/{path}") as listing:
+            held = [one for one in listing if one.name not in taken]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    collected.held |= {path + one.name: one.path for one in held if not one.is_dir(follow_symlinks=False)}
+    return held
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:

@@ -155,7 +155,7 @@ def _local(
         else:
             unread[key] = None
         files[key] = file
-    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare):
+    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare, tree.held):
         if isinstance(read, OSError):
             file = files.pop(key)
             if not isinstance(read, FileNotFoundError):
