@@ -33,13 +33,15 @@ class Version(NamedTuple):
 class Conflict:
     """A conflict of this run: the contested name, the copies kept beside it, and who won the name.
 
-    `side`: where the file lay that made room for a folder. `versions`: those that lay here when the run ended.
+    `side`: where the file lay that made room for a folder. `planned`: it was decided in the plan, by the profile's
+    rule, and did not come up later. `versions`: those that lay here when the run ended.
     """
 
     path: str
     copies: tuple[str, ...]
     winner: str
     side: Literal["local", "cloud"] | None = None
+    planned: bool = True
     versions: tuple[Version, ...] = ()
 
     @property

@@ -190,7 +190,12 @@ def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
     if conflict.winner == "both":
         cure = f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer"
         return [found, f"Saved as: {copies}", cure]
-    rule = {"newer": "newer version", "older": "older version"}.get(resolve, f"{conflict.winner} version")
+    if conflict.winner == "folder":
+        made_room = "Resolving conflict: the name is a folder on the other side, and the file makes room"
+        return [found, made_room, f"The file is kept as: {copies}"]
+    # What came up after the plan was not decided by times.
+    by_time = {"newer": "newer version", "older": "older version"} if conflict.planned else {}
+    rule = by_time.get(resolve, f"{conflict.winner} version")
     return [found, f"Resolving conflict: using {rule}", f"The other version is kept as: {copies}"]
 
 

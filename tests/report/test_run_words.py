@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.change import Action, Change
-from bisync.core.result import Outcome, SyncResult
+from bisync.core.result import Conflict, Outcome, SyncResult
 from bisync.core.snapshot import LeftOut
 from bisync.report import words
 from bisync.report.words import Line, Problem
@@ -158,7 +158,6 @@ def test_sync_lines(result: SyncResult, lines: list[Line]) -> None:
         ("cloud", "older", ["Resolving conflict: using older version"]),
         ("cloud", "larger", ["Resolving conflict: using cloud version"]),
         ("local", "local", ["Resolving conflict: using local version"]),
-        ("folder", "none", ["Resolving conflict: using folder version"]),
     ],
 )
 def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]) -> None:
@@ -170,6 +169,23 @@ def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]
         *lines,
         *kept,
         "✓ Sync completed - 1 file downloaded",
+    ]
+
+
+@pytest.mark.parametrize("resolve", ["newer", "older", "none"])
+def test_times_that_nobody_looked_at_are_no_reason(resolve: str) -> None:
+    room = Conflict(path="p", copies=("p.conflict1",), winner="folder", side="cloud")
+    late = Conflict(path="a", copies=("a.conflict1",), winner="local", planned=False)
+
+    lines = words.sync_lines(results.sync_result(conflicts=(room, late), resolve=resolve))
+
+    assert lines[:6] == [
+        "Conflict detected: p",
+        "Resolving conflict: the name is a folder on the other side, and the file makes room",
+        "The file is kept as: p.conflict1",
+        "Conflict detected: a",
+        "Resolving conflict: using local version",
+        "The other version is kept as: a.conflict1",
     ]
 
 
