@@ -17,8 +17,10 @@ PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(1, 0x20)}, "\x7f"
 """What rclone shows for a control character. (No name has a NUL, and its picture stands for nothing.)"""
 
 _TO_PICTURES = str.maketrans(PICTURES)
-_FROM_PICTURES = str.maketrans({picture: control for control, picture in PICTURES.items()})
-_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(PICTURES.values())}]")
+_CONTROLS = {picture: control for control, picture in PICTURES.items()}
+_FROM_PICTURES = str.maketrans(_CONTROLS)
+_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(_CONTROLS)}]")
+_QUOTED = re.compile(f"{QUOTE}(?P<real>{_AMBIGUOUS.pattern})|(?P<picture>[{''.join(_CONTROLS)}])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
@@ -35,6 +37,13 @@ def from_rclone(name: str) -> str:
     if name.isascii():
         return name
     return name.translate(_FROM_PICTURES)
+
+
+def shown(name: str) -> str:
+    """A path in rclone's spelling for people: as the operating system has it, also where it has an obstacle."""
+    if name.isascii():
+        return name
+    return _QUOTED.sub(lambda match: match["real"] or _CONTROLS[match["picture"]], name)
 
 
 def obstacle(name: str) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bisync.config import Manifest
     from bisync.core.change import Change
     from bisync.core.result import Conflict, Finding, SyncResult
+    from bisync.core.snapshot import LeftOut
     from bisync.events import Progress
     from bisync.ignore import LintWarning
 
@@ -107,6 +108,13 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def _own(path: str) -> str:
+    """A name in rclone's spelling, as its user wrote it."""
+    from bisync.core.names import shown
+
+    return shown(path)
+
+
 # -- what a run does ------------------------------------------------------------------------------------
 
 # By the action's name in `plan --json`; in the order of `change.Action`.
@@ -126,7 +134,8 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     shown = changes if limit is None else changes[:limit]
     width = max((len(_VERBS[change.action]) for change in shown), default=0)
     lines = [
-        f"  {_VERBS[change.action]:<{width}}  {' → '.join(change.paths)}  ({change.why})" for change in shown
+        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(_own, change.paths))}  ({_own(change.why)})"
+        for change in shown
     ]
     if len(changes) > len(shown):
         lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
@@ -139,7 +148,7 @@ def plan_summary(changes: Sequence[Change]) -> str:
     parts = []
     for action, count in counts:
         if count and action == "conflict":
-            parts.append(f"{count} conflict{'' if count == 1 else 's'}")
+            parts.append(_conflicts(count))
         elif count:
             parts.append(f"{count} to {_VERBS[action]}")
     return ", ".join(parts) or "nothing to do"
@@ -154,7 +163,7 @@ def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> lis
 
 
 def outcome_text(result: SyncResult) -> str:
-    """ "1 file uploaded", "2 files downloaded, 1 deleted"; "" when nothing moved."""
+    """ "1 file uploaded", "2 files downloaded, 1 deleted, 1 conflict"; "" when nothing moved."""
     parts = []
     if result.uploaded:
         parts.append(f"{files(result.uploaded)} uploaded")
@@ -165,30 +174,48 @@ def outcome_text(result: SyncResult) -> str:
     deleted = result.deleted_local + result.deleted_cloud
     if deleted:
         parts.append(f"{deleted} deleted")
+    if result.conflicts:
+        parts.append(_conflicts(len(result.conflicts)))
     return ", ".join(parts)
+
+
+def _conflicts(count: int) -> str:
+    return f"{count} conflict{'' if count == 1 else 's'}"
+
+
+def _left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
+    return [f"Left out: {_own(one.path)}: {one.why}" for one in left_out]
 
 
 def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = False) -> list[Line]:
     """What a person is told about a finished run; of a dry run, what it would have done."""
     if dry_run and result.error is None:
-        summary = f"{result.name}: {plan_summary(result.preview)}"
-        return [summary, *plan_lines(result.preview, limit=None), NOTHING_CHANGED]
+        return [
+            f"{result.name}: {plan_summary(result.preview)}",
+            *plan_lines(result.preview, limit=None),
+            *(f"Note: {note}" for note in result.notes),
+            *_left_out_lines(result.left_out),
+            NOTHING_CHANGED,
+        ]
     lines: list[Line] = []
     if dry_run:
         lines += planned_lines(result.name, result.preview, verbose=verbose)
     lines += [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
         lines += _conflict_lines(conflict, result.resolve)
-    lines += [f"Left out: {one.path}: {one.why}" for one in result.left_out]
+    lines += _left_out_lines(result.left_out)
     lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
 
 
 def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
     """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
-    found, copies = f"Conflict detected: {conflict.path}", " and ".join(conflict.copies)
+    import shlex
+
+    path = _own(conflict.path)
+    found, copies = f"Conflict detected: {path}", " and ".join(map(_own, conflict.copies))
     if conflict.winner == "both":
-        cure = f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer"
+        cure = f"Please resolve manually, or: bisync resolve {shlex.quote(path)} --keep newer"
         return [found, f"Saved as: {copies}", cure]
     if conflict.winner == "folder":
         made_room = "Resolving conflict: the name is a folder on the other side, and the file makes room"
@@ -208,7 +235,8 @@ def _completed(result: SyncResult) -> str:
         done = done or "nothing to do"
     if result.left_out:
         done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
-    return "✓ Sync completed" + (f" - {done}" if done else "")
+    mark = "!" if result.left_out else "✓"
+    return f"{mark} Sync completed" + (f" - {done}" if done else "")
 
 
 def preview_lines(result: PlanResult) -> list[Line]:
@@ -221,7 +249,7 @@ def preview_lines(result: PlanResult) -> list[Line]:
         f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}",
         *plan_lines(plan.changes, limit=None),
         *(f"Note: {note}" for note in result.prepared.notes),
-        *(f"Left out: {one.path}: {one.why}" for one in plan.left_out),
+        *_left_out_lines(plan.left_out),
         *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
     ]
 
@@ -288,7 +316,7 @@ def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | No
     if not one.keeps_cloud_versions:
         rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
     if one.left_out:
-        rows.append(("Left Out", ", ".join(one.left_out), "yellow"))
+        rows.append(("Left Out", ", ".join(map(_own, one.left_out)), "yellow"))
     if one.blocked:
         rows.append(("Blocked", one.blocked, "red"))
     return rows
@@ -338,7 +366,9 @@ def _what_happened(entry: dict[str, Any]) -> str:
         for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
         if entry.get(name)
     )
-    return str(entry.get("error") or moved or "-")
+    more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []
+    more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
+    return str(entry.get("error") or ", ".join(filter(None, [moved, *more])) or "-")
 
 
 def doctor_lines(findings: Sequence[Finding]) -> list[str]:

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from hypothesis import assume, given
 
-from bisync.core.names import from_rclone, key, obstacle, to_rclone
+from bisync.core.names import from_rclone, key, obstacle, shown, to_rclone
 from tests.support.odd_names import names
 
 pytestmark = pytest.mark.pure
@@ -47,6 +47,11 @@ def test_names_without_an_obstacle_come_back(name: str) -> None:
     assume(obstacle(name) is None)
 
     assert from_rclone(to_rclone(name)) == name
+
+
+@given(names)
+def test_any_name_of_utf8_is_shown_as_it_is(name: str) -> None:
+    assert shown(to_rclone(name)) == name
 
 
 @given(names)

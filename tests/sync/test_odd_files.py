@@ -77,6 +77,23 @@ def test_a_name_the_other_side_refuses(tmp_path: Path) -> None:
         assert device.sync().error is None
 
 
+def test_odd_names_are_told_as_they_are(laptop: Device, s3: S3) -> None:
+    laptop.write("tab\there.md", "x")
+    laptop.write("sign\u201b.md", "x")
+    for said in (laptop.run("plan").out, laptop.run("sync", "--dry-run").out):
+        assert "tab\\there.md" in said and "\u2409" not in said
+        assert "Left out: sign\u201b.md: its name has a character" in said
+    said = laptop.run("sync", expect=1).out
+    assert said.endswith("! Sync completed - 1 file uploaded, 1 file left out\n")
+    laptop.write(".bmignore", "tab*\n")
+    laptop.sync()
+
+    assert "tab\\there.md" in laptop.run("prune").out
+    assert laptop.run("prune", "--json").json["syncs"][0]["files"] == [{"path": "tab\there.md", "size": 1}]
+    laptop.run("prune", "--yes")
+    assert s3.tree() == {".bmignore": "tab*\n"}
+
+
 def test_links_and_special_files_are_passed_over(laptop: Device, s3: S3) -> None:
     laptop.write("a.md", "a")
     (laptop.notes / "link.md").symlink_to("a.md")
