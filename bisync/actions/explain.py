@@ -9,6 +9,7 @@ from pathlib import Path
 from bisync.app import App
 from bisync.config import Sync
 from bisync.errors import UsageError
+from bisync.files import named_path
 
 
 def filters(app: App, sync: Sync) -> str:
@@ -55,7 +56,7 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
 
 
 def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
-    full = Path(os.path.normpath(cwd / Path(path).expanduser()))
+    full = Path(os.path.normpath(cwd / named_path(path)))
     really = full.parent.resolve() / full.name  # the entry itself may be a link
     for sync in syncs:
         for root, there in ((Path(os.path.normpath(sync.dir)), full), (sync.dir.resolve(), really)):

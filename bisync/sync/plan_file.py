@@ -10,13 +10,13 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bisync.app import Session
 from bisync.core.change import Change
 from bisync.core.plan import Plan
 from bisync.errors import GuardRefused, UsageError
+from bisync.files import named_path
 from bisync.sync import transfers
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -152,7 +152,7 @@ def _refusal(message: str, session: Session) -> GuardRefused:
 def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
     """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
     try:
-        document = json.loads(Path(path).expanduser().read_bytes())
+        document = json.loads(named_path(path).read_bytes())
         found = {one["name"]: one for one in document["syncs"]}
         made_from = document["manifest"]
     except OSError as error:

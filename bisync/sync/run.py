@@ -129,7 +129,9 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         problem = disk_error(error, where=session.sync.dir, then="run: bisync sync; nothing was lost")
         result = _failed(session.sync, problem, run, mode, began)
     except KeyboardInterrupt:
-        stopped = Interrupted("interrupted; everything is in order", hint="carry on with: bisync sync")
+        known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
+        again = "bisync setup" if known is None else "bisync sync"
+        stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
     return _conclude(app, session.sync, result)
