@@ -71,7 +71,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them."""
+    """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them.
+
+    `left_alone`: what is never synced, where it was asked what a run would do.
+    """
 
     name: str
     mode: str
@@ -85,6 +88,7 @@ class SyncResult:
     renamed: int = 0
     conflicts: tuple[Conflict, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    left_alone: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     bytes: int = 0
     seconds: float = 0.0

@@ -29,6 +29,10 @@ class Kind(enum.Enum):
     """A fifo, a socket or a device."""
 
 
+NOT_SYNCED = {Kind.SYMLINK: "links are not followed", Kind.SPECIAL: "a pipe, socket or device is no file"}
+"""Why what is no file stays where it is."""
+
+
 class Entry(NamedTuple):
     """What a walk found, by `lstat`. `path` is relative to the root, with forward slashes."""
 
@@ -66,11 +70,16 @@ class Tree:
     held: dict[str, str]
 
 
+def kind_of(mode: int) -> Kind:
+    """What an `lstat` mode says of an entry that is no folder."""
+    return Kind.FILE if stat.S_ISREG(mode) else Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL
+
+
 def _entry(path: str, status: os.stat_result) -> Entry:
     mode = status.st_mode
     return Entry(
         path,
-        Kind.FILE if stat.S_ISREG(mode) else Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL,
+        kind_of(mode),
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bisync.report.left_out import left_alone_lines, left_out_lines, own
+
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup, Settled
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from bisync.config import Manifest
     from bisync.core.change import Change
     from bisync.core.result import Conflict, Finding, SyncResult
-    from bisync.core.snapshot import LeftOut
     from bisync.events import Progress
     from bisync.ignore import LintWarning
 
@@ -108,13 +109,6 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def _own(path: str) -> str:
-    """A name in rclone's spelling, as its user wrote it."""
-    from bisync.core.names import shown
-
-    return shown(path)
-
-
 # -- what a run does ------------------------------------------------------------------------------------
 
 # By the action's name in `plan --json`; in the order of `change.Action`.
@@ -134,7 +128,7 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     shown = changes if limit is None else changes[:limit]
     width = max((len(_VERBS[change.action]) for change in shown), default=0)
     lines = [
-        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(_own, change.paths))}  ({_own(change.why)})"
+        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(own, change.paths))}  ({own(change.why)})"
         for change in shown
     ]
     if len(changes) > len(shown):
@@ -183,10 +177,6 @@ def _conflicts(count: int) -> str:
     return f"{count} conflict{'' if count == 1 else 's'}"
 
 
-def _left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
-    return [f"Left out: {_own(one.path)}: {one.why}" for one in left_out]
-
-
 def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = False) -> list[Line]:
     """What a person is told about a finished run; of a dry run, what it would have done."""
     if dry_run and result.error is None:
@@ -194,7 +184,8 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
             f"{result.name}: {plan_summary(result.preview)}",
             *plan_lines(result.preview, limit=None),
             *(f"Note: {note}" for note in result.notes),
-            *_left_out_lines(result.left_out),
+            *left_out_lines(result.left_out),
+            *left_alone_lines(result.left_alone),
             NOTHING_CHANGED,
         ]
     lines: list[Line] = []
@@ -203,7 +194,7 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
     lines += [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
         lines += _conflict_lines(conflict, result.resolve)
-    lines += _left_out_lines(result.left_out)
+    lines += left_out_lines(result.left_out)
     lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
 
@@ -212,8 +203,8 @@ def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
     """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
     import shlex
 
-    path = _own(conflict.path)
-    found, copies = f"Conflict detected: {path}", " and ".join(map(_own, conflict.copies))
+    path = own(conflict.path)
+    found, copies = f"Conflict detected: {path}", " and ".join(map(own, conflict.copies))
     if conflict.winner == "both":
         cure = f"Please resolve manually, or: bisync resolve {shlex.quote(path)} --keep newer"
         return [found, f"Saved as: {copies}", cure]
@@ -249,7 +240,8 @@ def preview_lines(result: PlanResult) -> list[Line]:
         f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}",
         *plan_lines(plan.changes, limit=None),
         *(f"Note: {note}" for note in result.prepared.notes),
-        *_left_out_lines(plan.left_out),
+        *left_out_lines(plan.left_out),
+        *left_alone_lines(result.prepared.seen.left_alone),
         *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
     ]
 
@@ -316,7 +308,7 @@ def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | No
     if not one.keeps_cloud_versions:
         rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
     if one.left_out:
-        rows.append(("Left Out", ", ".join(map(_own, one.left_out)), "yellow"))
+        rows.append(("Left Out", ", ".join(map(own, one.left_out)), "yellow"))
     if one.blocked:
         rows.append(("Blocked", one.blocked, "red"))
     return rows
@@ -383,11 +375,12 @@ def doctor_lines(findings: Sequence[Finding]) -> list[str]:
 
 
 def explain_lines(found: Sequence[Explanation]) -> list[str]:
-    """One line a path: whether it is synced, and which rule says so."""
+    """One line a path: whether it is synced, and which rule, or what it is, says so."""
     lines = []
     for one in found:
         why = f"{one.source}:{one.line}: {one.pattern}" if one.source else "no rule speaks about it"
-        lines.append(f"{one.path}: {'synced' if one.synced else 'ignored'} ({why})")
+        word = "synced" if one.synced else "not synced" if one.why else "ignored"
+        lines.append(f"{one.path}: {word} ({one.why or why})")
     return lines
 
 

@@ -22,6 +22,7 @@ from bisync.config import Compare
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
+from bisync.ignore.walk import NOT_SYNCED
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
@@ -41,6 +42,7 @@ class Observation:
     """Both sides, the rules they were seen through, as text for rclone, too, and when it began.
 
     `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    `left_alone`: links and special files, which are never synced; no failure of this run.
     """
 
     local: LocalSnapshot
@@ -50,6 +52,7 @@ class Observation:
     marker: Marker
     partials: tuple[str, ...]
     started_ns: int
+    left_alone: tuple[LeftOut, ...] = ()
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -116,6 +119,11 @@ def both(
         marker=Marker(here, found.marker),
         partials=tuple(tree.partials),
         started_ns=started,
+        left_alone=tuple(
+            LeftOut(names.to_rclone(entry.path), NOT_SYNCED[entry.kind])
+            for entry in tree.entries
+            if entry.kind is not ignore.Kind.FILE
+        ),
     )
 
 

@@ -73,6 +73,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
         exit_code=GuardRefused.exit_code if refused else 0,
         notes=prepared.notes,
         left_out=prepared.plan.left_out,
+        left_alone=prepared.seen.left_alone,
         error=refused[0].message if refused else None,
         hint=refused[0].hint if refused else None,
         profile=session.profile.name,
