@@ -59,3 +59,8 @@ def write_if_changed(path: Path, data: str | bytes, *, mode: int = 0o600) -> boo
         private_dir(path.parent)
     atomic_write(path, raw, mode=mode)
     return True
+
+
+def named_path(text: str) -> Path:
+    """A path as somebody typed it, with `~` as the home. A name that only begins like one (`~$draft.docx`) stays."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises where there is no such user

@@ -27,7 +27,8 @@ folder or one above it, else `~/.config/bisync/bisync.yaml`.
 replaced. The team shares one file, each person overrides paths in the other.
 
 **Paths** know `~`, `${VAR}` and `${VAR:-default}`; a relative one is relative to the manifest. No other
-value is expanded. A variable that is unset or empty, without a default, is an error.
+value is expanded. A variable that is unset or empty, without a default, is an error, and so is one without braces:
+`$HOME/notes` would be a folder called `$HOME`.
 
 **Secrets** never stand in the manifest, only where they come from: `{env: NAME}`,
 `{command: [program, argument]}` or `{file: PATH}`.

@@ -1,11 +1,49 @@
-"""The commands as invoke tasks, read from the command line by invoke's own rules."""
+"""The commands as invoke tasks, read from the command line by invoke's own rules.
+
+But for two of them, which end in a traceback or do more than they were told: see `_Task`.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from invoke.collection import Collection
-from invoke.tasks import task
+from invoke.parser.argument import Argument
+from invoke.tasks import Task, task
 
 from ._commands import COMMANDS
+
+
+class _Repeated(Argument):
+    """A flag to be given again and again: None where it was not given, an empty list where it had no value.
+
+    invoke takes the one for the other. That a flag takes a value it asks once it has come to the flag, not before.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._value = None
+
+    @property
+    def takes_value(self) -> bool:
+        if self._value is None:
+            self._value = []
+        return True
+
+
+class _Task(Task[Any]):
+    """A task whose numbers and repeated flags are judged at our edge, where every other way in has them judged."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """The arguments as invoke makes them of a function's parameters, with values that tell what was typed."""
+        made = []
+        for each in super().get_arguments(ignore_unknown_help):
+            if each.kind is int:
+                each.kind = str  # int() of any word would end in a traceback
+            many = each.kind is list
+            how = {"names": each.names, "kind": list, "help": each.help, "attr_name": each.attr_name}
+            made.append(_Repeated(**how) if many else each)
+        return made
 
 
 def collection() -> Collection:
@@ -14,5 +52,6 @@ def collection() -> Collection:
     for one in COMMANDS.values():
         word = [one.word] if one.word is not None else []
         lists = [flag.parameter for flag in one.flags() if flag.many]
-        made.add_task(task(positional=word, iterable=lists, help=dict(one.help))(one.call))
+        as_task = task(positional=word, iterable=lists, help=dict(one.help), klass=_Task)
+        made.add_task(as_task(one.call))
     return made

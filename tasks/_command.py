@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple
+
+from ._edge import at_work
 
 # One letter means the same flag in every command.
 SHORT = {
@@ -58,8 +61,10 @@ class Command:
     def __init__(
         self, call: Callable[..., None], word: str | None, words: str | None, help: Mapping[str, str]
     ) -> None:
-        self.call = call
         self.name = call.__name__
+        typed = self.name if word is None else f"{self.name} {word.upper()}"
+        # A function of the same name and signature, which knows what it was called as.
+        self.call = wraps(call)(lambda *given, **named: _at_work(typed, call, *given, **named))
         self.word = word
         self.words = words
         self.help = help
@@ -85,6 +90,11 @@ class Command:
     def taker(self) -> Flag | None:
         """The flag that further bare words go to."""
         return next((flag for flag in self.flags() if flag.parameter == self.words), None)
+
+
+def _at_work(typed: str, call: Callable[..., None], *given: Any, **named: Any) -> None:
+    with at_work(typed):
+        call(*given, **named)
 
 
 def command(

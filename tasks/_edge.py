@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -35,6 +36,20 @@ HELP = {
 }
 
 
+_at_work = ContextVar("at_work", default="sync")
+"""The command that is running, as it is typed after `bisync`."""
+
+
+@contextmanager
+def at_work(command: str) -> Iterator[None]:
+    """A command is running: who interrupts it is told how to carry on with it."""
+    token = _at_work.set(command)
+    try:
+        yield
+    finally:
+        _at_work.reset(token)
+
+
 @contextmanager
 def edge(screen: Screen) -> Iterator[Screen]:
     """Run a task's body on a screen. Whatever it raises becomes words on stderr and an exit code.
@@ -48,7 +63,8 @@ def edge(screen: Screen) -> Iterator[Screen]:
     except BisyncError as error:
         raise SystemExit(_report(screen, error)) from None
     except KeyboardInterrupt:
-        stopped = Interrupted("interrupted", hint="everything is in order; carry on with: bisync sync")
+        again = f"everything is in order; carry on with: bisync {_at_work.get()}"
+        stopped = Interrupted("interrupted", hint=again)
         raise SystemExit(_report(screen, stopped)) from None
     except BrokenPipeError:
         drop_output()
@@ -93,9 +109,10 @@ def _bug(bug: Exception) -> BisyncError:
 
 def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
     """Find and read the manifest, with another sync dir if one is given. Raises ManifestError."""
+    from bisync.files import named_path
     from bisync.manifest.load import find, load
 
-    named = Path(path).expanduser() if path else None
+    named = named_path(path) if path else None
     home = Path.home()
     found = find(named, os.environ, Path.cwd(), home)
     return load(found, env=os.environ, home=home, sync_dir=sync_dir)
@@ -108,6 +125,7 @@ def open_app(
 
     Raises ManifestError and UsageError.
     """
+    needs_value(only, "--only")
     from bisync.app import App
     from bisync.manifest.load import select_syncs
 
@@ -188,6 +206,15 @@ def _stop_threads(pool: ThreadPoolExecutor) -> None:
             continue
         process.resume()
         return
+
+
+def needs_value(given: Sequence[str] | None, flag: str) -> None:
+    """A flag that can be repeated and came without a value names none, which is not all. Raises UsageError.
+
+    (invoke passes an empty list then. `invoke sync --only $NAME` with an empty NAME would sync everything.)
+    """
+    if given is not None and not given:
+        raise UsageError(f"{flag} needs a value", hint=f"as in: {flag} NAME, or leave out {flag}")
 
 
 def whole_number(value: Any, flag: str, *, least: int = 0) -> int | None:

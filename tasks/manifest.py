@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from bisync.report.documents import setup_document
 from bisync.report.screen import Screen
@@ -17,9 +16,10 @@ from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest
 def init(c: object, manifest: str = "bisync.yaml") -> None:
     """Write a commented bisync.yaml to start from."""
     with edge(Screen()) as screen:
+        from bisync.files import named_path
         from bisync.manifest.starter import write_starter
 
-        path = Path(manifest).expanduser()
+        path = named_path(manifest)
         write_starter(path)
         screen.tell(init_lines(path))
 

@@ -9,7 +9,7 @@ from bisync.report.screen import Screen
 from bisync.report.words import explain_lines
 
 from ._command import command
-from ._edge import HELP, edge, finish, headed, open_app
+from ._edge import HELP, edge, finish, headed, needs_value, open_app
 
 
 @command(
@@ -35,6 +35,7 @@ def explain(
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import explain as action
 
+        needs_value(also, "--also")
         app, syncs = open_app(screen, manifest, only)
         found = [action.explain(app, syncs, one, Path.cwd()) for one in (path, *(also or []))]
         screen.tell(explain_lines(found))

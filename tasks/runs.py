@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from bisync.errors import UsageError
 from bisync.report.documents import prune_document, sync_document
@@ -160,9 +159,10 @@ def restore(
     """Bring back what a run overwrote or deleted: a file, or what is missing below a folder."""
     with edge(Screen()) as screen:
         from bisync.actions import restore as action
+        from bisync.files import named_path
 
         app, syncs = open_app(screen, manifest, only)
-        folder = Path(to).expanduser() if to else None
+        folder = named_path(to) if to else None
         done = action.bring_back(app, syncs, path, run_id=run, to=folder)
         screen.tell(restore_lines(done, elsewhere=folder is not None))
 

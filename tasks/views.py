@@ -15,7 +15,7 @@ from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
 from ._command import command
-from ._edge import HELP, JOBS, each, edge, finish, open_app
+from ._edge import HELP, JOBS, each, edge, finish, open_app, whole_number
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
@@ -98,7 +98,8 @@ def history(
         from bisync.actions import history as action
 
         app, syncs = open_app(screen, manifest, only)
-        look = partial(action.run, app, limit=limit, versions=versions)
+        at_most = whole_number(limit, "--limit")
+        look = partial(action.run, app, limit=at_most, versions=versions)
         screen.document(history_document(each(screen, syncs, look, history_lines)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from bisync.state.paths import SyncState
 from bisync.sync import swap
 
 Keep = Literal["local", "cloud", "newer", "both"]
+_ORIGINS = {"local": "this device", "cloud": "another device"}
 KEEP: dict[str, Keep] = {"local": "local", "cloud": "cloud", "newer": "newer", "both": "both"}
 
 
@@ -52,7 +54,7 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     """The unsettled conflicts in one sync dir, sorted. Raises BisyncError when it cannot be read."""
     tree = app.walk(sync)
     files = {entry.path: entry for entry in tree.entries if entry.kind is ignore.Kind.FILE}
-    origins = _origins(app.state(sync))
+    origins = _origins(app.state(sync), files)
     found = []
     for group in conflict_names.groups(files):
         paths = [path for path in (group.path, *group.copies) if path in files]
@@ -72,23 +74,28 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     return tuple(found)
 
 
-def _origins(state: SyncState) -> Mapping[str, str]:
-    """Which version came from where, as this device's own runs saw it."""
+def _origins(state: SyncState, files: Mapping[str, ignore.Entry]) -> Mapping[str, str]:
+    """Which version came from where, by its key: what this device's own runs know of just these files.
+
+    A conflict may have been settled since, and another one have left copies of the same names: a run speaks only
+    of a conflict of which a copy still lies here as it left it, and in it of files that are as it left them.
+    """
+    lies = {names.key(names.to_rclone(path)): entry for path, entry in files.items()}
     origins: dict[str, str] = {}
-    for entry in runs.read_history(state):
-        for conflict in entry.get("conflicts", []):
-            origins.update(_origins_of(conflict))
+    for run_entry in runs.read_history(state):
+        for conflict in run_entry.get("conflicts", []):
+            known = {
+                each["path"]: _ORIGINS[each["origin"]]
+                for each in conflict.get("versions", [])
+                if each["path"] in lies and _is_as_left(lies[each["path"]], each)
+            }
+            if set(conflict["copies"]) & set(known):
+                origins.update(known)
     return origins
 
 
-def _origins_of(conflict: dict[str, Any]) -> dict[str, str]:
-    ours, theirs = "this device", "another device"
-    path, copies, winner = conflict["path"], conflict["copies"], conflict["winner"]
-    if winner == "local":
-        return {path: ours, **dict.fromkeys(copies, theirs)}
-    if winner == "cloud":
-        return {path: theirs, **dict.fromkeys(copies, ours)}
-    return dict(zip(copies, (ours, theirs), strict=False))
+def _is_as_left(lies: ignore.Entry, left: dict[str, Any]) -> bool:
+    return (lies.size, lies.mtime_ns, lies.inode) == (left["size"], left["mtime_ns"], left["inode"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +117,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     """
     wanted = conflict_names.original_of(path) or path
     with app.locked_dir(sync) as state:
+        swap.put_back(sync.dir, state.trash)  # a version may still be held by a run that was killed
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
@@ -147,14 +155,22 @@ def settle(app: App, syncs: Sequence[Sync], path: str, keep: Keep) -> Settled:
 def _choose(group: ConflictGroup, keep: Keep) -> Version:
     if keep == "newer":
         return max(group.versions, key=lambda version: version.mtime_ns)
-    origin = "this device" if keep == "local" else "another device"
-    found = [version for version in group.versions if version.origin == origin]
-    if not found:
-        raise UsageError(
-            f"{group.path}: this device does not know which version is the {keep} one",
-            hint=f"choose by time: bisync resolve {group.path} --keep newer, or rename the files yourself",
-        )
-    return found[0]
+    found = [version for version in group.versions if version.origin == _ORIGINS[keep]]
+    unknown = [version.path for version in group.versions if version.origin is None]
+    if len(found) == 1 and not unknown:
+        return found[0]
+    if unknown:
+        why = f"this device does not know where {', '.join(unknown)} came from"
+    elif found:
+        why = f"several are {keep} ones: {', '.join(version.path for version in found)}"
+    else:
+        why = f"no {keep} version lies here"
+    name = shlex.quote(group.path)
+    raise UsageError(
+        f"{group.path}: {why}",
+        hint=f"choose by time: bisync resolve {name} --keep newer, keep all: bisync resolve {name} --keep both, "
+        "or rename and delete the files yourself",
+    )
 
 
 def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core import names
 from bisync.errors import UsageError
+from bisync.files import named_path
+from bisync.ignore.walk import NOT_SYNCED, Kind, kind_of
 
 
 def filters(app: App, sync: Sync) -> str:
@@ -18,7 +22,10 @@ def filters(app: App, sync: Sync) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Whether a path is synced, and which line says so; `source` None: no rule speaks about it."""
+    """Whether a path is synced, and which line says so; `source` None: no rule speaks about it.
+
+    `why`: what keeps it from being synced though no rule ignores it.
+    """
 
     sync: str
     path: str
@@ -26,10 +33,11 @@ class Explanation:
     source: str | None
     line: int | None
     pattern: str | None
+    why: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 synced, 3 ignored."""
+        """0 synced, 3 ignored or nothing that is synced."""
         return 0 if self.synced else 3
 
 
@@ -44,18 +52,32 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
     is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
     decision = app.rules(sync).decide(below, is_dir)
     rule = decision.rule
+    why = None if decision.ignored else _no_file(sync.dir, below)
     return Explanation(
         sync=sync.name,
         path=below,
-        synced=not decision.ignored,
+        synced=not decision.ignored and why is None,
         source=None if rule is None else rule.source,
         line=None if rule is None else rule.line,
         pattern=None if rule is None else rule.text,
+        why=why,
     )
 
 
+def _no_file(root: Path, below: str) -> str | None:
+    """Why what lies there is nothing to be synced: a link, behind a link, a special file; None for anything else."""
+    for folder in names.parents(below):
+        if (root / folder).is_symlink():
+            return f"{folder} is a link: {NOT_SYNCED[Kind.SYMLINK]}"
+    try:
+        mode = (root / below).lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None if stat.S_ISDIR(mode) else NOT_SYNCED.get(kind_of(mode))
+
+
 def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
-    full = Path(os.path.normpath(cwd / Path(path).expanduser()))
+    full = Path(os.path.normpath(cwd / named_path(path)))
     really = full.parent.resolve() / full.name  # the entry itself may be a link
     for sync in syncs:
         for root, there in ((Path(os.path.normpath(sync.dir)), full), (sync.dir.resolve(), really)):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import guard
 from bisync.errors import BisyncError
-from bisync.files import atomic_write
+from bisync.files import atomic_write, named_path
 from bisync.sync import plan_file, script
 from bisync.sync.plan_file import blocked_document, sync_document
 from bisync.sync.prepare import Prepared, prepare
@@ -58,7 +57,7 @@ def document(app: App, results: Sequence[PlanResult]) -> dict[str, Any]:
 
 def write_plan(path: str, document: dict[str, Any]) -> None:
     """Save the document to `path`, for `sync --plan`. Raises OSError."""
-    atomic_write(Path(path).expanduser(), json.dumps(document, indent=2) + "\n")
+    atomic_write(named_path(path), json.dumps(document, indent=2) + "\n")
 
 
 def write_script(path: str, app: App, results: Sequence[PlanResult], document: dict[str, Any]) -> None:
@@ -68,4 +67,4 @@ def write_script(path: str, app: App, results: Sequence[PlanResult], document: d
     steps = {one.name: one.steps for one in results}
     config = str(app.manifest.rclone_config)
     text = render("plan.sh.j2", document=document, config=config, steps=steps)
-    atomic_write(Path(path).expanduser(), text, mode=0o700)
+    atomic_write(named_path(path), text, mode=0o700)

@@ -16,7 +16,10 @@ from bisync.state import runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """Ignored files in the cloud, with sizes in bytes; `run` set when they were moved to the cloud's trash."""
+    """Ignored files in the cloud: names as their user wrote them, sizes in bytes.
+
+    `run` set when they were moved to the cloud's trash.
+    """
 
     sync: str
     files: tuple[tuple[str, int], ...]
@@ -32,16 +35,17 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
         rules = app.rules(sync)
         argv = list_argv(session.remote, compare=session.compare)
         listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)
-        found = tuple(
-            (each.path, each.size)
+        ignored = [
+            each
             for each in sorted(listed, key=lambda each: each.path)
             if not each.path.startswith(METADATA_DIR + "/")
             and rules.decide(names.from_rclone(each.path), False).ignored
-        )
+        ]
+        found = tuple((names.shown(each.path), each.size) for each in ignored)
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
         run = runs.new_run_id(app.now())
-        with name_list(path for path, _ in found) as listed_names:
+        with name_list(each.path for each in ignored) as listed_names:
             argv = move_listed_argv(
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
             )

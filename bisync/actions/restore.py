@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core import names
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
 from bisync.sync import swap, trash
@@ -61,6 +63,8 @@ def restore(
         if run_id is None and to is None:
             left = sorted(name for name in latest if name != wanted and os.path.lexists(sync.dir / name))
         chosen = [kept for name, kept in sorted(latest.items()) if name not in set(left)]
+        for kept in chosen:
+            _refuse_blocked(sync.dir if to is None else to, kept.path, wanted, elsewhere=to is not None)
         if to is not None:
             trash.fetch(session, chosen, to)
             restored = [Restored(kept=kept, path=to / kept.path, replaced=False) for kept in chosen]
@@ -84,15 +88,34 @@ def bring_back(
     return Restoration(restored=(), left=())
 
 
+def _refuse_blocked(root: Path, path: str, wanted: str, *, elsewhere: bool) -> None:
+    """Say what lies where a file is to come, or where it needs a folder. Raises BisyncError.
+
+    Nothing is written through a link in the sync dir. `wanted`: what was asked for. `elsewhere`: `root` is a folder
+    that the user named.
+    """
+    other = "another FOLDER" if elsewhere else "FOLDER"
+    hint = f"move that away, or bring it back elsewhere: bisync restore {shlex.quote(wanted)} --to {other}"
+    for folder in reversed([root, *(root / parent for parent in names.parents(path))]):
+        called = folder if elsewhere or folder == root else folder.relative_to(root)
+        if folder.is_symlink() and not elsewhere and folder != root:
+            raise BisyncError(
+                f"{called} is a link now, and {path} belongs in a folder of that name", hint=hint
+            )
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise BisyncError(
+                f"{called} is a file now, and {path} belongs in a folder of that name", hint=hint
+            )
+    if (root / path).is_dir() and not elsewhere:
+        raise BisyncError(f"{path} is a folder now", hint=hint)
+
+
 def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     """Fetch versions beside the tree, then give them their names in it."""
     root = session.sync.dir
     run = runs.new_run_id(session.app.now())
     area = swap.Area(root, run, session.state.trash / run)
     restored = []
-    for kept in versions:
-        if (root / kept.path).is_dir():
-            raise BisyncError(f"{kept.path} is a folder now", hint="restore it elsewhere with --to DIR")
     try:
         area.staging.mkdir(mode=0o700, parents=True)
         trash.fetch(session, versions, area.staging)

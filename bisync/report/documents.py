@@ -154,6 +154,7 @@ def explain_document(found: Iterable[Explanation]) -> dict[str, Any]:
                 "source": one.source,
                 "line": one.line,
                 "pattern": one.pattern,
+                "why": one.why,
             }
             for one in found
         ],

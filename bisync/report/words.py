@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bisync.report.left_out import left_alone_lines, left_out_lines, own
+
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup, Settled
@@ -126,7 +128,8 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     shown = changes if limit is None else changes[:limit]
     width = max((len(_VERBS[change.action]) for change in shown), default=0)
     lines = [
-        f"  {_VERBS[change.action]:<{width}}  {' → '.join(change.paths)}  ({change.why})" for change in shown
+        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(own, change.paths))}  ({own(change.why)})"
+        for change in shown
     ]
     if len(changes) > len(shown):
         lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
@@ -139,7 +142,7 @@ def plan_summary(changes: Sequence[Change]) -> str:
     parts = []
     for action, count in counts:
         if count and action == "conflict":
-            parts.append(f"{count} conflict{'' if count == 1 else 's'}")
+            parts.append(_conflicts(count))
         elif count:
             parts.append(f"{count} to {_VERBS[action]}")
     return ", ".join(parts) or "nothing to do"
@@ -154,7 +157,7 @@ def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> lis
 
 
 def outcome_text(result: SyncResult) -> str:
-    """ "1 file uploaded", "2 files downloaded, 1 deleted"; "" when nothing moved."""
+    """ "1 file uploaded", "2 files downloaded, 1 deleted, 1 conflict"; "" when nothing moved."""
     parts = []
     if result.uploaded:
         parts.append(f"{files(result.uploaded)} uploaded")
@@ -165,32 +168,52 @@ def outcome_text(result: SyncResult) -> str:
     deleted = result.deleted_local + result.deleted_cloud
     if deleted:
         parts.append(f"{deleted} deleted")
+    if result.conflicts:
+        parts.append(_conflicts(len(result.conflicts)))
     return ", ".join(parts)
+
+
+def _conflicts(count: int) -> str:
+    return f"{count} conflict{'' if count == 1 else 's'}"
 
 
 def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = False) -> list[Line]:
     """What a person is told about a finished run; of a dry run, what it would have done."""
     if dry_run and result.error is None:
-        summary = f"{result.name}: {plan_summary(result.preview)}"
-        return [summary, *plan_lines(result.preview, limit=None), NOTHING_CHANGED]
+        return [
+            f"{result.name}: {plan_summary(result.preview)}",
+            *plan_lines(result.preview, limit=None),
+            *(f"Note: {note}" for note in result.notes),
+            *left_out_lines(result.left_out),
+            *left_alone_lines(result.left_alone),
+            NOTHING_CHANGED,
+        ]
     lines: list[Line] = []
     if dry_run:
         lines += planned_lines(result.name, result.preview, verbose=verbose)
     lines += [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
         lines += _conflict_lines(conflict, result.resolve)
-    lines += [f"Left out: {one.path}: {one.why}" for one in result.left_out]
+    lines += left_out_lines(result.left_out)
     lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
 
 
 def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
     """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
-    found, copies = f"Conflict detected: {conflict.path}", " and ".join(conflict.copies)
+    import shlex
+
+    path = own(conflict.path)
+    found, copies = f"Conflict detected: {path}", " and ".join(map(own, conflict.copies))
     if conflict.winner == "both":
-        cure = f"Please resolve manually, or: bisync resolve {conflict.path} --keep newer"
+        cure = f"Please resolve manually, or: bisync resolve {shlex.quote(path)} --keep newer"
         return [found, f"Saved as: {copies}", cure]
-    rule = {"newer": "newer version", "older": "older version"}.get(resolve, f"{conflict.winner} version")
+    if conflict.winner == "folder":
+        made_room = "Resolving conflict: the name is a folder on the other side, and the file makes room"
+        return [found, made_room, f"The file is kept as: {copies}"]
+    # What came up after the plan was not decided by times.
+    by_time = {"newer": "newer version", "older": "older version"} if conflict.planned else {}
+    rule = by_time.get(resolve, f"{conflict.winner} version")
     return [found, f"Resolving conflict: using {rule}", f"The other version is kept as: {copies}"]
 
 
@@ -203,7 +226,8 @@ def _completed(result: SyncResult) -> str:
         done = done or "nothing to do"
     if result.left_out:
         done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
-    return "✓ Sync completed" + (f" - {done}" if done else "")
+    mark = "!" if result.left_out else "✓"
+    return f"{mark} Sync completed" + (f" - {done}" if done else "")
 
 
 def preview_lines(result: PlanResult) -> list[Line]:
@@ -216,7 +240,8 @@ def preview_lines(result: PlanResult) -> list[Line]:
         f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}",
         *plan_lines(plan.changes, limit=None),
         *(f"Note: {note}" for note in result.prepared.notes),
-        *(f"Left out: {one.path}: {one.why}" for one in plan.left_out),
+        *left_out_lines(plan.left_out),
+        *left_alone_lines(result.prepared.seen.left_alone),
         *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
     ]
 
@@ -286,7 +311,7 @@ def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | No
     if not one.keeps_cloud_versions:
         rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
     if one.left_out:
-        rows.append(("Left Out", ", ".join(one.left_out), "yellow"))
+        rows.append(("Left Out", ", ".join(map(own, one.left_out)), "yellow"))
     if one.blocked:
         rows.append(("Blocked", one.blocked, "red"))
     return rows
@@ -336,7 +361,9 @@ def _what_happened(entry: dict[str, Any]) -> str:
         for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
         if entry.get(name)
     )
-    return str(entry.get("error") or moved or "-")
+    more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []
+    more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
+    return str(entry.get("error") or ", ".join(filter(None, [moved, *more])) or "-")
 
 
 def doctor_lines(findings: Sequence[Finding]) -> list[str]:
@@ -351,11 +378,12 @@ def doctor_lines(findings: Sequence[Finding]) -> list[str]:
 
 
 def explain_lines(found: Sequence[Explanation]) -> list[str]:
-    """One line a path: whether it is synced, and which rule says so."""
+    """One line a path: whether it is synced, and which rule, or what it is, says so."""
     lines = []
     for one in found:
         why = f"{one.source}:{one.line}: {one.pattern}" if one.source else "no rule speaks about it"
-        lines.append(f"{one.path}: {'synced' if one.synced else 'ignored'} ({why})")
+        word = "synced" if one.synced else "not synced" if one.why else "ignored"
+        lines.append(f"{one.path}: {word} ({one.why or why})")
     return lines
 
 

@@ -99,8 +99,13 @@ def expect(path: Path, rows: Mapping[str, Any]) -> None:
     """Note in the saved baseline what a run that did not end well was to bring (`arriving_rows`), for the next one."""
     known = load(path)
     if known is not None and rows:
-        more = {name: Arriving(side, from_row(row)) for name, (side, row) in rows.items()}
-        save(path, replace(known, arriving={**known.arriving, **more}))
+        save(path, expecting(known, rows))
+
+
+def expecting(known: Baseline, rows: Mapping[str, Any]) -> Baseline:
+    """A baseline that knows what a run was to bring (`arriving_rows`)."""
+    more = {name: Arriving(side, from_row(row)) for name, (side, row) in rows.items()}
+    return replace(known, arriving={**known.arriving, **more})
 
 
 def to_row(base: BaseFile) -> list[Any]:

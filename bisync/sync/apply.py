@@ -230,7 +230,7 @@ class Execution:
 
     def _note_conflict(self, change: Change) -> None:
         self.tally.conflicts.append(
-            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both")
+            Conflict(path=change.path, copies=change.copies, winner=change.winner or "both", side=change.side)
         )
 
     # -- to and from the cloud ----------------------------------------------------------------------
@@ -401,7 +401,7 @@ class Execution:
                 elif kept and planned not in (Action.UPLOAD, Action.DOWNLOAD):
                     (self.tally.deleted_cloud if side == "cloud" else self.tally.deleted_local).add(key)
             case events.ConflictCopy(copy=copy):
-                self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local"))
+                self.tally.conflicts.append(Conflict(path=key, copies=(copy,), winner="local", planned=False))
 
     # -- afterwards ---------------------------------------------------------------------------------
 
@@ -417,5 +417,5 @@ class Execution:
             shutil.copy2(self.area.hold / name, copy)
             kept = names.key(names.to_rclone(str(copy.relative_to(self.area.root))))
             self.tally.conflicts.append(
-                Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud")
+                Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud", planned=False)
             )

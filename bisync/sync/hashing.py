@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -27,8 +27,13 @@ BATCH_BYTES = 32 << 20
 _Read = tuple[str, str | OSError | None]
 
 
-def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: Compare) -> list[_Read]:
-    """The MD5 of each file, or why it cannot be read; by modtime only whether it can be."""
+def read_all(
+    session: Session, files: Sequence[tuple[str, LocalFile]], compare: Compare, held: Mapping[str, str]
+) -> list[_Read]:
+    """The MD5 of each file, or why it cannot be read; by modtime only whether it can be.
+
+    `held`: where files lie that are not in the tree (`ignore.Tree.held`).
+    """
     root = session.sync.dir
     stopped = threading.Event()
     taken: list[int] = []
@@ -43,11 +48,12 @@ def read_all(session: Session, files: Sequence[tuple[str, LocalFile]], compare: 
     def look(batch: Sequence[tuple[str, LocalFile]]) -> list[_Read]:
         found: list[_Read] = []
         for key, file in batch:
+            path = root / held.get(file.name, file.name)
             try:
                 if compare is Compare.CHECKSUM:
-                    found.append((key, file_md5(root / file.name, on_bytes, size=file.size)))
+                    found.append((key, file_md5(path, on_bytes, size=file.size)))
                 else:
-                    os.close(os.open(root / file.name, os.O_RDONLY))
+                    os.close(os.open(path, os.O_RDONLY))
                     found.append((key, None))
             except OSError as error:
                 found.append((key, error))

@@ -20,9 +20,11 @@ from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import CLOUD_TRASH, MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
+from bisync.ignore.walk import NOT_SYNCED
 from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
@@ -46,6 +48,7 @@ class Observation:
 
     `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
     `held`: what waits because ignore rules changed in the cloud, as it is now.
+    `left_alone`: links and special files, which are never synced; no failure of this run.
     """
 
     local: LocalSnapshot
@@ -56,6 +59,7 @@ class Observation:
     partials: tuple[str, ...]
     started_ns: int
     held: Held = NOTHING
+    left_alone: tuple[LeftOut, ...] = ()
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -130,6 +134,11 @@ def both(
         partials=tuple(tree.partials),
         started_ns=started,
         held=Held(waiting=waits),
+        left_alone=tuple(
+            LeftOut(names.to_rclone(entry.path), NOT_SYNCED[entry.kind])
+            for entry in tree.entries
+            if entry.kind is not ignore.Kind.FILE
+        ),
     )
 
 
@@ -180,7 +189,7 @@ def _local(
             f"bisync sync --only {session.sync.name} --reveal"
         )
         left_out.append(LeftOut(spelled, why, waits=True))
-    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare):
+    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare, tree.held):
         if isinstance(read, OSError):
             file = files.pop(key)
             if not isinstance(read, FileNotFoundError):
@@ -370,11 +379,11 @@ def _copies_on_disk(root: Path, contested: Mapping[str, str]) -> frozenset[str]:
     """Names that look like conflict copies of `contested` (path to local name) and exist, ignored ones among them."""
     found = set()
     for path, name in contested.items():
-        original = root / name
+        original = root / judged_as(name)
         prefix = original.name + ".conflict"
         try:
             beside = [entry.name for entry in os.scandir(original.parent) if entry.name.startswith(prefix)]
         except FileNotFoundError:
             continue  # gone since it was looked at
-        found |= {path + other[len(original.name) :] for other in beside}
+        found |= {judged_as(path) + other[len(original.name) :] for other in beside}
     return frozenset(found)

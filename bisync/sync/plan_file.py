@@ -10,13 +10,13 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bisync.app import Session
 from bisync.core.change import Change
 from bisync.core.plan import Plan
 from bisync.errors import GuardRefused, UsageError
+from bisync.files import named_path
 from bisync.sync import transfers
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -49,6 +49,7 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
             for verdict in prepared.verdicts
         ],
         "left_out": [{"path": one.path, "why": one.why} for one in plan.left_out],
+        "left_alone": [{"path": one.path, "why": one.why} for one in prepared.seen.left_alone],
         "notes": list(prepared.notes),
         "commands": [
             list(argv) for step in prepared.steps if (argv := transfers.command(step, session, transfers.RUN))
@@ -89,7 +90,7 @@ def blocked_document(name: str, tenant: str, local: str, profile: str, why: str)
     return {
         "name": name, "tenant": tenant, "local": local, "remote": None, "profile": profile,
         "mode": "blocked", "why": why, "filters": None, "actions": [], "contents": {}, "guards": [], "left_out": [],
-        "notes": [], "commands": [],
+        "left_alone": [], "notes": [], "commands": [],
     }  # fmt: skip
 
 
@@ -124,9 +125,11 @@ class Expected:
 
     def check(self, session: Session, prepared: Prepared) -> None:
         """Refuse when either side has moved since the plan was written. Raises GuardRefused."""
-        now = sync_document(session, prepared)
-        if now != self.document:
-            raise _refusal(f"the plan no longer fits: {moved(self.document, now)}", session)
+        # What is never synced may come and go.
+        now = {**sync_document(session, prepared), "left_alone": []}
+        then = {**self.document, "left_alone": []}
+        if now != then:
+            raise _refusal(f"the plan no longer fits: {moved(then, now)}", session)
 
     def check_rest(self, session: Session, prepared: Prepared, done: Collection[str]) -> None:
         """Refuse when the ignore rules that came from the cloud (the paths `done`) leave another plan.
@@ -152,7 +155,7 @@ def _refusal(message: str, session: Session) -> GuardRefused:
 def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
     """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
     try:
-        document = json.loads(Path(path).expanduser().read_bytes())
+        document = json.loads(named_path(path).read_bytes())
         found = {one["name"]: one for one in document["syncs"]}
         made_from = document["manifest"]
     except OSError as error:

@@ -16,7 +16,7 @@ from bisync.core import names
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
-from bisync.state import baseline, held
+from bisync.state import baseline, held, runs
 from bisync.state.held import Held
 from bisync.sync import observe
 from bisync.sync.observe import Observation
@@ -41,12 +41,21 @@ class Prepared:
 
 
 def baseline_of(session: Session) -> Baseline | None:
-    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one."""
+    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one.
+
+    After a run that was killed it is the one that the next run finds once it has recovered (`recover`).
+    """
+    saved = baseline.load(session.state.baseline)
+    killed = runs.read_journal(session.state)
+    if killed is not None and saved is not None:
+        if saved.run == killed.get("run"):
+            return saved  # its listings are still to be written
+        saved = baseline.expecting(saved, killed.get("arriving") or {})
     pair = listings.find(session.state.work, session.sync.dir, session.remote.fs)
     if pair is None:
         return None
     try:
-        return baseline.current(baseline.load(session.state.baseline), pair, session.compare)
+        return baseline.current(saved, pair, session.compare)
     except ValueError as error:
         raise BaselineNeeded(
             f"the baseline is damaged: {error}",

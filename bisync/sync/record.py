@@ -12,7 +12,7 @@ from bisync.core import names
 from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
 from bisync.core.reconcile import same_content
-from bisync.core.result import SyncResult, facts
+from bisync.core.result import Conflict, SyncResult, Version, facts
 from bisync.core.snapshot import BaseFile, Baseline, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
@@ -180,6 +180,33 @@ def refreshed(known: Baseline, seen: Observation, profile: str) -> Baseline:
     return replace(known, files=files, device=seen.local.device, profile=profile, filters=seen.filters_digest)
 
 
+def known_versions(session: Session, prepared: Prepared, done: Execution) -> tuple[Conflict, ...]:
+    """This run's conflicts, each with the versions that lie here by now.
+
+    A later conflict may leave copies of the same names: what a run knows of its own holds for these files alone.
+    """
+    seen, found = prepared.seen, []
+    for conflict in done.tally.conflicts:
+        here, there = seen.local.files.get(conflict.path), seen.cloud.files.get(conflict.path)
+        spelled = there.name if there is not None else conflict.path
+        name = here.name if here is not None else names.from_rclone(spelled)
+        versions = []
+        for path, origin in conflict.origins.items():
+            try:
+                lies = swap.identity(session.sync.dir / (name + path[len(conflict.path) :]))
+            except OSError:
+                continue
+            if path == conflict.path and origin == "cloud":
+                # As it was fetched: what was written to it since is this device's.
+                lies = done.placed.get(path, lies)
+            versions.append(Version(path, origin, *lies))
+        found.append(replace(conflict, versions=tuple(versions)))
+    return tuple(found)
+
+
 def history_entry(result: SyncResult, at: str) -> dict[str, Any]:
-    """One line of the history: the run, and when and how it was made."""
-    return {"at": at, "profile": result.profile, "exit_code": result.exit_code, **facts(result)}
+    """One line of the history: the run, when and how it was made, and whose version was whose."""
+    told = facts(result)
+    for said, conflict in zip(told["conflicts"], result.conflicts, strict=True):
+        said["versions"] = [version._asdict() for version in conflict.versions]
+    return {"at": at, "profile": result.profile, "exit_code": result.exit_code, **told}

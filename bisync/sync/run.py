@@ -73,6 +73,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
         exit_code=GuardRefused.exit_code if refused else 0,
         notes=prepared.notes,
         left_out=prepared.plan.left_out,
+        left_alone=prepared.seen.left_alone,
         error=refused[0].message if refused else None,
         hint=refused[0].hint if refused else None,
         profile=session.profile.name,
@@ -127,7 +128,9 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         problem = disk_error(error, where=session.sync.dir, then="run: bisync sync; nothing was lost")
         result = _failed(session.sync, problem, run, mode, began)
     except KeyboardInterrupt:
-        stopped = Interrupted("interrupted; everything is in order", hint="carry on with: bisync sync")
+        known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
+        again = "bisync setup" if known is None else "bisync sync"
+        stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
     return _conclude(app, session.sync, result)
@@ -242,7 +245,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         deleted_local=len(tally.deleted_local),
         deleted_cloud=len(tally.deleted_cloud),
         renamed=len(tally.renamed),
-        conflicts=tuple(tally.conflicts),
+        conflicts=record.known_versions(session, prepared, done),
         left_out=left_out,
         notes=tuple(notes),
         bytes=tally.bytes,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.metadata import METADATA_DIR
+from bisync.core.metadata import HOLD, METADATA_DIR
 from bisync.core.snapshot import LocalFile, Stamp
 from bisync.files import private_dir
 
@@ -40,7 +40,7 @@ class Area:
     @property
     def hold(self) -> Path:
         """Where old versions wait until the run has ended."""
-        return self.root / METADATA_DIR / "hold" / self.run
+        return self.root / HOLD / self.run
 
 
 class Identity(NamedTuple):
@@ -212,7 +212,7 @@ def put_back(root: Path, trash: Path) -> list[str]:
     Only for the holder of the sync's lock. Half-fetched versions are dropped: the cloud has them.
     """
     returned = []
-    holds = root / METADATA_DIR / "hold"
+    holds = root / HOLD
     for hold in sorted(holds.iterdir()) if holds.is_dir() else ():
         for held in sorted(p for p in hold.rglob("*") if not p.is_dir()):
             name = held.relative_to(hold)

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from hypothesis import assume, given
 
-from bisync.core.names import from_rclone, key, obstacle, to_rclone
+from bisync.core.names import from_rclone, key, obstacle, shown, to_rclone
 from tests.support.odd_names import names
 
 pytestmark = pytest.mark.pure
@@ -50,6 +50,11 @@ def test_names_without_an_obstacle_come_back(name: str) -> None:
 
 
 @given(names)
+def test_any_name_of_utf8_is_shown_as_it_is(name: str) -> None:
+    assert shown(to_rclone(name)) == name
+
+
+@given(names)
 def test_rclones_spelling_has_no_control_characters(name: str) -> None:
     assert not re.search(r"[\x00-\x1f\x7f]", to_rclone(name))
 
@@ -78,6 +83,7 @@ def test_names_as_rclone_lists_them(name: str, spelled: str) -> None:
     assert to_rclone(name) == spelled
 
 
+A_LINE_BREAK = "its name has a line break, which lists of names cannot hold"
 NO_UTF_8 = "its name is not valid UTF-8"
 AN_ESCAPE = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
 
@@ -86,7 +92,12 @@ AN_ESCAPE = "its name has a character that rclone uses for escapes (U+201B, U+24
     ("name", "why"),
     [
         ("plain.md", None),
-        ("tab\there\x7f\n", None),
+        ("tab\there\x7f", None),
+        ("a\nb", A_LINE_BREAK),
+        ("a\r", A_LINE_BREAK),
+        ("\x01", "its name has the character U+0001, which a cloud's listing cannot hold"),
+        ("a\x1b[1m", "its name has the character U+001B, which a cloud's listing cannot hold"),
+        ("\uffff", "its name has the character U+FFFF, which a cloud's listing cannot hold"),
         ("é e\u0301 🦀", None),
         ("\u23ff\u2422\u201a\u201c", None),
         ("\ufffd", None),

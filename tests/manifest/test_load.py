@@ -153,7 +153,6 @@ class TestPaths:
             ("${NONE:-~/d}/notes", "{home}/d/notes"),
             ("${EMPTY:-/d}/notes", "/d/notes"),
             ("${NONE:-}/notes", "/notes"),
-            ("$DATA/notes", "{repo}/$DATA/notes"),
             ("./~/notes", "{repo}/~/notes"),
             ("~/100% ünï c#de", "{home}/100% ünï c#de"),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -154,3 +155,94 @@ def test_invoke_reads_a_command_line_by_its_own_rules() -> None:
 
     given = {name: argument.value for name, argument in found.args.items()}
     assert (given["path"], given["also"], given["only"], given["json"]) == ("a", ["b"], ["notes"], True)
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("sync", {"only": None, "max_delete": None, "jobs": 4}),
+        ("sync --only", {"only": []}),
+        ("sync --only --dry-run", {"only": [], "dry_run": True}),
+        ("sync --only sync -o status", {"only": ["sync", "status"]}),
+        ("sync --jobs x --max-delete=y", {"jobs": "x", "max_delete": "y"}),
+        ("history --limit x", {"limit": "x", "only": None}),
+        ("explain a --also", {"path": "a", "also": []}),
+    ],
+)
+def test_invoke_passes_on_what_was_typed(line: str, given: dict[str, object]) -> None:
+    (found,) = Parser(contexts=namespace.to_contexts()).parse_argv(line.split())
+
+    assert {name: found.args[name].value for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("sync", "--only"), "--only needs a value"),
+        (("sync", "--only", "--dry-run"), "--only needs a value"),
+        (("status", "--only"), "--only needs a value"),
+        (("explain", "a", "--also"), "--also needs a value"),
+        (("history", "--limit", "x"), "--limit takes a whole number, not 'x'"),
+        (("sync", "--jobs", "x"), "--jobs takes a whole number, not 'x'"),
+    ],
+)
+@pytest.mark.parametrize("way", ["invoke", "bisync"])
+def test_a_value_that_is_none_does_nothing(
+    tmp_path: Path, way: str, argv: tuple[str, ...], says: str
+) -> None:
+    device = Device(tmp_path / "home")
+    device.write_manifest(
+        "version: 1\ntenants: {t: {provider: embedded, storage: ~/store}}\nsyncs: {notes: {tenant: t, dir: ~/notes}}\n"
+    )
+    (device.home / "tasks.py").write_text("from bisync.tasks import namespace\n")
+    (device.home / "notes").mkdir()
+
+    said = subprocess.run(
+        [sys.executable, "-m", way, *argv], cwd=device.home, env=device.environment, capture_output=True,
+        text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert said.returncode == 2, said
+    assert said.stderr.startswith(f"Error: {says}\n"), said
+    assert not (device.home / ".basic-memory").exists()
+
+
+@pytest.mark.parametrize("line", ["--help", "--list", "--version", "sync --help", "explain x", "history"])
+def test_a_reader_that_has_gone_gets_no_traceback(tmp_path: Path, line: str) -> None:
+    device = Device(tmp_path / "home")
+    device.write_manifest(
+        "version: 1\ntenants: {t: {provider: embedded, storage: ~/store}}\nsyncs: {notes: {tenant: t, dir: ~/notes}}\n"
+    )
+    (device.home / "notes").mkdir()
+    end, pipe = os.pipe()
+    os.close(end)
+
+    said = subprocess.run(
+        [sys.executable, "-m", "bisync", *line.split()], cwd=device.home, env=device.environment, stdout=pipe,
+        stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    os.close(pipe)
+    assert (said.returncode, said.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("explain", "~$doc.docx"),
+        ("explain", "~nobody-of-that-name/x"),
+        ("status", "--manifest", "~nobody-of-that-name/x"),
+        ("sync", "--plan", "~nobody-of-that-name/x"),
+    ],
+)
+def test_a_name_that_begins_with_a_tilde_may_be_a_files(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    device = Device(tmp_path / "home")
+    device.write_manifest(
+        "version: 1\ntenants: {t: {provider: embedded, storage: ~/store}}\nsyncs: {notes: {tenant: t, dir: ~/notes}}\n"
+    )
+    (device.home / "notes").mkdir()
+
+    said = device.run(*argv, expect=0 if argv[0] == "explain" else 2)
+
+    assert "unexpected" not in said.err
+    assert argv[-1] in said.out + said.err

@@ -129,7 +129,7 @@ def test_stopped_while_the_cloud_is_listed(laptop: Device, proxy: Proxy, command
     _, err = run.communicate(timeout=5)
 
     assert run.returncode == 130
-    assert err == "Error: interrupted\n  → everything is in order; carry on with: bisync sync\n"
+    assert err == f"Error: interrupted\n  → everything is in order; carry on with: bisync {command}\n"
     proxy.clear()
     assert nobody_left(laptop)
 
@@ -304,3 +304,45 @@ def _wait_for(leader: int, pattern: str) -> None:
     while not re.search(pattern, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)):
         assert time.monotonic() < deadline, seen
         seen += os.read(leader, 4096).decode(errors="replace")
+
+
+def test_who_interrupts_setup_is_told_to_carry_on_with_it(tmp_path: Path, proxy: Proxy, below: str) -> None:
+    device = Device(tmp_path / "home", proxy.s3, sync_extra=f"    path: {below}\n")
+    gate = proxy.on("LIST", Gate())
+    run = device.popen("setup")
+    gate.wait()
+    run.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    proxy.clear()
+
+    _, err = run.communicate(timeout=60)
+
+    assert run.returncode == 130
+    assert err == "Error: interrupted\n  → everything is in order; carry on with: bisync setup\n"
+
+
+def test_an_interruption_in_order_blocks_nothing(laptop: Device, proxy: Proxy) -> None:
+    def blocked() -> str | None:
+        return laptop.run("status", "--json").json["syncs"][0]["blocked"]  # type: ignore[no-any-return]
+
+    def interrupted() -> None:
+        gate = proxy.on("LIST", Gate())
+        run = laptop.popen("sync")
+        gate.wait()
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        proxy.clear()
+        run.communicate(timeout=60)
+        assert run.returncode == 130
+        assert laptop.history()[-1]["error"].startswith("interrupted")
+
+    interrupted()
+    assert blocked() is None
+
+    laptop.write("a.md", "a")
+    laptop.sync()
+    (laptop.notes / "a.md").unlink()
+    laptop.run("sync", "--max-delete", "0", expect=4)
+    assert "Deletion exceeds safety limit" in str(blocked())
+    interrupted()
+    assert "Deletion exceeds safety limit" in str(blocked()), "what blocked before still does"

@@ -55,7 +55,7 @@ def test_explain_takes_several_paths_and_speaks_json(device: Device) -> None:
     (found,) = device.run("explain", "sub/c.pdf", "--json", expect=3).json["paths"]
     assert found == {
         "sync": "notes", "path": "sub/c.pdf", "synced": False,
-        "source": "sub/.bmignore", "line": 1, "pattern": "*.pdf",
+        "source": "sub/.bmignore", "line": 1, "pattern": "*.pdf", "why": None,
     }  # fmt: skip
 
 

@@ -131,6 +131,7 @@ CASES = {
         {
             "sync": str, "path": str, "synced": bool, "source": (str, NONE), "line": (int, NONE),
             "pattern": (str, NONE),
+            "why": (str, NONE),
         },
     ),
     "prune": Case(

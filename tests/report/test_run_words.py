@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.change import Action, Change
-from bisync.core.result import Outcome, SyncResult
+from bisync.core.result import Conflict, Outcome, SyncResult
 from bisync.core.snapshot import LeftOut
 from bisync.report import words
 from bisync.report.words import Line, Problem
@@ -74,6 +74,22 @@ def test_plan_lines_stop_at_the_limit(count: int, limit: int | None, shown: int,
     assert lines[shown:] == ([] if more is None else [more])
 
 
+def test_names_are_their_users_own() -> None:
+    odd = results.change(path="tab␉here.md")
+    copy = Conflict(path="a␊b.md", copies=("a␊b.md.conflict1", "a␊b.md.conflict2"), winner="both")
+    left = (LeftOut("real ‛␉.md", "it has an escape"),)
+
+    lines = words.sync_lines(results.sync_result(conflicts=(copy,), left_out=left), dry_run=False)
+
+    assert words.plan_lines([odd]) == ["  upload  tab\there.md  (new here)"]
+    assert lines[:4] == [
+        "Conflict detected: a\nb.md",
+        "Saved as: a\nb.md.conflict1 and a\nb.md.conflict2",
+        "Please resolve manually, or: bisync resolve 'a\nb.md' --keep newer",
+        "Left out: real ␉.md: it has an escape",
+    ]
+
+
 def test_the_limit_is_twenty_unless_told() -> None:
     changes = [results.change(path=f"{number}.md") for number in range(21)]
 
@@ -113,13 +129,13 @@ LEFT_OUT = (LeftOut("big.md", "the disk has no room for it"),)
             results.sync_result(outcome=Outcome.IDLE, left_out=LEFT_OUT),
             [
                 "Left out: big.md: the disk has no room for it",
-                "✓ Sync completed - nothing to do, 1 file left out",
+                "! Sync completed - nothing to do, 1 file left out",
             ],
             id="idle, left out",
         ),
         pytest.param(
             results.sync_result(left_out=LEFT_OUT),
-            ["Left out: big.md: the disk has no room for it", "✓ Sync completed - 1 file left out"],
+            ["Left out: big.md: the disk has no room for it", "! Sync completed - 1 file left out"],
             id="done, left out",
         ),
         pytest.param(
@@ -158,7 +174,6 @@ def test_sync_lines(result: SyncResult, lines: list[Line]) -> None:
         ("cloud", "older", ["Resolving conflict: using older version"]),
         ("cloud", "larger", ["Resolving conflict: using cloud version"]),
         ("local", "local", ["Resolving conflict: using local version"]),
-        ("folder", "none", ["Resolving conflict: using folder version"]),
     ],
 )
 def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]) -> None:
@@ -169,7 +184,24 @@ def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]
         "Conflict detected: ideas.md",
         *lines,
         *kept,
-        "✓ Sync completed - 1 file downloaded",
+        "✓ Sync completed - 1 file downloaded, 1 conflict",
+    ]
+
+
+@pytest.mark.parametrize("resolve", ["newer", "older", "none"])
+def test_times_that_nobody_looked_at_are_no_reason(resolve: str) -> None:
+    room = Conflict(path="p", copies=("p.conflict1",), winner="folder", side="cloud")
+    late = Conflict(path="a", copies=("a.conflict1",), winner="local", planned=False)
+
+    lines = words.sync_lines(results.sync_result(conflicts=(room, late), resolve=resolve))
+
+    assert lines[:6] == [
+        "Conflict detected: p",
+        "Resolving conflict: the name is a folder on the other side, and the file makes room",
+        "The file is kept as: p.conflict1",
+        "Conflict detected: a",
+        "Resolving conflict: using local version",
+        "The other version is kept as: a.conflict1",
     ]
 
 
@@ -177,12 +209,13 @@ MANY = tuple(results.change(path=f"{number}.md") for number in range(21))
 
 
 def test_sync_lines_of_a_dry_run_show_everything() -> None:
-    result = results.sync_result(outcome=Outcome.IDLE, preview=MANY, notes=("not shown",))
+    result = results.sync_result(outcome=Outcome.IDLE, preview=MANY, notes=("it changed",), left_out=LEFT_OUT)
 
     lines = words.sync_lines(result, dry_run=True)
 
     assert lines[0] == "notes: 21 to upload"
-    assert lines[1:-1] == [f"  upload  {number}.md  (new here)" for number in range(21)]
+    assert lines[1:-3] == [f"  upload  {number}.md  (new here)" for number in range(21)]
+    assert lines[-3:-1] == ["Note: it changed", "Left out: big.md: the disk has no room for it"]
     assert lines[-1] == "Nothing was changed (dry run)."
     assert words.sync_lines(results.sync_result(outcome=Outcome.IDLE), dry_run=True) == [
         "notes: nothing to do",

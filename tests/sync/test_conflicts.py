@@ -90,7 +90,8 @@ def test_a_file_in_a_folders_way_moves_aside(laptop: Device, s3: S3) -> None:
     s3.put("x/y.md", "a folder there")
     laptop.write("p/q.md", "a folder here")
     s3.put("p", "a file there")
-    assert laptop.sync().error is None
+    said = laptop.run("sync").out
+    assert said.count("the file makes room") == 2 and "newer version" not in said
     laptop.sync()
     wanted = {
         "x.conflict1": "a file here",
@@ -134,3 +135,72 @@ def test_resolve_both_keeps_both_under_plain_names(laptop: Device, s3: S3) -> No
     assert laptop.tree() == {"ideas.md": "theirs!", "ideas (2).md": "mine", "other.md": "other"}
     assert laptop.run("resolve", "ideas.md", "--keep", "newer", expect=2).err.count("no conflict waits") == 1
     assert "--keep takes one of" in laptop.run("resolve", "ideas.md", "--keep", "mine", expect=2).err
+
+
+def origins(device: Device) -> list[tuple[str, str | None]]:
+    (group,) = device.run("conflicts", "--json", expect=3).json["conflicts"]
+    return [(version["path"], version["origin"]) for version in group["versions"]]
+
+
+def test_a_settled_conflict_says_nothing_about_a_later_one(laptop: Device, desktop: Device, s3: S3) -> None:
+    """The desktop leaves a copy of the very name that the laptop's own conflict had."""
+    contested(laptop, s3)
+    laptop.sync()
+    laptop.run("resolve", "ideas.md", "--keep", "cloud")
+    laptop.sync()
+    desktop.sync()
+    laptop.write("ideas.md", "the laptop's", mtime=time.time() - 1800)
+    laptop.sync()
+    desktop.write("ideas.md", "the desktop's", mtime=time.time() - 3600)
+    assert desktop.sync().conflicts[0].winner == "cloud"
+    laptop.sync()
+    both = {"ideas.md": "the laptop's", "ideas.md.conflict1": "the desktop's", "other.md": "other"}
+    assert laptop.tree() == desktop.tree() == both
+
+    assert origins(laptop) == [("ideas.md", None), ("ideas.md.conflict1", None)]
+    for keep in ("local", "cloud"):
+        refused = laptop.run("resolve", "ideas.md", "--keep", keep, expect=2).err
+        assert "does not know where ideas.md, ideas.md.conflict1 came from" in refused
+        assert "bisync resolve ideas.md --keep newer" in refused and "--keep both" in refused
+    assert laptop.tree() == both
+
+    assert origins(desktop) == [("ideas.md", "another device"), ("ideas.md.conflict1", "this device")]
+    desktop.run("resolve", "ideas.md", "--keep", "local")
+    assert desktop.tree()["ideas.md"] == "the desktop's"
+
+
+def test_a_version_that_was_written_to_since_is_nobodys(laptop: Device, s3: S3) -> None:
+    contested(laptop, s3)
+    laptop.sync()
+    laptop.write("ideas.md", "theirs, and a word of mine")
+
+    assert origins(laptop) == [("ideas.md", None), ("ideas.md.conflict1", "this device")]
+    assert "where ideas.md came from" in laptop.run("resolve", "ideas.md", "--keep", "local", expect=2).err
+    laptop.run("resolve", "ideas.md", "--keep", "newer")
+    assert laptop.tree() == {"ideas.md": "theirs, and a word of mine", "other.md": "other"}
+
+
+def test_of_two_local_versions_none_is_chosen(laptop: Device, s3: S3) -> None:
+    contested(laptop, s3)
+    laptop.sync()
+    laptop.write("ideas.md", "mine again", mtime=time.time() - 3600)
+    s3.put("ideas.md", "theirs again")
+    laptop.sync()
+    tree = laptop.tree()
+
+    refused = laptop.run("resolve", "ideas.md", "--keep", "local", expect=2).err
+
+    assert "several are local ones: ideas.md.conflict1, ideas.md.conflict2" in refused
+    assert laptop.tree() == tree
+    laptop.run("resolve", "ideas.md", "--keep", "cloud")
+    assert laptop.tree() == {"ideas.md": "theirs again", "other.md": "other"}
+
+
+def test_a_file_of_the_cloud_that_made_room_is_not_this_devices(laptop: Device, s3: S3) -> None:
+    laptop.write("p/q.md", "a folder here")
+    s3.put("p", "a file there")
+    laptop.sync()
+    laptop.sync()
+
+    assert laptop.tree() == {"p/q.md": "a folder here", "p.conflict1": "a file there"}
+    assert origins(laptop) in ([("p.conflict1", None)], [("p.conflict1", "another device")])

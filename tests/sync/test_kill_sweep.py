@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bisync.actions import plan
+from bisync.core.change import Change
 from bisync.core.result import Outcome
 from bisync.rclone import listings
 from bisync.state import baseline, runs
@@ -193,8 +195,11 @@ def heal(world: World, port: int, die_at: int, wanted: dict[str, str]) -> str:
     with serve_s3(world.cloud, port=port):
         at_stake = {*device.tree().values(), *world.there().values()}
         step = f"{die_at}: {in_a_child(device, die_at)[-1]}"
-        result = device.sync()
+        planned, heard = foretold(device), []
+        result = device.sync(app=device.app(on_plan=lambda sync, changes: heard.append(changes)))
         assert result.error is None, f"killed at step {step}: {result}"
+        if planned is not None:
+            assert heard == [planned], f"killed at step {step}: the plan said otherwise"
         again = device.sync()
         assert again.outcome is Outcome.IDLE, f"killed at step {step}: {again}"
         here, there = device.tree(), world.there()
@@ -210,6 +215,29 @@ def heal(world: World, port: int, die_at: int, wanted: dict[str, str]) -> str:
         assert not lost, f"killed at step {step}: lost: {lost}"
         assert accepts(device), f"killed at step {step}: bisync does not accept the listings"
     return step
+
+
+def foretold(device: Device) -> tuple[Change, ...] | None:
+    """What `plan` says of the next run, and that it writes nothing; None where rules come first and it may differ."""
+    before = every_file(device.home)
+    app = device.app()
+    result = plan.run(app, app.manifest.syncs[0])
+    assert result.prepared is not None, result.error
+    assert every_file(device.home) == before
+    return (
+        None
+        if any("ignore rules" in note for note in result.prepared.notes)
+        else result.prepared.plan.changes
+    )
+
+
+def every_file(top: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder, with inode and ctime. A cache is no state."""
+    return {
+        str(path): (path.lstat().st_ino, path.lstat().st_ctime_ns)
+        for path in top.rglob("*")
+        if path.is_file() and "cache" not in path.parts
+    }
 
 
 def decided(tree: dict[str, str]) -> dict[str, str]:

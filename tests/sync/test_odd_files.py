@@ -77,13 +77,68 @@ def test_a_name_the_other_side_refuses(tmp_path: Path) -> None:
         assert device.sync().error is None
 
 
+def test_odd_names_are_told_as_they_are(laptop: Device, s3: S3) -> None:
+    laptop.write("tab\there.md", "x")
+    laptop.write("sign\u201b.md", "x")
+    for said in (laptop.run("plan").out, laptop.run("sync", "--dry-run").out):
+        assert "tab\\there.md" in said and "\u2409" not in said
+        assert "Left out: sign\u201b.md: its name has a character" in said
+    said = laptop.run("sync", expect=1).out
+    assert said.endswith("! Sync completed - 1 file uploaded, 1 file left out\n")
+    laptop.write(".bmignore", "tab*\n")
+    laptop.sync()
+
+    assert "tab\\there.md" in laptop.run("prune").out
+    assert laptop.run("prune", "--json").json["syncs"][0]["files"] == [{"path": "tab\there.md", "size": 1}]
+    laptop.run("prune", "--yes")
+    assert s3.tree() == {".bmignore": "tab*\n"}
+
+
 def test_links_and_special_files_are_passed_over(laptop: Device, s3: S3) -> None:
     laptop.write("a.md", "a")
     (laptop.notes / "link.md").symlink_to("a.md")
     (laptop.notes / "dangling").symlink_to("nowhere")
+    (laptop.notes / "outside").symlink_to(laptop.home)
     os.mkfifo(laptop.notes / "pipe")
+    (laptop.notes / "ignored.tmp").symlink_to("a.md")
+    for task in (("plan",), ("sync", "--dry-run")):
+        lines = laptop.run(*task).out.splitlines()
+        assert [line for line in lines if line.startswith("Left")] == [
+            "Left alone: dangling, link.md, outside: links are not followed",
+            "Left alone: pipe: a pipe, socket or device is no file",
+        ]
+    (planned,) = laptop.run("plan", "--json", "--out", "it.json").json["syncs"]
+    assert [one["path"] for one in planned["left_alone"]] == ["dangling", "link.md", "outside", "pipe"]
+    assert planned["left_out"] == []
+    (laptop.notes / "later").symlink_to("a.md")
+    laptop.run("sync", "--plan", "it.json")
     assert laptop.sync().exit_code == 0
     assert s3.tree() == {"a.md": "a"}
+
+
+def test_explain_says_of_links_and_special_files_that_they_are_not_synced(ready: Device) -> None:
+    ready.write("a.md", "a")
+    (ready.notes / "link.md").symlink_to("a.md")
+    (ready.notes / "outside").symlink_to(ready.home)
+    (ready.notes / "notes.tmp").symlink_to("a.md")
+    (ready.notes / "folder").mkdir()
+    os.mkfifo(ready.notes / "pipe")
+
+    said = ready.run(
+        "explain", "a.md", "folder", "link.md", "outside/x.md", "pipe", "notes.tmp", expect=3
+    ).out
+
+    assert said.splitlines()[:5] == [
+        "a.md: synced (no rule speaks about it)",
+        "folder: synced (no rule speaks about it)",
+        "link.md: not synced (links are not followed)",
+        "outside/x.md: not synced (outside is a link: links are not followed)",
+        "pipe: not synced (a pipe, socket or device is no file)",
+    ]
+    assert said.splitlines()[5].startswith("notes.tmp: ignored (")
+    (found,) = ready.run("explain", "pipe", "--json", expect=3).json["paths"]
+    assert (found["synced"], found["source"]) == (False, None)
+    assert found["why"] == "a pipe, socket or device is no file"
 
 
 def test_empty_folders_stay(laptop: Device, s3: S3) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bisync import events
 from bisync.core.result import Outcome
 from bisync.locks.machine import is_held
+from bisync.sync import swap
 from tests.support.proxy import Drop, Gate, Proxy, Status, proxied
 from tests.support.torture import rclones_of, wait_gone
 from tests.support.world import S3, Device, rclone_path
@@ -364,3 +365,43 @@ def test_what_a_stopped_run_did_not_bring_is_no_news(device: Device, proxy: Prox
     proxy.clear()
     assert device.sync().error is None
     assert {"known.md", "mine.md", "theirs.md"} <= set(device.tree()) == set(s3.tree())
+
+
+def test_plan_sees_what_a_killed_restore_holds(laptop: Device, s3: S3) -> None:
+    """Killed between the move and the link: nothing has the name, and the next run puts the old file back."""
+    for name in ("kept.md", "d/deep.md", "other.md"):
+        laptop.write(name, name)
+    laptop.write(".bmignore", "*.draft\n")
+    laptop.sync()
+    laptop.write("kept.md", "edited since")
+    laptop.write("a.draft", "a secret draft")
+    area = swap.Area(laptop.notes, "20261122T101500Z-000000", laptop.state / "trash/killed")
+    for name in ("kept.md", "d/deep.md", ".bmignore"):
+        assert swap.take_away(area, name, None)
+    (laptop.notes / "d").rmdir()
+
+    for said in (laptop.run("plan").out, laptop.run("sync", "--dry-run").out):
+        assert "1 to upload\n" in said and "kept.md" in said and "draft" not in said
+    laptop.run("plan", "--out", "it.json")
+    assert laptop.run("explain", "notes/a.draft", expect=3).out.count("ignored")
+    assert laptop.run("sync", "--plan", "it.json").out.count("1 file uploaded")
+    wanted = {
+        "kept.md": "edited since",
+        "d/deep.md": "d/deep.md",
+        "other.md": "other.md",
+        ".bmignore": "*.draft\n",
+    }
+    assert s3.tree() == wanted
+    assert laptop.tree() == {**wanted, "a.draft": "a secret draft"}
+
+
+def test_a_conflict_that_a_killed_run_holds_can_be_settled(laptop: Device, s3: S3) -> None:
+    laptop.write("ideas.md", "mine")
+    laptop.write("ideas.md.conflict1", "theirs", mtime=1_700_000_000)
+    area = swap.Area(laptop.notes, "20261122T101500Z-000000", laptop.state / "trash/killed")
+    assert swap.take_away(area, "ideas.md", None)
+
+    assert "ideas.md\n" in laptop.run("conflicts", expect=3).out
+    laptop.run("resolve", "ideas.md", "--keep", "newer")
+
+    assert laptop.tree() == {"ideas.md": "mine"}

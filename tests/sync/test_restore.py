@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.support.world import S3, Device
 
 
@@ -83,10 +85,44 @@ def test_a_folder_of_that_name_is_not_replaced(laptop: Device) -> None:
 
     said = laptop.run("restore", "a", expect=1)
 
-    assert "a is a folder now" in said.err and "--to DIR" in said.err
+    assert "a is a folder now" in said.err and "bisync restore a --to FOLDER" in said.err
     assert laptop.tree() == {"a/b.md": "in a folder"}
     laptop.run("restore", "a", "--to", "aside")
     assert (laptop.home / "aside/a").read_text() == "a file"
+
+
+@pytest.mark.parametrize("asked", ["d/x.md", "d"])
+def test_what_lies_in_a_folders_place_is_named(laptop: Device, asked: str) -> None:
+    laptop.write("d/x.md", "in a folder")
+    laptop.sync()
+    (laptop.notes / "d/x.md").unlink()
+    (laptop.notes / "d").rmdir()
+    laptop.sync()
+    laptop.write("d", "a file")
+
+    said = laptop.run("restore", asked, expect=1).err
+
+    assert "d is a file now, and d/x.md belongs in a folder of that name" in said
+    assert f"bisync restore {asked} --to FOLDER" in said
+    assert laptop.tree() == {"d": "a file"}
+    (laptop.home / "file").write_text("a file, too")
+    said = laptop.run("restore", asked, "--to", "file", expect=1).err
+    assert "file is a file now" in said and "--to another FOLDER" in said
+    laptop.run("restore", asked, "--to", "aside")
+    assert (laptop.home / "aside/d/x.md").read_text() == "in a folder"
+
+
+def test_nothing_comes_back_through_a_link(laptop: Device) -> None:
+    laptop.write("d/x.md", "in a folder")
+    laptop.sync()
+    (laptop.notes / "d/x.md").unlink()
+    (laptop.notes / "d").rmdir()
+    laptop.sync()
+    (laptop.home / "outside").mkdir()
+    (laptop.notes / "d").symlink_to(laptop.home / "outside")
+
+    assert "d is a link now" in laptop.run("restore", "d/x.md", expect=1).err
+    assert list((laptop.home / "outside").iterdir()) == []
 
 
 def test_the_trash_is_never_synced_and_expires(make_device: Callable[..., Device], s3: S3) -> None:
