@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bisync import events, process
 from bisync.app import Session
@@ -120,8 +121,23 @@ class Execution:
                 self._take_there(step)
             case transfers.MoveOneThere() | transfers.RenameThere():
                 self._take_there(step)
+            case transfers.PlaceMarker():
+                self._place_marker()
             case _:
-                self._take_here(step)
+                try:
+                    self._take_here(step)
+                except swap.InTheWay as found:
+                    self._go_without(step.change, str(found))
+                except OSError as error:
+                    why = swap.refusal(error)
+                    if why is None:
+                        raise
+                    self._go_without(step.change, why)
+
+    def _go_without(self, change: Change, why: str) -> None:
+        """One path that cannot be changed stops nothing else: it is left out, and tried again by the next run."""
+        self.skipped.append(change.path)
+        self._leave_out([events.Problem("error", why, change.paths[-1])])
 
     def _take_there(self, step: Step) -> None:
         match step:
@@ -143,19 +159,17 @@ class Execution:
 
     def _take_here(self, step: Step) -> None:
         match step:
-            case transfers.PlaceMarker():
-                self._place_marker()
             case transfers.DeleteHere(change, name):
                 file = self.seen.local.files[change.path]
                 self._note(change, swap.take_away(self.area, name, file), self.tally.deleted_local)
                 self.taken[name] = file
             case transfers.StepAside(change, name, copy):
+                swap.check_way(self.area.root, name)
                 if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
                     self._note_conflict(change)
             case transfers.MoveHere(change, name, to):
                 file = self.seen.local.files[change.path]
-                if not self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed):
-                    self._leave_out_behind_folder(change, to)
+                self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed)
             case transfers.PutIn():
                 self._put_in(step)
             case transfers.Settle():
@@ -183,14 +197,6 @@ class Execution:
         if self._note(change, swap.put_in(self.area, step.name, here), self.tally.downloaded):
             self.placed[change.path] = fetched
             self.tally.bytes += fetched.size
-        else:
-            self._leave_out_behind_folder(change, step.name)
-
-    def _leave_out_behind_folder(self, change: Change, name: str) -> None:
-        """No run can bring a file where a folder here has its name and holds what is not synced."""
-        if (self.area.root / name).is_dir():
-            why = "a folder here has its name, and it is not empty"
-            self._leave_out([events.Problem("error", why, change.paths[-1])])
 
     def _settle(self, step: Settle) -> None:
         """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
@@ -200,18 +206,27 @@ class Execution:
         if fetched is None:
             return
         copies = [root / copy for copy in step.copies]
+        swap.check_way(root, step.name)
         swap.keep_mode(here, staged)
         if change.winner == "local":
             done = swap.place(staged, copies[0])
         elif change.winner == "cloud":
             # Whatever the user has there by now is the local version: it is kept, not judged again.
-            done = swap.place(here, copies[0]) and swap.place(staged, here)
+            done = swap.place(here, copies[0]) and self._place_or_undo(staged, here, copies[0], here)
             self.placed[change.path] = fetched
         else:
-            done = swap.place(here, copies[0]) and swap.place(staged, copies[1])
+            done = swap.place(here, copies[0]) and self._place_or_undo(staged, copies[1], copies[0], here)
         if self._note(change, done, self.tally.downloaded):
             self._note_conflict(change)
             self.tally.bytes += self.seen.cloud.files[change.path].size
+
+    def _place_or_undo(self, source: Path, target: Path, moved: Path, back: Path) -> bool:
+        """As `swap.place`; where the system refuses, what was `moved` before gets its name `back`."""
+        try:
+            return swap.place(source, target)
+        except OSError:
+            swap.place(moved, back)
+            raise
 
     def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
         """The staged file; None where it is gone from the cloud since it was listed."""
@@ -341,7 +356,7 @@ class Execution:
         known = self.seen.local.files.get(change.path)
         there = self.seen.cloud.files.get(change.path)
         name = known.name if known else names.from_rclone(there.name if there else change.path)
-        return os.path.lexists(self.area.root / name)
+        return swap.is_file_here(self.area.root, name)
 
     @property
     def known(self) -> Mapping[str, BaseFile]:
