@@ -20,7 +20,7 @@ from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
-from bisync.core.metadata import MARKER_PATH
+from bisync.core.metadata import MARKER_NAME, MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
@@ -33,7 +33,9 @@ from bisync.sync.frame import PLACED, Marker
 if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions
 
-NAME_BYTES = 255
+
+# bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
+MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ def _local(
             marker = _marker(root, entry)
             continue
         spelled = names.to_rclone(entry.path)
-        why = names.obstacle(entry.path)
+        why = MARKERS_NAME if _is_called_as_marker(entry.path) else names.obstacle(entry.path)
         if why is not None:
             left_out.append(LeftOut(spelled, why))
             continue
@@ -163,6 +165,10 @@ def _local(
         else:
             files[key] = files[key]._replace(md5=read)
     return LocalSnapshot(files, tuple(left_out), device, marker is not None), marker
+
+
+def _is_called_as_marker(path: str) -> bool:
+    return path.rpartition("/")[2] == MARKER_NAME
 
 
 def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
@@ -196,7 +202,9 @@ class _Cloud:
         if not each.path.isascii() and key in self.files:
             why = f"its name is another spelling of {self.files[key].name}"
             self.left_out.append(LeftOut(each.path, why, twin=True))
-        elif _is_too_long(each.path):
+        elif _is_called_as_marker(each.path):
+            self.left_out.append(LeftOut(each.path, MARKERS_NAME))
+        elif names.is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:
             self.files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
@@ -223,12 +231,6 @@ def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cl
     if outcome.code == 3 and not session.remote.hashes:
         return _Cloud()
     raise failure(argv, outcome, session.remote)
-
-
-def _is_too_long(path: str) -> bool:
-    if path.isascii() and len(path) <= NAME_BYTES:
-        return False
-    return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
 
 
 def answers(session: Session, seen: Observation, asked: Questions) -> Answers:

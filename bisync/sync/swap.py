@@ -15,9 +15,10 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,9 @@ _OF_ONE_PATH = {
 
 def refusal(error: OSError) -> str | None:
     """Why the system would not change one path here, in words; None where the trouble is a general one."""
-    if error.errno not in _OF_ONE_PATH or METADATA_DIR in Path(error.filename or "").parts:
+    # Where our own folder alone is named, there is no place to work in.
+    ours = error.filename2 is None and METADATA_DIR in Path(error.filename or "").parts
+    if ours or error.errno not in _OF_ONE_PATH:
         return None
     if error.errno == errno.EXDEV:
         return "another disk is mounted there, from which its old version cannot be moved to the trash"
@@ -141,6 +144,25 @@ def place(source: Path, target: Path) -> bool:
         shutil.copystat(source, target)
     source.unlink()
     return True
+
+
+def place_or_undo(source: Path, target: Path, moved: Path, back: Path) -> bool:
+    """As `place`; where the system refuses, what was `moved` before gets its name `back`. Raises OSError."""
+    try:
+        return place(source, target)
+    except OSError:
+        place(moved, back)
+        raise
+
+
+def place_at_first_free(source: Path, names: Iterable[Path]) -> Path | None:
+    """Give `source` the first of these names that is free; None when `source`, or their folder, is gone."""
+    for name in names:
+        if place(source, name):
+            return name
+        if not (os.path.lexists(source) and os.path.lexists(name)):
+            break
+    return None
 
 
 def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
@@ -240,6 +262,23 @@ def late_edits(area: Area, taken: dict[str, LocalFile]) -> Iterator[str]:
         held = area.hold / name
         if held.exists() and not _is_untouched(held, expected):
             yield name
+
+
+def name_late_edit(area: Area, name: str) -> str:
+    """Give what was written into a held file a name in the tree again: its own, or a copy's. Which, below the root.
+
+    Raises InTheWay, and OSError.
+    """
+    check_way(area.root, name)
+    target, staged = area.root / name, area.staging / "late-edit"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    private_dir(area.staging)
+    shutil.copy2(area.hold / name, staged)
+    copies = (target.with_name(f"{target.name}.conflict{number}") for number in count(1))
+    kept = place_at_first_free(staged, chain([target], copies))
+    if kept is None:
+        raise InTheWay("its folder went away")
+    return str(kept.relative_to(area.root))
 
 
 def empty_hold(area: Area) -> list[str]:
