@@ -1,10 +1,10 @@
 """Change the sync dir without ever losing what somebody writes into it meanwhile.
 
 A new version is fetched beside the tree first. Then the old file is moved to a holding place on the same
-disk and the new one is linked into its place, never over anything. rclone alone renames a download over
+disk and the new one gets its name, never over anything. rclone alone renames a download over
 whatever lies there: an edit saved in that moment is gone without a trace.
 
-A crash between the move and the link leaves the old file in the holding place; `put_back` returns it.
+A crash between the two leaves the old file in the holding place; `put_back` returns it.
 
 Nothing is written, moved or deleted through a link, and no link gives way: what lies behind one is not ours.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -22,9 +23,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.metadata import METADATA_DIR
+from bisync.core.metadata import METADATA_DIR, PARTIAL_SUFFIX
 from bisync.core.snapshot import LocalFile, Stamp
 from bisync.files import private_dir
+from bisync.sync import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +129,32 @@ def _is_unmarked(path: Path, expected: LocalFile) -> bool:
 
 
 def place(source: Path, target: Path) -> bool:
-    """Give `source` the name `target`; False when that name is taken, or `source` is gone."""
+    """Give `source` the name `target`; False when that name is taken, or `source` is gone. Raises OSError.
+
+    The name never stands for half a file: from another disk, the content is copied beside it first.
+    """
     try:
-        os.link(source, target, follow_symlinks=False)
-    except (FileExistsError, FileNotFoundError):
-        return False
+        return naming.take_name(source, target)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS):
+        if error.errno != errno.EXDEV:
             raise
-        # A disk without hard links: an exclusive create is as careful.
-        try:
-            with target.open("xb") as stream, source.open("rb") as content:
-                shutil.copyfileobj(content, stream)
-        except FileExistsError:
-            return False
-        shutil.copystat(source, target)
-    source.unlink()
-    return True
+    # The name of a half-written download: it is never synced, and swept after a kill.
+    beside = target.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
+    try:
+        with beside.open("xb") as stream, source.open("rb") as content:
+            shutil.copyfileobj(content, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(PermissionError):  # FAT and its like know no such permissions
+            shutil.copystat(source, beside)
+        placed = naming.take_name(beside, target)
+    except FileNotFoundError:
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+    if placed:
+        source.unlink()
+    return placed
 
 
 def place_or_undo(source: Path, target: Path, moved: Path, back: Path) -> bool:
