@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import count
 from typing import Any, ClassVar, Literal
 
 from bisync import ignore
@@ -123,20 +123,21 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
         began = runs.new_run_id(app.now())
         area = swap.Area(sync.dir, began, state.trash / began)
-        if keep == "both":
-            kept = _keep_both(area, group)
-            trashed: list[str] = []
-        else:
-            chosen = _choose(group, keep)
-            trashed = [version.path for version in group.versions if version.path != chosen.path]
-            for name in trashed:
-                swap.take_away(area, name, None)
-            if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
-                swap.put_back(sync.dir, state.trash)
-                raise BisyncError(
-                    f"{group.path} was written to just now", hint="look again: bisync conflicts"
-                )
-            kept = [group.path]
+        try:
+            if keep == "both":
+                kept = _keep_both(area, group)
+                trashed: list[str] = []
+            else:
+                kept, trashed = [group.path], _keep_one(area, group, _choose(group, keep))
+        except (swap.InTheWay, OSError) as problem:
+            swap.put_back(sync.dir, state.trash)
+            why = problem.strerror if isinstance(problem, OSError) else str(problem)
+            raise BisyncError(
+                f"{group.path}: {why}", hint="mend that, and look again: bisync conflicts"
+            ) from problem
+        except BisyncError:
+            swap.put_back(sync.dir, state.trash)
+            raise
         swap.empty_hold(area)
     return Settled(sync=sync.name, path=group.path, kept=tuple(kept), trashed=tuple(trashed), run=began)
 
@@ -173,6 +174,18 @@ def _choose(group: ConflictGroup, keep: Keep) -> Version:
     )
 
 
+def _keep_one(area: swap.Area, group: ConflictGroup, chosen: Version) -> list[str]:
+    """One version gets the contested name; the others, which go to the trash."""
+    if not swap.is_file_here(area.root, chosen.path):
+        raise _moved(chosen.path)
+    trashed = [version.path for version in group.versions if version.path != chosen.path]
+    for name in trashed:
+        swap.take_away(area, name, None)
+    if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
+        raise _moved(group.path)
+    return trashed
+
+
 def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:
     """The newest version gets the contested name where it is free; copies get names of their own."""
     kept = []
@@ -180,17 +193,24 @@ def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:
     if rest[0].path != group.path:
         newest = max(rest, key=lambda version: version.mtime_ns)
         rest.remove(newest)
-        swap.place(area.root / newest.path, area.root / group.path)
+        if not swap.place(area.root / newest.path, area.root / group.path):
+            raise _moved(newest.path)
+    elif not swap.is_file_here(area.root, group.path):
+        raise _moved(group.path)
     else:
         rest = rest[1:]
     kept.append(group.path)
-    original = Path(group.path)
+    original = area.root / group.path
     for version in rest:
-        number = 2
-        while True:
-            name = str(original.with_name(f"{original.stem} ({number}){original.suffix}"))
-            if swap.place(area.root / version.path, area.root / name):
-                break
-            number += 1
-        kept.append(name)
+        names = (original.with_name(f"{original.stem} ({number}){original.suffix}") for number in count(2))
+        name = swap.place_at_first_free(area.root / version.path, names)
+        if name is None:
+            raise _moved(version.path)
+        kept.append(str(name.relative_to(area.root)))
     return kept
+
+
+def _moved(path: str) -> BisyncError:
+    return BisyncError(
+        f"{path} was written to, moved or deleted just now", hint="look again: bisync conflicts"
+    )

@@ -116,6 +116,11 @@ def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     run = runs.new_run_id(session.app.now())
     area = swap.Area(root, run, session.state.trash / run)
     restored = []
+    for kept in versions:
+        try:
+            swap.check_way(root, kept.path)
+        except swap.InTheWay as found:
+            raise _elsewhere(f"{kept.path}: {found}") from None
     try:
         area.staging.mkdir(mode=0o700, parents=True)
         trash.fetch(session, versions, area.staging)
@@ -124,12 +129,16 @@ def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
             replaced = swap.take_away(area, kept.path, None)
             (root / kept.path).parent.mkdir(parents=True, exist_ok=True)
             if not swap.place(area.staging / kept.path, root / kept.path):
-                raise BisyncError(
-                    f"{kept.path} was written to just now", hint="restore it elsewhere with --to DIR"
-                )
+                raise _elsewhere(f"{kept.path} was written to just now")
             restored.append(Restored(kept=kept, path=root / kept.path, replaced=replaced))
         swap.empty_hold(area)
+    except swap.InTheWay as found:
+        raise _elsewhere(f"{kept.path}: {found}") from None
     finally:
         # What is still held returns to its place; the emptied working folders go.
         swap.put_back(root, session.state.trash)
     return restored
+
+
+def _elsewhere(trouble: str) -> BisyncError:
+    return BisyncError(trouble, hint="restore it elsewhere with --to DIR")

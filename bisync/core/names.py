@@ -85,6 +85,16 @@ def key(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
+NAME_BYTES = 255
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a part of a path is longer than the disks of this world let a name be."""
+    if path.isascii() and len(path) <= NAME_BYTES:
+        return False
+    return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
+
+
 def parents(path: str) -> list[str]:
     """The folders above a path: "a/b/c" has "a" and "a/b"."""
     parts = path.split("/")

@@ -14,7 +14,7 @@ from bisync.config import Compare, ConflictResolve
 from bisync.core import renames
 from bisync.core.change import Action, Change, Winner
 from bisync.core.conflict_names import free_copy_name
-from bisync.core.names import parents
+from bisync.core.names import is_too_long, key, parents, to_rclone
 from bisync.core.reconcile import Clash, Comparison, Difference
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LeftOut, LocalSnapshot
 
@@ -111,6 +111,7 @@ def make_plan(
             decided.append(_first_meeting(one, answers.times.get(one.path), used))
         else:
             decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
+    decided, unnamed = _without_long_copies(decided, local, cloud)
     carried = list(renames.carried(decided, baseline or {}, local, cloud, in_cloud=moves))
     ends = {path for change in carried for path in change.paths}
     decided = [change for change in decided if change.path not in ends] + carried
@@ -145,8 +146,30 @@ def make_plan(
             c.path in (baseline or {}) and c.path not in renamed and c.action is not Action.RENAME
             for c in changes
         ),
-        left_out=comparison.left_out,
+        left_out=tuple(sorted({*comparison.left_out, *unnamed})) if unnamed else comparison.left_out,
     )
+
+
+def _without_long_copies(
+    decided: list[Change], local: LocalSnapshot, cloud: CloudSnapshot
+) -> tuple[list[Change], list[LeftOut]]:
+    """The changes without those that need a copy with a longer name than a disk takes, and these as left out.
+
+    A file that would have to make room stays, and the folder of its name waits.
+    """
+    waiting: list[LeftOut] = []
+    for change in decided:
+        path, here, there = change.path, local.files.get(change.path), cloud.files.get(change.path)
+        spelled = [path, *([here.name] if here else []), *([there.name] if there else [])]
+        if any(is_too_long(one + copy.removeprefix(path)) for copy in change.copies for one in spelled):
+            name = there.name if there else to_rclone(here.name) if here else path
+            waiting.append(LeftOut(name, "the name of its conflict copy would be too long for a disk"))
+            if change.winner == "folder":
+                waiting.append(waiting[-1]._replace(folder=True))
+    if not waiting:
+        return decided, waiting
+    out = {key(one.path) for one in waiting}
+    return [change for change in decided if out.isdisjoint((change.path, *parents(change.path)))], waiting
 
 
 def _names_taken(local: LocalSnapshot, cloud: CloudSnapshot, answers: Answers) -> set[str]:

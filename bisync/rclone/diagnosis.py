@@ -80,23 +80,35 @@ def refuses_keys(outcome: Finished) -> bool:
     return any(needle in text for text in texts for needle in _KEYS_REFUSED)
 
 
+# The server's trouble with one object, where rclone names it and others travel.
+_SERVER = "StatusCode: 5"
 # Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
 _OF_ONE_FILE = frozenset({"permission denied", "directory not found"})
 _FILE_WORDS = (
     ("file too big for remaining disk space", "the disk has no room for it; free some space"),
     ("permission denied", "permission denied; mend its permissions"),
+    (_SERVER, "the cloud answers with a server error"),
 )
 
 
-def troubled_files(outcome: Finished) -> tuple[Problem, ...]:
+def troubled_files(outcome: Finished, *, others_follow: bool = False) -> tuple[Problem, ...]:
     """The files a run failed on for reasons of their own; none when the trouble is a general one.
 
-    Only files that could be left out of a second try count: once each, in rclone's order.
+    Only files that could be left out of a second try count: once each, in rclone's order. A server error is about
+    one object as long as it is the only one, or others were copied; or where `others_follow`, whose turn will tell.
     """
     found: dict[str, Problem] = {}
+    refused = {one.path for one in outcome.problems if one.path is not None and _SERVER in one.text}
+    if (
+        len(refused) > 1
+        and not others_follow
+        and not any(isinstance(event, events.Copied) for event in outcome.events)
+    ):
+        return ()
+    one_file = _OF_ONE_FILE | {_SERVER} if refused else _OF_ONE_FILE
     for problem in outcome.problems:
         for needle, _, _ in _CURES:
-            if needle in problem.text and needle not in _OF_ONE_FILE:
+            if needle in problem.text and needle not in one_file:
                 return ()
         if problem.path is not None:
             text = next((words for needle, words in _FILE_WORDS if needle in problem.text), problem.text)

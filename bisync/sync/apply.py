@@ -25,6 +25,7 @@ from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.plan import Plan
 from bisync.core.result import Conflict, Tally
 from bisync.core.snapshot import BaseFile, LeftOut, LocalFile
+from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
@@ -94,6 +95,12 @@ class Execution:
     def fetch_only(self) -> None:
         """Bring the plan's downloads here and nothing else; bisync will find them equal."""
         self._take(transfers.fetching_steps(self.plan, self.seen.local, self.seen.cloud))
+        for one in self.failed:
+            # They may name what must not go up.
+            raise RcloneError(
+                f"{one.path}: ignore rules that cannot be brought here: {one.why}",
+                hint="mend that, then run again: bisync sync; nothing was lost",
+            )
 
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -116,46 +123,62 @@ class Execution:
                     self._move(step, step.names, step.changes)
             case transfers.RunBisync():
                 self._bisync(step)
-            case transfers.PlaceMarker("cloud") | transfers.SendAs() | transfers.DeleteThere():
+            case (
+                transfers.PlaceMarker("cloud") | transfers.SendAs() | transfers.DeleteThere()
+                | transfers.MoveOneThere() | transfers.RenameThere()
+            ):  # fmt: skip
                 self._take_there(step)
-            case transfers.MoveOneThere() | transfers.RenameThere():
-                self._take_there(step)
+            case transfers.PlaceMarker():
+                self._place_marker()
             case _:
-                self._take_here(step)
+                try:
+                    self._take_here(step)
+                except swap.InTheWay as found:
+                    self._go_without(step.change, str(found))
+                except OSError as error:
+                    why = swap.refusal(error)
+                    if why is None:
+                        raise
+                    self._go_without(step.change, why)
+
+    def _go_without(self, change: Change, why: str) -> None:
+        """One path that cannot be changed stops nothing else: it is left out, and tried again by the next run."""
+        self.skipped.append(change.path)
+        self._leave_out([(change.paths[-1], why)])
 
     def _take_there(self, step: Step) -> None:
         match step:
             case transfers.PlaceMarker():
-                self._run(step, count=False)
+                argv = self._argv(step)
+                outcome = self._try(argv, count=False)
+                if outcome.code != 0:
+                    raise failure(argv, outcome, self.session.remote)
             case transfers.SendAs(change) if change.path not in self.skipped:
-                self._run(step, count=False)  # rclone names the file without its folder
-                self.tally.uploaded.add(change.path)
-                self.tally.bytes += change.size
+                if self._run_for(step, change):  # rclone names the file without its folder
+                    self.tally.uploaded.add(change.path)
+                    self.tally.bytes += change.size
             case transfers.DeleteThere(change):
-                self._run(step, count=False)
-                self.tally.deleted_cloud.add(change.path)
+                if self._run_for(step, change):
+                    self.tally.deleted_cloud.add(change.path)
             case transfers.MoveOneThere(change, name):
                 self._move(step, [name.rpartition("/")[2]], [change])
             case transfers.RenameThere(change) if change.path not in self.skipped:
-                self._run(step, count=False)
-                if change.winner == "folder":
+                if self._run_for(step, change) and change.winner == "folder":
                     self._note_conflict(change)
 
     def _take_here(self, step: Step) -> None:
         match step:
-            case transfers.PlaceMarker():
-                self._place_marker()
             case transfers.DeleteHere(change, name):
                 file = self.seen.local.files[change.path]
                 self._note(change, swap.take_away(self.area, name, file), self.tally.deleted_local)
                 self.taken[name] = file
             case transfers.StepAside(change, name, copy):
+                swap.check_way(self.area.root, name)
                 if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
                     self._note_conflict(change)
             case transfers.MoveHere(change, name, to):
                 file = self.seen.local.files[change.path]
-                if not self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed):
-                    self._leave_out_behind_folder(change, to)
+                self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed)
             case transfers.PutIn():
                 self._put_in(step)
             case transfers.Settle():
@@ -183,14 +206,6 @@ class Execution:
         if self._note(change, swap.put_in(self.area, step.name, here), self.tally.downloaded):
             self.placed[change.path] = fetched
             self.tally.bytes += fetched.size
-        else:
-            self._leave_out_behind_folder(change, step.name)
-
-    def _leave_out_behind_folder(self, change: Change, name: str) -> None:
-        """No run can bring a file where a folder here has its name and holds what is not synced."""
-        if (self.area.root / name).is_dir():
-            why = "a folder here has its name, and it is not empty"
-            self._leave_out([events.Problem("error", why, change.paths[-1])])
 
     def _settle(self, step: Settle) -> None:
         """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
@@ -200,15 +215,16 @@ class Execution:
         if fetched is None:
             return
         copies = [root / copy for copy in step.copies]
+        swap.check_way(root, step.name)
         swap.keep_mode(here, staged)
         if change.winner == "local":
             done = swap.place(staged, copies[0])
         elif change.winner == "cloud":
             # Whatever the user has there by now is the local version: it is kept, not judged again.
-            done = swap.place(here, copies[0]) and swap.place(staged, here)
+            done = swap.place(here, copies[0]) and swap.place_or_undo(staged, here, copies[0], here)
             self.placed[change.path] = fetched
         else:
-            done = swap.place(here, copies[0]) and swap.place(staged, copies[1])
+            done = swap.place(here, copies[0]) and swap.place_or_undo(staged, copies[1], copies[0], here)
         if self._note(change, done, self.tally.downloaded):
             self._note_conflict(change)
             self.tally.bytes += self.seen.cloud.files[change.path].size
@@ -241,10 +257,14 @@ class Execution:
         with self._list("downloads", step.names):
             outcome = self._try(argv, count=False)
         if outcome.code != 0:
-            troubled = troubled_files(outcome)
-            if not troubled:
-                raise failure(argv, outcome, self.session.remote)
-            self._leave_out(troubled)
+            self._leave_out(self._troubled(argv, outcome).items())
+
+    def _troubled(self, argv: Argv, outcome: Finished, *, others_follow: bool = False) -> Mapping[str, str]:
+        """What a command failed on for reasons of its own, and these (see `troubled_files`). Raises RcloneError."""
+        troubled = {one.path or "": one.text for one in troubled_files(outcome, others_follow=others_follow)}
+        if not troubled:
+            raise failure(argv, outcome, self.session.remote)
+        return troubled
 
     def _move(self, step: Step, moved: Iterable[str], changes: Iterable[Change]) -> None:
         """Move files in the cloud. What rclone does not say it moved is gone: the next run has it."""
@@ -256,19 +276,27 @@ class Execution:
 
         argv = self._argv(step)
         outcome = self._try(argv, count=False, on_event=on_event)
+        troubled = {} if outcome.code == 0 else self._troubled(argv, outcome, others_follow=True)
         for name, change in zip(moved, changes, strict=True):
             # How rclone calls a single file is its own affair.
-            done = name in left or bool(left and isinstance(step, transfers.MoveOneThere))
-            self._note(change, done, self.tally.renamed)
-        if outcome.code != 0:
-            raise failure(argv, outcome, self.session.remote)
+            alone = isinstance(step, transfers.MoveOneThere)
+            why = next(iter(troubled.values()), None) if alone else troubled.get(name)
+            if why is not None:
+                self._go_without(change, why)
+            else:
+                self._note(change, name in left or bool(left and alone), self.tally.renamed)
 
     def _send(self, step: Send) -> None:
         named = zip(step.changes, step.names, strict=True)
         wanted = [name for change, name in named if change.path not in self.skipped]
         if wanted:
+            argv = self._argv(step)
             with self._list("uploads", wanted):
-                self._run(step)
+                outcome = self._try(argv)
+            troubled = {} if outcome.code == 0 else self._troubled(argv, outcome)
+            for change, name in zip(step.changes, step.names, strict=True):
+                if name in troubled:
+                    self._go_without(change, troubled[name])
 
     @contextmanager
     def _list(self, name: str, paths: Iterable[str]) -> Iterator[None]:
@@ -285,24 +313,22 @@ class Execution:
 
         One failing file ends bisync with an error and keeps every deletion from travelling.
         """
-        step = self._open_frame(step)
-        if not step.frame.names:
-            return
-        argv = self._argv(step)
-        outcome = self._try(argv)
-        if outcome.code == 0:
-            return
-        troubled = troubled_files(outcome)
-        if is_out_of_step(outcome):
-            # A file moved while bisync looked. What it copied is equal now: looking again settles it.
-            self._run(self._open_frame(step))
-        elif troubled:
-            self._leave_out(troubled)
-            step = self._open_frame(step)
-            if step.frame.names:
-                self._run(step)
-        else:
-            raise failure(argv, outcome, self.session.remote)
+        looked_again = False
+        while (opened := self._open_frame(step)).frame.names:
+            argv = self._argv(opened)
+            outcome = self._try(argv)
+            if outcome.code == 0:
+                return
+            if is_out_of_step(outcome):
+                # A file moved while bisync looked. What it copied is equal now: looking again settles it.
+                if looked_again:
+                    raise failure(argv, outcome, self.session.remote)
+                looked_again = True
+                continue
+            troubled = self._troubled(argv, outcome)
+            if all(names.key(path) in {one.path for one in self.failed} for path in troubled):
+                raise failure(argv, outcome, self.session.remote)
+            self._leave_out(troubled.items())
 
     def _open_frame(self, step: RunBisync) -> RunBisync:
         """Give bisync a workdir that knows the plan's paths and no others; the step as it is to be run."""
@@ -341,16 +367,16 @@ class Execution:
         known = self.seen.local.files.get(change.path)
         there = self.seen.cloud.files.get(change.path)
         name = known.name if known else names.from_rclone(there.name if there else change.path)
-        return os.path.lexists(self.area.root / name)
+        return swap.is_file_here(self.area.root, name)
 
     @property
     def known(self) -> Mapping[str, BaseFile]:
         """What both sides held before this run."""
         return self.prepared.baseline.files if self.prepared.baseline is not None else {}
 
-    def _leave_out(self, troubled: Iterable[events.Problem]) -> None:
-        """Go on without these files: no rclone of this run touches them any more."""
-        self.failed += [LeftOut(names.key(one.path or ""), one.text) for one in troubled]
+    def _leave_out(self, troubled: Iterable[tuple[str, str]]) -> None:
+        """Go on without these files, each with its reason: no rclone of this run touches them any more."""
+        self.failed += [LeftOut(names.key(path), why) for path, why in troubled]
         self._write_filters()
 
     def _write_filters(self) -> None:
@@ -361,11 +387,14 @@ class Execution:
         assert argv is not None, f"{step} is taken without rclone"
         return argv
 
-    def _run(self, step: Step, *, count: bool = True) -> None:
+    def _run_for(self, step: Step, change: Change) -> bool:
+        """Take a step about one path in the cloud; False where that alone failed, and is left out."""
         argv = self._argv(step)
-        outcome = self._try(argv, count=count)
-        if outcome.code != 0:
-            raise failure(argv, outcome, self.session.remote)
+        outcome = self._try(argv, count=False)
+        for why in () if outcome.code == 0 else self._troubled(argv, outcome).values():
+            self._go_without(change, why)
+            return False
+        return True
 
     def _try(
         self, argv: Argv, *, count: bool = True, on_event: Callable[[events.Event], None] | None = None
@@ -408,14 +437,14 @@ class Execution:
     def _keep_late_edits(self) -> None:
         """A program that had the old file open wrote to it after the swap: that text gets a name again."""
         for name in swap.late_edits(self.area, self.taken):
-            copy = self.area.root / name
-            number = 1
-            while copy.exists():
-                copy = self.area.root / f"{name}.conflict{number}"
-                number += 1
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self.area.hold / name, copy)
-            kept = names.key(names.to_rclone(str(copy.relative_to(self.area.root))))
-            self.tally.conflicts.append(
-                Conflict(path=names.key(names.to_rclone(name)), copies=(kept,), winner="cloud", planned=False)
-            )
+            spelled = names.to_rclone(name)
+            try:
+                copy = swap.name_late_edit(self.area, name)
+            except (swap.InTheWay, OSError) as problem:
+                why = swap.refusal(problem) if isinstance(problem, OSError) else str(problem)
+                if why is None:
+                    raise
+                self._leave_out([(spelled, f"{why}; what was written to it during the run is in the trash")])
+                continue
+            kept = (names.key(names.to_rclone(copy)),)
+            self.tally.conflicts.append(Conflict(names.key(spelled), kept, "cloud", planned=False))

@@ -21,7 +21,7 @@ from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
-from bisync.core.metadata import CLOUD_TRASH, MARKER_PATH
+from bisync.core.metadata import CLOUD_TRASH, MARKER_NAME, MARKER_PATH
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
 from bisync.ignore.walk import NOT_SYNCED
@@ -38,8 +38,9 @@ from bisync.sync.frame import PLACED, Marker
 if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions
 
-NAME_BYTES = 255
 KEY_BYTES = 1024
+# bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
+MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +164,7 @@ def _local(
             marker = _marker(root, entry)
             continue
         spelled = names.to_rclone(entry.path)
-        why = names.obstacle(entry.path) or _is_below_rules(entry.path, session) or room.lacks(spelled)
+        why = names.obstacle(entry.path) or _is_out_of_place(entry.path, session) or room.lacks(spelled)
         if why is not None:
             left_out.append(LeftOut(spelled, why))
             continue
@@ -223,18 +224,20 @@ class Room(NamedTuple):
 
     def lacks(self, path: str) -> str | None:
         """Why a path (rclone's spelling) is too long; None when it is not."""
-        if self.bytes is None or len(path) <= NAME_BYTES or len(path.encode()) <= self.bytes:
+        if self.bytes is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self.bytes:
             return None
         return "its path is too long for the cloud: its old versions could not be kept"
 
 
-def _is_below_rules(path: str, session: Session) -> str | None:
-    """Why a file cannot be synced in a folder that has an ignore file's name; None where it is in no such folder.
+def _is_out_of_place(path: str, session: Session) -> str | None:
+    """Why a file cannot be synced that has a name of ours, or lies in a folder called like an ignore file; None else.
 
-    In the cloud it would stand in the way of the ignore file itself, on every device.
+    In the cloud such a folder would stand in the way of the ignore file itself, on every device.
     """
-    above = path.split("/")[:-1]
-    taken = next((name for name in session.app.manifest.ignore_files if name in above), None)
+    *above, name = path.split("/")
+    if name == MARKER_NAME:
+        return MARKERS_NAME
+    taken = next((one for one in session.app.manifest.ignore_files if one in above), None)
     return f"it is in a folder called {taken}, which is the name of an ignore file" if taken else None
 
 
@@ -273,11 +276,11 @@ class _Cloud:
             self.left_out.append(LeftOut(each.path, twin, twin=True))
         elif why := (
             names.misfit(each.path)
-            or _is_below_rules(each.path, self._session)
+            or _is_out_of_place(each.path, self._session)
             or self._room.lacks(each.path)
         ):
             self.left_out.append(LeftOut(each.path, why))
-        elif _is_too_long(each.path):
+        elif names.is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:
             self.files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
@@ -304,12 +307,6 @@ def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cl
     if outcome.code == 3 and not session.remote.hashes:
         return _Cloud(session)
     raise failure(argv, outcome, session.remote)
-
-
-def _is_too_long(path: str) -> bool:
-    if path.isascii() and len(path) <= NAME_BYTES:
-        return False
-    return any(len(part.encode()) > NAME_BYTES for part in path.split("/"))
 
 
 def versions(session: Session, found: Sequence[CloudFile]) -> dict[str, list[str]]:

@@ -1,27 +1,32 @@
 """Change the sync dir without ever losing what somebody writes into it meanwhile.
 
 A new version is fetched beside the tree first. Then the old file is moved to a holding place on the same
-disk and the new one is linked into its place, never over anything. rclone alone renames a download over
+disk and the new one gets its name, never over anything. rclone alone renames a download over
 whatever lies there: an edit saved in that moment is gone without a trace.
 
-A crash between the move and the link leaves the old file in the holding place; `put_back` returns it.
+A crash between the two leaves the old file in the holding place; `put_back` returns it.
+
+Nothing is written, moved or deleted through a link, and no link gives way: what lies behind one is not ours.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.metadata import HOLD, METADATA_DIR
+from bisync.core.metadata import HOLD, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.core.snapshot import LocalFile, Stamp
 from bisync.files import private_dir
+from bisync.sync import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,55 @@ class Area:
         return self.root / HOLD / self.run
 
 
+class InTheWay(Exception):
+    """What lies here keeps one path from being changed, in words; no run can bring it about until that is gone."""
+
+
+# What the system may refuse for one path while all others go on. (A full disk refuses them all.)
+_OF_ONE_PATH = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR,
+    errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EINVAL, errno.EILSEQ, errno.ETXTBSY,
+}  # fmt: skip
+
+
+def refusal(error: OSError) -> str | None:
+    """Why the system would not change one path here, in words; None where the trouble is a general one."""
+    # Where our own folder alone is named, there is no place to work in.
+    ours = error.filename2 is None and METADATA_DIR in Path(error.filename or "").parts
+    if ours or error.errno not in _OF_ONE_PATH:
+        return None
+    if error.errno == errno.EXDEV:
+        return "another disk is mounted there, from which its old version cannot be moved to the trash"
+    return f"cannot be changed here: {error.strerror}"
+
+
+def check_way(root: Path, name: str) -> None:
+    """Raise InTheWay where a link, or what is no folder, is on the way to `name`, or a link has its name."""
+    *above, own = Path(name).parts
+    path, stands = root, ""
+    for part in above:
+        path = path / part
+        stands = f"{stands}/{part}".lstrip("/")
+        if path.is_symlink():
+            raise InTheWay(f"{stands} is a link here, and nothing is changed through one")
+        if os.path.lexists(path) and not path.is_dir():
+            raise InTheWay(f"{stands} is a folder in the cloud, and none here")
+    path = path / own
+    if path.is_symlink():
+        raise InTheWay("a link here has its name")
+    if os.path.lexists(path) and not (path.is_file() or path.is_dir()):
+        raise InTheWay("what has its name here is no file")
+
+
+def is_file_here(root: Path, name: str) -> bool:
+    """Whether a file lies under that name, not behind a link. What cannot be looked at is none."""
+    try:
+        check_way(root, name)
+        return (root / name).is_file()
+    except (InTheWay, OSError):
+        return False
+
+
 class Identity(NamedTuple):
     """What a file keeps when it gets another name; any write moves one of them. (A rename moves ctime.)"""
 
@@ -61,7 +115,7 @@ def _is_untouched(path: Path, expected: LocalFile) -> bool:
     """Whether `path` still is the file that was planned for."""
     try:
         seen = identity(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return seen == Identity(expected.size, expected.stamp.mtime_ns, expected.stamp.inode)
 
@@ -70,36 +124,65 @@ def _is_unmarked(path: Path, expected: LocalFile) -> bool:
     """Whether ctime, which any write moves and a rename does, too, is the one that was planned for."""
     try:
         return path.lstat().st_ctime_ns == expected.stamp.ctime_ns
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
 def place(source: Path, target: Path) -> bool:
-    """Give `source` the name `target`; False when that name is taken, or `source` is gone."""
+    """Give `source` the name `target`; False when that name is taken, or `source` is gone. Raises OSError.
+
+    The name never stands for half a file: from another disk, the content is copied beside it first.
+    """
     try:
-        os.link(source, target, follow_symlinks=False)
-    except (FileExistsError, FileNotFoundError):
-        return False
+        return naming.take_name(source, target)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS):
+        if error.errno != errno.EXDEV:
             raise
-        # A disk without hard links: an exclusive create is as careful.
-        try:
-            with target.open("xb") as stream, source.open("rb") as content:
-                shutil.copyfileobj(content, stream)
-        except FileExistsError:
-            return False
-        shutil.copystat(source, target)
-    source.unlink()
-    return True
+    # The name of a half-written download: it is never synced, and swept after a kill.
+    beside = target.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
+    try:
+        with beside.open("xb") as stream, source.open("rb") as content:
+            shutil.copyfileobj(content, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(PermissionError):  # FAT and its like know no such permissions
+            shutil.copystat(source, beside)
+        placed = naming.take_name(beside, target)
+    except FileNotFoundError:
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+    if placed:
+        source.unlink()
+    return placed
+
+
+def place_or_undo(source: Path, target: Path, moved: Path, back: Path) -> bool:
+    """As `place`; where the system refuses, what was `moved` before gets its name `back`. Raises OSError."""
+    try:
+        return place(source, target)
+    except OSError:
+        place(moved, back)
+        raise
+
+
+def place_at_first_free(source: Path, names: Iterable[Path]) -> Path | None:
+    """Give `source` the first of these names that is free; None when `source`, or their folder, is gone."""
+    for name in names:
+        if place(source, name):
+            return name
+        if not (os.path.lexists(source) and os.path.lexists(name)):
+            break
+    return None
 
 
 def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
     """Move the file `name` to the holding place if it still is what was planned for; False otherwise.
 
-    With `expected` None whatever lies there is taken.
+    With `expected` None whatever file lies there is taken. Raises InTheWay, and OSError.
     """
     path, held = area.root / name, area.hold / name
+    check_way(area.root, name)
     if expected is not None and not (_is_untouched(path, expected) and _is_unmarked(path, expected)):
         return False
     private_dir(held.parent)
@@ -117,23 +200,36 @@ def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
 def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     """Put the staged version of `name` in place of the old one; False when the user was faster.
 
-    `expected`: the old file as planned, None when there was none.
+    `expected`: the old file as planned, None when there was none. Raises InTheWay, and OSError; the old file has its
+    place then.
     """
     staged, path = area.staging / name, area.root / name
-    if expected is not None:
-        if not take_away(area, name, expected):
-            return False
-        keep_mode(area.hold / name, staged)
-    return _make_way(path) and place(staged, path)
+    check_way(area.root, name)
+    if expected is None:
+        _make_way(path)
+        return place(staged, path)
+    if not take_away(area, name, expected):
+        return False
+    keep_mode(area.hold / name, staged)
+    try:
+        _make_way(path)
+        return place(staged, path)
+    except (InTheWay, OSError):
+        place(area.hold / name, path)
+        raise
 
 
 def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
-    """Give the file `name` the name `to` as it is; False when the user was faster, or `to` is taken."""
+    """Give the file `name` the name `to` as it is; False when the user was faster, or `to` is taken.
+
+    Raises InTheWay, and OSError.
+    """
     source, target = area.root / name, area.root / to
+    check_way(area.root, name)
+    check_way(area.root, to)
     if not (_is_untouched(source, expected) and _is_unmarked(source, expected)):
         return False
-    if not _make_way(target):
-        return False
+    _make_way(target)
     if os.path.lexists(target) and target.samefile(source):
         # A disk that ignores case: only the spelling changes.
         source.rename(target)
@@ -141,26 +237,25 @@ def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
     return place(source, target)
 
 
-def _make_way(path: Path) -> bool:
-    """Make the folders that a file called `path` needs; False where something lies in their way, or in its own.
+def _make_way(path: Path) -> None:
+    """Make the folders that a file called `path` needs. Raises InTheWay where a folder of its name is not empty.
 
-    A folder of its name that holds nothing but empty folders goes; anything in it stays.
+    One that holds nothing but empty folders goes; anything in it stays.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_dir() or path.is_symlink():
-        return True
+        return
+    filled = InTheWay("a folder here has its name, and it is not empty")
     folders = list(os.walk(path, topdown=False))
-    if any(files for _, _, files in folders):
-        return False
+    if any(
+        files or any(Path(folder, one).is_symlink() for one in inside) for folder, inside, files in folders
+    ):
+        raise filled
     try:
         for folder, _, _ in folders:
             Path(folder).rmdir()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        raise filled from error
 
 
 def keep_mode(old: Path, new: Path) -> None:
@@ -178,6 +273,23 @@ def late_edits(area: Area, taken: dict[str, LocalFile]) -> Iterator[str]:
         held = area.hold / name
         if held.exists() and not _is_untouched(held, expected):
             yield name
+
+
+def name_late_edit(area: Area, name: str) -> str:
+    """Give what was written into a held file a name in the tree again: its own, or a copy's. Which, below the root.
+
+    Raises InTheWay, and OSError.
+    """
+    check_way(area.root, name)
+    target, staged = area.root / name, area.staging / "late-edit"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    private_dir(area.staging)
+    shutil.copy2(area.hold / name, staged)
+    copies = (target.with_name(f"{target.name}.conflict{number}") for number in count(1))
+    kept = place_at_first_free(staged, chain([target], copies))
+    if kept is None:
+        raise InTheWay("its folder went away")
+    return str(kept.relative_to(area.root))
 
 
 def empty_hold(area: Area) -> list[str]:
@@ -217,11 +329,16 @@ def put_back(root: Path, trash: Path) -> list[str]:
         for held in sorted(p for p in hold.rglob("*") if not p.is_dir()):
             name = held.relative_to(hold)
             try:
+                check_way(root, str(name))
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError):
-                continue  # its folder has become a file: it goes to the trash
-            if place(held, root / name):
-                returned.append(str(name))
+                if place(held, root / name):
+                    returned.append(str(name))
+            except InTheWay:
+                continue  # its folder has become a file, or a link: it goes to the trash
+            except OSError as error:
+                # The same where its place refuses it; a full disk has to be mended first.
+                if refusal(error) is None:
+                    raise
         _move_tree(hold, trash / hold.name)
     for leftover in (holds, root / METADATA_DIR / "staging"):
         shutil.rmtree(leftover, ignore_errors=True)

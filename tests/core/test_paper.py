@@ -26,6 +26,7 @@ HISTORIES = 400
 """Within so many histories every fault shows."""
 HANDFUL = 6
 
+LONG = "x" * 250
 CHECKSUM, MODTIME = Compare.CHECKSUM, Compare.MODTIME
 EXACT, SECONDS = 1, 1_000_000_000
 REGRESSIONS = {
@@ -53,6 +54,13 @@ REGRESSIONS = {
     "a decomposed name that cannot be read": History(
         (CHECKSUM, CHECKSUM), EXACT,
         (Write(0, "e\u0301", 1), Sync(0), Sync(0, unreadable=("e\u0301",))),
+    ),
+    "a conflict whose copy would have too long a name": History(
+        (CHECKSUM, CHECKSUM), EXACT,
+        (Write(0, LONG, 1), Sync(0), Write(0, LONG, 2), Put(LONG, 3), Sync(0)),
+    ),
+    "a file with too long a name for its copy where the cloud has a folder": History(
+        (CHECKSUM, CHECKSUM), EXACT, (Write(0, LONG, 1), Put(f"{LONG}/a", 3), Sync(0)),
     ),
     "a closed file where the cloud has a folder": History(
         (CHECKSUM, CHECKSUM), EXACT,

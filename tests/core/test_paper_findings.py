@@ -14,7 +14,6 @@ from tests.support.paper.laws import Broken, Law
 from tests.support.paper.steps import Put, Rules, Step, Sync, Write
 from tests.support.paper.world import Core
 
-LONG = "x" * 250
 TWICE = (Write(0, "e\u0301", 1), Write(0, "\u00e9", 2))
 
 FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
@@ -28,11 +27,6 @@ FINDINGS: dict[str, tuple[Law, str, tuple[Step, ...]]] = {
         Law.PLAN,
         "The same with a folder of files that cannot be read.",
         (Write(0, "d/a", 1), Put("d", 2), Sync(0, unreadable=("d/a",))),
-    ),
-    "LONG": (
-        Law.PLAN,
-        "A conflict's copy has a name of more than 255 bytes: every run fails.",
-        (Write(0, LONG, 1), Sync(0), Write(0, LONG, 2), Put(LONG, 3), Sync(0)),
     ),
 }
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
 
 import pytest
 
+from bisync.actions import conflicts
 from bisync.core.result import Outcome
+from bisync.errors import BisyncError
+from bisync.state import runs
 from tests.support.world import S3, Device
 
 
@@ -204,3 +210,53 @@ def test_a_file_of_the_cloud_that_made_room_is_not_this_devices(laptop: Device, 
 
     assert laptop.tree() == {"p/q.md": "a folder here", "p.conflict1": "a file there"}
     assert origins(laptop) in ([("p.conflict1", None)], [("p.conflict1", "another device")])
+
+
+def with_copies(device: Device, copies: int) -> None:
+    device.write("n.md", "ours")
+    for number in range(1, copies + 1):
+        device.write(f"n.md.conflict{number}", f"copy {number}")
+
+
+@pytest.mark.parametrize("keep", ["both", "newer"])
+@pytest.mark.parametrize("gone", ["n.md", "n.md.conflict1", "n.md.conflict2"])
+def test_a_version_that_vanishes_while_its_conflict_is_settled(
+    laptop: Device, monkeypatch: pytest.MonkeyPatch, keep: conflicts.Keep, gone: str
+) -> None:
+    with_copies(laptop, 2)
+    os.utime(laptop.notes / "n.md.conflict2", (2_000_000_000, 2_000_000_000))
+    real = runs.new_run_id
+
+    def vanishing(at: datetime) -> str:
+        (laptop.notes / gone).unlink()
+        return real(at)
+
+    monkeypatch.setattr(runs, "new_run_id", vanishing)
+    app = laptop.app()
+    left = {text for path, text in laptop.tree().items() if path != gone}
+    vanished = keep == "both" or gone == "n.md.conflict2"
+
+    with pytest.raises(BisyncError, match="just now") if vanished else nullcontext():
+        conflicts.resolve(app, app.manifest.syncs[0], "n.md", keep)
+
+    found = {path.read_text() for path in (laptop.state / "trash").rglob("*") if path.is_file()}
+    assert left <= set(laptop.tree().values()) | found
+    if vanished:
+        assert left == set(laptop.tree().values())
+    assert not list(laptop.notes.glob(".basic-memory/hold/*"))
+
+
+def test_copies_without_the_contested_name_when_the_newest_vanishes(
+    laptop: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_copies(laptop, 2)
+    (laptop.notes / "n.md").unlink()
+    newest = laptop.write("n.md.conflict2", "newest", mtime=2_000_000_000)
+    real = runs.new_run_id
+    monkeypatch.setattr(runs, "new_run_id", lambda at: (newest.unlink(), real(at))[1])
+    app = laptop.app()
+
+    with pytest.raises(BisyncError, match=r"n\.md\.conflict2 was .* just now"):
+        conflicts.resolve(app, app.manifest.syncs[0], "n.md", "both")
+
+    assert laptop.tree() == {"n.md.conflict1": "copy 1"}
