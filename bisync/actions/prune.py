@@ -40,7 +40,7 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
         )
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
-        run = runs.new_run_id(app.now())
+        run = runs.unused_run_id(session.state, app.now())
         with name_list(path for path, _ in found) as listed_names:
             argv = move_listed_argv(
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names

@@ -87,7 +87,7 @@ def bring_back(
 def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     """Fetch versions beside the tree, then give them their names in it."""
     root = session.sync.dir
-    run = runs.new_run_id(session.app.now())
+    run = runs.unused_run_id(session.state, session.app.now())
     area = swap.Area(root, run, session.state.trash / run)
     restored = []
     for kept in versions:

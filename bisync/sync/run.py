@@ -82,7 +82,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
-    app, run = session.app, runs.new_run_id(session.app.now())
+    app, run = session.app, runs.unused_run_id(session.state, session.app.now())
     mode, tally = "sync", Tally()
     try:
         recovered = recover.recover(session)
@@ -262,7 +262,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     try:
         # A first meeting has enough to do; the trash can wait for the next run.
         first = prepared.plan.mode is Mode.BASELINE
-        gone = [] if first else trash.expire(session, session.app.now(), session.app.manifest.keep_days)
+        gone = [] if first else trash.expire(session, run, session.app.now(), session.app.manifest.keep_days)
         if gone:
             notes.append(
                 f"{len(gone)} run(s) older than {session.app.manifest.keep_days} days left the trash"
