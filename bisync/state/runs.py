@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,24 @@ def read_journal(state: SyncState) -> dict[str, Any] | None:
 def close_journal(state: SyncState) -> None:
     """The run has ended, one way or the other."""
     state.journal.unlink(missing_ok=True)
+
+
+def note_partials(state: SyncState, there: Iterable[str]) -> None:
+    """Say on disk what looks like a half-written download before a run writes any; whatever else does is the run's."""
+    atomic_write(state.partials, json.dumps({"version": VERSION, "there": sorted(there)}) + "\n")
+
+
+def partials_before(state: SyncState) -> frozenset[str] | None:
+    """What looked so before the run that is under way or did not end well; None when nothing can be its own."""
+    try:
+        return frozenset(json.loads(state.partials.read_text())["there"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def forget_partials(state: SyncState) -> None:
+    """A run ended well: it left none."""
+    state.partials.unlink(missing_ok=True)
 
 
 def append_history(state: SyncState, entry: dict[str, Any]) -> None:

@@ -20,13 +20,14 @@ from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
-from bisync.core.metadata import MARKER_PATH
+from bisync.core.metadata import MARKER_PATH, PARTIAL_SUFFIX
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
-from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
+from bisync.rclone.output import Listed, ListingReader, is_partial_name, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
+from bisync.state import runs
 from bisync.sync import hashing
 from bisync.sync.frame import PLACED, Marker
 
@@ -40,7 +41,8 @@ NAME_BYTES = 255
 class Observation:
     """Both sides, the rules they were seen through, as text for rclone, too, and when it began.
 
-    `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    `partials`: half-written downloads in the sync dir that a run of ours left, or is just writing: only the holder of
+    the lock may judge. `others`: what is called like one and is not ours; it is left out.
     """
 
     local: LocalSnapshot
@@ -50,6 +52,7 @@ class Observation:
     marker: Marker
     partials: tuple[str, ...]
     started_ns: int
+    others: tuple[str, ...] = ()
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -108,14 +111,24 @@ def both(
         with _listing_through(session, text, compare) as anew:
             local, here = _local(tree, session, baseline, compare)
             found = _ended(session, anew.argv, anew.running, anew.found)
+    before = runs.partials_before(session.state)
+    ours = [
+        name
+        for name in tree.partials
+        if before is not None and name not in before and is_partial_name(name.rpartition("/")[2])
+    ]
+    others = sorted(set(tree.partials) - set(ours))
+    why = f"its name ends like a half-written download ({PARTIAL_SUFFIX}): rename it"
+    named = [LeftOut(names.to_rclone(name), why) for name in others]
     return Observation(
-        local=local,
+        local=local._replace(left_out=(*local.left_out, *named)),
         cloud=CloudSnapshot(found.files, tuple(found.left_out), found.marker is not None),
         rules=tree.rules,
         filters=text,
         marker=Marker(here, found.marker),
-        partials=tuple(tree.partials),
+        partials=tuple(ours),
         started_ns=started,
+        others=tuple(others),
     )
 
 

@@ -236,7 +236,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     done = Execution(session, prepared, run, tally)
     notes = []
     try:
-        recover.sweep(session, prepared.seen.partials)
+        recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done)
         record.keep(session, made, prepared.seen)
@@ -258,6 +258,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         runs.close_journal(session.state)
         raise
     shutil.rmtree(session.state.frame, ignore_errors=True)
+    runs.forget_partials(session.state)
     runs.close_journal(session.state)
     try:
         # A first meeting has enough to do; the trash can wait for the next run.
