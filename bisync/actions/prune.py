@@ -23,10 +23,15 @@ class Pruned:
     run: str | None
 
 
+def _is_metadata(path: str) -> bool:
+    """Whether an object is a sync's own marker or trash: of this one, or of another that begins further down."""
+    return METADATA_DIR in path.split("/")[:-1]
+
+
 def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
     """Find, and with `yes` move to the cloud's trash, files that are ignored now but were uploaded before.
 
-    Local files stay where they are. Raises RcloneError.
+    Local files stay where they are, and so does the metadata of any sync. Raises RcloneError.
     """
     with app.locked_session(sync) as session:
         rules = app.rules(sync)
@@ -35,8 +40,7 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
         found = tuple(
             (each.path, each.size)
             for each in sorted(listed, key=lambda each: each.path)
-            if not each.path.startswith(METADATA_DIR + "/")
-            and rules.decide(names.from_rclone(each.path), False).ignored
+            if not _is_metadata(each.path) and rules.decide(names.from_rclone(each.path), False).ignored
         )
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
