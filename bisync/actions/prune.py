@@ -12,6 +12,7 @@ from bisync.rclone.argv import list_argv, move_listed_argv
 from bisync.rclone.output import read_listing
 from bisync.rclone.program import name_list
 from bisync.state import runs
+from bisync.sync.prepare import stay_in_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +32,11 @@ def _is_metadata(path: str) -> bool:
 def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
     """Find, and with `yes` move to the cloud's trash, files that are ignored now but were uploaded before.
 
-    Local files stay where they are, and so does the metadata of any sync. Raises RcloneError.
+    Local files stay where they are, and so does the metadata of any sync. Raises RcloneError, and BaselineNeeded
+    where what is known speaks of another place.
     """
     with app.locked_session(sync) as session:
+        stay_in_place(session.state, session.place, sync.name)
         rules = app.rules(sync)
         argv = list_argv(session.remote, compare=session.compare)
         listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)

@@ -12,6 +12,7 @@ from bisync.config import Sync
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
 from bisync.sync import swap, trash
+from bisync.sync.prepare import stay_in_place
 from bisync.sync.trash import Kept
 
 
@@ -44,6 +45,7 @@ def restore(
     """
     wanted = path.strip("/")
     with app.locked_session(sync) as session:
+        stay_in_place(session.state, session.place, sync.name)
         found = [
             kept
             for kept in trash.versions(session)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from bisync.app import Session
 from bisync.config import Compare
+from bisync.core import place as places
+from bisync.core.place import Place
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
+from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync.observe import Observation
 
@@ -38,17 +41,33 @@ class Prepared:
 
 
 def baseline_of(session: Session) -> Baseline | None:
-    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one."""
+    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one, or one of another place."""
+    saved = baseline.load(session.state.baseline)
+    _stay(saved, session.place, session.sync.name)
     pair = listings.find(session.state.work, session.sync.dir, session.remote.fs)
     if pair is None:
         return None
     try:
-        return baseline.current(baseline.load(session.state.baseline), pair, session.compare)
+        return baseline.current(saved, pair, session.compare)
     except ValueError as error:
         raise BaselineNeeded(
             f"the baseline is damaged: {error}",
             hint=f"type: bisync sync --only {session.sync.name} --resync   (it merges both sides, nothing is lost)",
         ) from None
+
+
+def stay_in_place(state: SyncState, place: Place, name: str) -> None:
+    """Raise BaselineNeeded where the state of the sync `name` speaks of another place than `place`."""
+    _stay(baseline.load(state.baseline), place, name)
+
+
+def _stay(saved: Baseline | None, place: Place, name: str) -> None:
+    moved = places.moved(saved.place if saved is not None else None, place)
+    if moved is not None:
+        raise BaselineNeeded(
+            f"what is known of {name} speaks of another place: {moved}",
+            hint=f"take it back, or start afresh (both sides are merged, nothing is lost): bisync setup --only {name}",
+        )
 
 
 def baseline_needed(name: str) -> BaselineNeeded:

@@ -19,7 +19,7 @@ from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_e
 from bisync.rclone import listings
 from bisync.state import baseline, runs
 from bisync.sync import hooks, observe, record, recover
-from bisync.sync.prepare import Prepared, baseline_needed, prepare
+from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
@@ -88,6 +88,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         recovered = recover.recover(session)
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         if known is None and not options.resync:
+            stay_in_place(session.state, session.place, session.sync.name)
             raise baseline_needed(session.sync.name)
         prepared = prepare(
             session, resync=options.resync, max_delete=options.max_delete, meanwhile=_load_the_rest
@@ -182,7 +183,7 @@ def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
 def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     known = prepared.baseline
     assert known is not None
-    fresh = record.refreshed(known, prepared.seen, session.profile.name)
+    fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
     if fresh != known:
         baseline.save(session.state.baseline, fresh)
     return SyncResult(
