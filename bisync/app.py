@@ -14,6 +14,7 @@ from pathlib import Path
 from bisync import events, ignore, providers
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
+from bisync.core.place import Place
 from bisync.errors import BisyncError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
@@ -123,6 +124,13 @@ class App:
         """Where the sync's state lies."""
         return sync_state(self.manifest.state_dir, sync.tenant.id, sync.name)
 
+    def place(self, sync: Sync, fs: str = "") -> Place:
+        """Where the sync is, as the manifest says it; nobody is asked. `fs`: its remote, where it is known."""
+        store = providers.of(sync.tenant).place(sync.tenant, sync.path)
+        manifest = os.path.realpath(self.manifest.path)
+        remote = os.path.realpath(fs) if fs.startswith("/") else fs
+        return Place(store=store, remote=remote, dir=os.path.realpath(sync.dir), manifest=manifest)
+
     @contextmanager
     def session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
         """The sync with its cloud side reachable, for reading."""
@@ -166,6 +174,11 @@ class Session:
     def compare(self) -> Compare:
         """How this run tells changes: `auto` resolved for this remote."""
         return self.remote.compare(self.profile)
+
+    @property
+    def place(self) -> Place:
+        """Where this sync is."""
+        return self.app.place(self.sync, self.remote.fs)
 
     def emit(self, event: events.Event) -> None:
         """Pass an event on to whoever shows progress."""

@@ -74,7 +74,7 @@ class GuardRefused(BisyncError):
 
 
 class BaselineNeeded(BisyncError):
-    """The sync has no baseline yet."""
+    """The sync has no baseline yet, or one that speaks of another place."""
 
     exit_code = 5
 

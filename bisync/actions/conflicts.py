@@ -13,10 +13,12 @@ from bisync import ignore
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names, names
+from bisync.core.place import moved
 from bisync.errors import BisyncError, UsageError
-from bisync.state import runs
+from bisync.state import baseline, runs
 from bisync.state.paths import SyncState
 from bisync.sync import swap
+from bisync.sync.prepare import stay_in_place
 
 Keep = Literal["local", "cloud", "newer", "both"]
 _ORIGINS = {"local": "this device", "cloud": "another device"}
@@ -54,7 +56,9 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     """The unsettled conflicts in one sync dir, sorted. Raises BisyncError when it cannot be read."""
     tree = app.walk(sync)
     files = {entry.path: entry for entry in tree.entries if entry.kind is ignore.Kind.FILE}
-    origins = _origins(app.state(sync), files)
+    known = baseline.load(app.state(sync).baseline)
+    here = known is None or moved(known.place, app.place(sync)) is None
+    origins = _origins(app.state(sync), files) if here else {}
     found = []
     for group in conflict_names.groups(files):
         paths = [path for path in (group.path, *group.copies) if path in files]
@@ -117,11 +121,12 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     """
     wanted = conflict_names.original_of(path) or path
     with app.locked_dir(sync) as state:
+        stay_in_place(state, app.place(sync), sync.name)
         swap.put_back(sync.dir, state.trash)  # a version may still be held by a run that was killed
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
-        began = runs.new_run_id(app.now())
+        began = runs.unused_run_id(state, app.now())
         area = swap.Area(sync.dir, began, state.trash / began)
         try:
             if keep == "both":

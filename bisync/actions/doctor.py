@@ -13,6 +13,7 @@ from pathlib import Path
 from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core.place import moved
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
 from bisync.locks.machine import is_held
@@ -210,6 +211,13 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
     known = baseline.load(state.baseline)
     if known is None:
         yield Finding(about=sync.name, level="problem", text="no baseline", cure="type: bisync setup")
+        return
+    elsewhere = moved(known.place, app.place(sync))
+    if elsewhere is not None:
+        yield Finding(
+            about=sync.name, level="problem", text=f"the baseline speaks of another place: {elsewhere}",
+            cure="take it back, or start afresh: bisync setup",
+        )  # fmt: skip
         return
     began = runs.run_time(known.run)
     age = (app.now() - began).days if began is not None else 0

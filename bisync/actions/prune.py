@@ -12,6 +12,7 @@ from bisync.rclone.argv import list_argv, move_listed_argv
 from bisync.rclone.output import read_listing
 from bisync.rclone.program import name_list
 from bisync.state import runs
+from bisync.sync.prepare import stay_in_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,25 +27,31 @@ class Pruned:
     run: str | None
 
 
+def _is_metadata(path: str) -> bool:
+    """Whether an object is a sync's own marker or trash: of this one, or of another that begins further down."""
+    return METADATA_DIR in path.split("/")[:-1]
+
+
 def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
     """Find, and with `yes` move to the cloud's trash, files that are ignored now but were uploaded before.
 
-    Local files stay where they are. Raises RcloneError.
+    Local files stay where they are, and so does the metadata of any sync. Raises RcloneError, and BaselineNeeded
+    where what is known speaks of another place.
     """
     with app.locked_session(sync) as session:
+        stay_in_place(session.state, session.place, sync.name)
         rules = app.rules(sync)
         argv = list_argv(session.remote, compare=session.compare)
         listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)
         ignored = [
             each
             for each in sorted(listed, key=lambda each: each.path)
-            if not each.path.startswith(METADATA_DIR + "/")
-            and rules.decide(names.from_rclone(each.path), False).ignored
+            if not _is_metadata(each.path) and rules.decide(names.from_rclone(each.path), False).ignored
         ]
         found = tuple((names.shown(each.path), each.size) for each in ignored)
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
-        run = runs.new_run_id(app.now())
+        run = runs.unused_run_id(session.state, app.now())
         with name_list(each.path for each in ignored) as listed_names:
             argv = move_listed_argv(
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names

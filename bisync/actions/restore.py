@@ -14,6 +14,7 @@ from bisync.core import names
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
 from bisync.sync import swap, trash
+from bisync.sync.prepare import stay_in_place
 from bisync.sync.trash import Kept
 
 
@@ -46,6 +47,7 @@ def restore(
     """
     wanted = path.strip("/")
     with app.locked_session(sync) as session:
+        stay_in_place(session.state, session.place, sync.name)
         found = [
             kept
             for kept in trash.versions(session)
@@ -113,7 +115,7 @@ def _refuse_blocked(root: Path, path: str, wanted: str, *, elsewhere: bool) -> N
 def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     """Fetch versions beside the tree, then give them their names in it."""
     root = session.sync.dir
-    run = runs.new_run_id(session.app.now())
+    run = runs.unused_run_id(session.state, session.app.now())
     area = swap.Area(root, run, session.state.trash / run)
     restored = []
     for kept in versions:

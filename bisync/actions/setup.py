@@ -10,6 +10,7 @@ from pathlib import Path
 from bisync import events, ignore, providers
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core.place import moved
 from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
 from bisync.files import private_dir, write_if_changed
@@ -18,6 +19,7 @@ from bisync.ignore.walk import layer_rules
 from bisync.manifest import bm_config
 from bisync.rclone import binary, conf, listings
 from bisync.secret import Secret
+from bisync.state import baseline
 from bisync.sync import run as sync_run
 
 
@@ -181,7 +183,9 @@ class _Setup:
         if self.found is not None:
             tenant = self.sync.tenant
             remote = providers.of(tenant).remote(tenant, self.sync.path, self.app.rclone)
-            if listings.find(state.work, self.sync.dir, remote.fs) is not None:
+            known = baseline.load(state.baseline)
+            elsewhere = known is not None and moved(known.place, self.app.place(self.sync, remote.fs))
+            if listings.find(state.work, self.sync.dir, remote.fs) is not None and not elsewhere:
                 return self._step(name, False, "both sides are known")
         if self.dry_run:
             return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")

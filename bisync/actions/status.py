@@ -10,6 +10,7 @@ from bisync import providers
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names
+from bisync.core.place import moved
 from bisync.errors import Interrupted
 from bisync.locks.machine import is_held
 from bisync.rclone import listings
@@ -44,7 +45,10 @@ def run(app: App, sync: Sync) -> SyncStatus:
     """Read one sync's state."""
     state = app.state(sync)
     known = baseline.load(state.baseline)
-    initialised = listings.are_there(state.work) or state.ancestor.is_dir()
+    elsewhere = moved(known.place, app.place(sync)) if known is not None else None
+    if elsewhere is not None:
+        known = None
+    initialised = (listings.are_there(state.work) or state.ancestor.is_dir()) and elsewhere is None
     files = known.files if known is not None else {}
     last_good, last, ended = None, None, None
     for last in runs.read_history(state):
@@ -64,14 +68,16 @@ def run(app: App, sync: Sync) -> SyncStatus:
         projects=len({path.partition("/")[0] for path in files if "/" in path}),
         storage_bytes=sum(file.size for file in files.values()),
         conflicts=len(conflict_names.groups(files)),
-        blocked=_blocked(sync, initialised, ended),
+        blocked=_blocked(sync, initialised, ended, elsewhere),
         running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,
         left_out=tuple(str(each["path"]) for each in (ended or {}).get("left_out") or ()),
     )
 
 
-def _blocked(sync: Sync, initialised: bool, last: dict[str, Any] | None) -> str | None:
+def _blocked(sync: Sync, initialised: bool, last: dict[str, Any] | None, elsewhere: str | None) -> str | None:
+    if elsewhere is not None:
+        return f"what is known speaks of another place: {elsewhere}; type: bisync setup"
     if not initialised:
         return "no baseline yet; type: bisync setup"
     if not sync.dir.is_dir():

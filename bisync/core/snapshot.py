@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from bisync.config import Compare
+from bisync.core.place import Place
 
 
 class Stamp(NamedTuple):
@@ -98,7 +99,7 @@ class Baseline:
     """`listings`: digest of the `.lst` pair it was made from. `filters`: digest of the filter text.
 
     `keeps_versions`: whether the remote could keep what the run replaced there. `arriving`: what runs since then
-    that did not end well may have brought.
+    that did not end well may have brought. `place`: what it speaks of; None in one of an earlier version.
     """
 
     files: Mapping[str, BaseFile]
@@ -110,3 +111,4 @@ class Baseline:
     listings: str
     keeps_versions: bool = True
     arriving: Mapping[str, Arriving] = field(default_factory=dict)
+    place: Place | None = None

@@ -61,6 +61,13 @@ class Provider(ABC, Generic[T]):
     def label(self, tenant: T) -> str:
         """The tenant's store, for people; nobody is asked."""
 
+    def place(self, tenant: T, path: str) -> str:
+        """What tells the folder `path` of the tenant's store from any other, whatever the tenant is called.
+
+        Nobody is asked. What a baseline says of one such folder holds for no other.
+        """
+        return f"{self.label(tenant).rstrip('/')}/{path}".rstrip("/")
+
     def describe(self, tenant: T) -> str:
         """Setup's word on the tenant, once it is known. Raises BisyncError when it cannot be found out."""
         return f"{tenant.name} ({tenant.provider}, {tenant.id})"

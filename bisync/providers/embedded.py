@@ -69,6 +69,9 @@ class Embedded(Provider[EmbeddedTenant]):
     def label(self, tenant: EmbeddedTenant) -> str:
         return f"embedded:{tenant.storage / tenant.id}"
 
+    def place(self, tenant: EmbeddedTenant, path: str) -> str:
+        return os.path.realpath(tenant.storage / tenant.id / path)
+
     def credentials(
         self,
         tenant: EmbeddedTenant,

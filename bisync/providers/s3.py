@@ -34,6 +34,10 @@ class S3(Provider[S3Tenant]):
     def label(self, tenant: S3Tenant) -> str:
         return f"s3://{tenant.bucket}"
 
+    def place(self, tenant: S3Tenant, path: str) -> str:
+        store = (tenant.endpoint or tenant.s3_provider).rstrip("/").lower()
+        return f"{store}/{tenant.bucket}/{path}".rstrip("/")
+
     def credentials(
         self, tenant: S3Tenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
     ) -> Credentials:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bisync import events
+from bisync.core.metadata import PARTIAL_SUFFIX
 from bisync.events import Problem
 
 _FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
@@ -27,6 +28,17 @@ class Finished:
     def problems(self) -> tuple[Problem, ...]:
         """The errors, in order."""
         return tuple(e for e in self.events if isinstance(e, Problem) and e.level == "error")
+
+
+_PARTIAL = re.compile(rf".+\.[0-9a-z]{{1,8}}{re.escape(PARTIAL_SUFFIX)}", re.DOTALL)
+
+
+def is_partial_name(name: str) -> bool:
+    """Whether rclone may have given a half-written download this name.
+
+    Before the suffix it puts a checksum in hexadecimal, in its older versions letters by chance.
+    """
+    return _PARTIAL.fullmatch(name) is not None
 
 
 def count_unchecked(outcome: Finished) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
+from bisync.core.place import Place
 from bisync.core.snapshot import Arriving, BaseFile, Baseline, LocalFile, Stamp
 from bisync.files import atomic_write
 from bisync.rclone import listings
@@ -73,6 +74,7 @@ def save(path: Path, baseline: Baseline) -> None:
         "device": baseline.device,
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
+        **({"place": baseline.place._asdict()} if baseline.place else {}),
         **({"arriving": arriving_rows(baseline.arriving)} if baseline.arriving else {}),
     }
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
@@ -141,6 +143,7 @@ def load(path: Path) -> Baseline | None:
                 path: Arriving(side, from_row(row))
                 for path, (side, row) in document.get("arriving", {}).items()
             },
+            place=Place(**document["place"]) if "place" in document else None,
         )
     except FileNotFoundError:
         return None
@@ -172,4 +175,5 @@ def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Ba
         device=saved.device if saved else 0,
         run=saved.run if saved else "",
         arriving=saved.arriving if saved else {},
+        place=saved.place if saved else None,
     )

@@ -44,6 +44,11 @@ class SyncState:
         return self.root / "run.json"
 
     @property
+    def partials(self) -> Path:
+        """What looked like a half-written download when the run began that is under way, or did not end well."""
+        return self.root / "partials.json"
+
+    @property
     def history(self) -> Path:
         return self.root / "history.jsonl"
 

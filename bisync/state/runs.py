@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from bisync.files import atomic_write, private_dir
@@ -15,6 +16,8 @@ from bisync.state.paths import SyncState
 VERSION = 1
 # Before 2 the listings of a run under way lay in `ancestor/`.
 JOURNAL_VERSION = 2
+# So many bytes of the history are looked through for an id that was given before.
+LATELY = 1 << 16
 
 
 def new_run_id(now: datetime) -> str:
@@ -24,6 +27,37 @@ def new_run_id(now: datetime) -> str:
     """
     fraction = now.microsecond * 65536 // 1_000_000
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fraction:04x}{secrets.token_hex(1)}"
+
+
+def unused_run_id(state: SyncState, now: datetime) -> str:
+    """As `new_run_id`, one that no run of this sync had before: a clock that is set back says the same twice."""
+    taken = {run.name for run in state.trash.iterdir()} if state.trash.is_dir() else set()
+    lately = _end_of(state.history)
+    run = new_run_id(now)
+    while run in taken or run.encode() in lately:
+        now += timedelta(microseconds=16)
+        run = new_run_id(now)
+    return run
+
+
+def in_order(found: Collection[str], state: SyncState) -> list[str]:
+    """The runs `found` as they came: by their ids, but our own among themselves as the history has them.
+
+    An id says what the clock said then, and a clock may have been wrong. What other devices' ids say stands.
+    """
+    known = dict.fromkeys(str(entry.get("run")) for entry in read_history(state) if entry.get("run") in found)
+    ours = iter(known)
+    return [next(ours) if run in known else run for run in sorted(found)]
+
+
+def _end_of(history: Path) -> bytes:
+    """The last lines of the history: it grows by one a run, and all of it is not read for a name."""
+    try:
+        with history.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LATELY))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
 
 
 def run_time(run: str) -> datetime | None:
@@ -54,6 +88,24 @@ def read_journal(state: SyncState) -> dict[str, Any] | None:
 def close_journal(state: SyncState) -> None:
     """The run has ended, one way or the other."""
     state.journal.unlink(missing_ok=True)
+
+
+def note_partials(state: SyncState, there: Iterable[str]) -> None:
+    """Say on disk what looks like a half-written download before a run writes any; whatever else does is the run's."""
+    atomic_write(state.partials, json.dumps({"version": VERSION, "there": sorted(there)}) + "\n")
+
+
+def partials_before(state: SyncState) -> frozenset[str] | None:
+    """What looked so before the run that is under way or did not end well; None when nothing can be its own."""
+    try:
+        return frozenset(json.loads(state.partials.read_text())["there"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def forget_partials(state: SyncState) -> None:
+    """A run ended well: it left none."""
+    state.partials.unlink(missing_ok=True)
 
 
 def append_history(state: SyncState, entry: dict[str, Any]) -> None:

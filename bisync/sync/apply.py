@@ -422,8 +422,7 @@ class Execution:
                 self.tally.downloaded.add(key)
                 self.tally.bytes += size
             case events.Deleted(side=side, kept=kept):
-                # The plan's own deletions here are not bisync's. Replaced files and renamed conflicts leave
-                # their place, too; and where the remote is a folder here, rclone calls both sides local.
+                # What is replaced or renamed leaves its place, too; a remote that is a folder here is "local" as well.
                 planned = self.planned.get(key)
                 if planned is Action.DELETE_CLOUD:
                     self.tally.deleted_cloud.add(key)
@@ -447,4 +446,5 @@ class Execution:
                 self._leave_out([(spelled, f"{why}; what was written to it during the run is in the trash")])
                 continue
             kept = (names.key(names.to_rclone(copy)),)
-            self.tally.conflicts.append(Conflict(names.key(spelled), kept, "cloud", planned=False))
+            late = Conflict(path=names.key(spelled), copies=kept, winner="cloud", planned=False)
+            self.tally.conflicts.append(late)

@@ -21,14 +21,14 @@ from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
-from bisync.core.metadata import CLOUD_TRASH, MARKER_NAME, MARKER_PATH
+from bisync.core.metadata import CLOUD_TRASH, MARKER_NAME, MARKER_PATH, PARTIAL_SUFFIX
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
 from bisync.ignore.walk import NOT_SYNCED
 from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
-from bisync.rclone.output import Listed, ListingReader, parse_time, read_listing
+from bisync.rclone.output import Listed, ListingReader, is_partial_name, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.state import runs
 from bisync.state.held import NOTHING, Held
@@ -47,7 +47,8 @@ MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
 class Observation:
     """Both sides, the rules they were seen through, as text for rclone, too, and when it began.
 
-    `partials`: rclone's half-written downloads in the sync dir, which only the holder of the lock may judge.
+    `partials`: half-written downloads in the sync dir that a run of ours left, or is just writing: only the holder of
+    the lock may judge. `others`: what is called like one and is not ours; it is left out.
     `held`: what waits because ignore rules changed in the cloud, as it is now.
     `left_alone`: links and special files, which are never synced; no failure of this run.
     """
@@ -61,6 +62,7 @@ class Observation:
     started_ns: int
     held: Held = NOTHING
     left_alone: tuple[LeftOut, ...] = ()
+    others: tuple[str, ...] = ()
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -126,13 +128,22 @@ def both(
         with _listing_through(session, text, compare) as anew:
             local, here, waits = _local(tree, session, baseline, compare, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
+    before = runs.partials_before(session.state)
+    ours = [
+        name
+        for name in tree.partials
+        if before is not None and name not in before and is_partial_name(name.rpartition("/")[2])
+    ]
+    others = sorted(set(tree.partials) - set(ours))
+    why = f"its name ends like a half-written download ({PARTIAL_SUFFIX}): rename it"
+    named = [LeftOut(names.to_rclone(name), why) for name in others]
     return Observation(
-        local=local,
+        local=local._replace(left_out=(*local.left_out, *named)),
         cloud=CloudSnapshot(found.files, tuple(found.left_out), found.marker is not None),
         rules=tree.rules,
         filters=text,
         marker=Marker(here, found.marker),
-        partials=tuple(tree.partials),
+        partials=tuple(ours),
         started_ns=started,
         held=Held(waiting=waits),
         left_alone=tuple(
@@ -140,6 +151,7 @@ def both(
             for entry in tree.entries
             if entry.kind is not ignore.Kind.FILE
         ),
+        others=tuple(others),
     )
 
 

@@ -13,11 +13,14 @@ from bisync import ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core import place as places
+from bisync.core.place import Place
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
 from bisync.state.held import Held
+from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync.observe import Observation
 
@@ -41,11 +44,12 @@ class Prepared:
 
 
 def baseline_of(session: Session) -> Baseline | None:
-    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one.
+    """The sync's baseline; None before the first. Raises BaselineNeeded for a damaged one, or one of another place.
 
     After a run that was killed it is the one that the next run finds once it has recovered (`recover`).
     """
     saved = baseline.load(session.state.baseline)
+    _stay(saved, session.place, session.sync.name)
     killed = runs.read_journal(session.state)
     if killed is not None and saved is not None:
         if saved.run == killed.get("run"):
@@ -115,6 +119,20 @@ def _held(session: Session) -> Held:
             hint="if whatever the rules do not ignore now may go to the cloud: "
             f"bisync sync --only {session.sync.name} --reveal",
         ) from None
+
+
+def stay_in_place(state: SyncState, place: Place, name: str) -> None:
+    """Raise BaselineNeeded where the state of the sync `name` speaks of another place than `place`."""
+    _stay(baseline.load(state.baseline), place, name)
+
+
+def _stay(saved: Baseline | None, place: Place, name: str) -> None:
+    moved = places.moved(saved.place if saved is not None else None, place)
+    if moved is not None:
+        raise BaselineNeeded(
+            f"what is known of {name} speaks of another place: {moved}",
+            hint=f"take it back, or start afresh (both sides are merged, nothing is lost): bisync setup --only {name}",
+        )
 
 
 def baseline_needed(name: str) -> BaselineNeeded:

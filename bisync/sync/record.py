@@ -65,6 +65,7 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
         run=done.run,
         listings="",
         keeps_versions=session.remote.keeps_versions,
+        place=session.place,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
 
 from bisync.app import Session
@@ -13,6 +12,7 @@ from bisync.state import baseline, runs
 from bisync.state.ancestor import forget_ancestor, restore_ancestor
 from bisync.sync import swap
 from bisync.sync.frame import Marker, listed
+from bisync.sync.observe import Observation
 
 
 def undo(session: Session, run: str) -> list[str]:
@@ -77,7 +77,13 @@ def recover(session: Session) -> str | None:
     return f"recovered from a run that was killed ({crashed.get('run')}{files})"
 
 
-def sweep(session: Session, partials: Iterable[str]) -> None:
-    """Remove half-written downloads (`*.bisync-partial`) that a killed rclone left. Only under the lock."""
-    for name in partials:
-        (session.sync.dir / name).unlink(missing_ok=True)
+def sweep(session: Session, seen: Observation, run: str) -> None:
+    """Before `run` writes anything: move the half-written downloads that an earlier one left to the trash.
+
+    What else is called so is a user's own: it stays, and is noted, so that no later run takes it for ours. Only under
+    the lock.
+    """
+    area = swap.Area(session.sync.dir, run, session.state.trash / run)
+    for name in seen.partials:
+        swap.take_away(area, name, None)
+    runs.note_partials(session.state, seen.others)

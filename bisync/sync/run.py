@@ -18,7 +18,7 @@ from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_e
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
 from bisync.sync import hooks, observe, record, recover, rules
-from bisync.sync.prepare import Prepared, baseline_needed, prepare
+from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
@@ -83,7 +83,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
-    app, run = session.app, runs.new_run_id(session.app.now())
+    app, run = session.app, runs.unused_run_id(session.state, session.app.now())
     mode, tally = "sync", Tally()
 
     def look() -> Prepared:
@@ -97,6 +97,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         recovered = recover.recover(session)
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         if known is None and not options.resync:
+            stay_in_place(session.state, session.place, session.sync.name)
             raise baseline_needed(session.sync.name)
         if options.reveal:
             held.save(session.state.held, held.NOTHING)
@@ -173,7 +174,7 @@ def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
 def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     known = prepared.baseline
     assert known is not None
-    fresh = record.refreshed(known, prepared.seen, session.profile.name)
+    fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
     if fresh != known:
         baseline.save(session.state.baseline, fresh)
     return SyncResult(
@@ -198,7 +199,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     done = Execution(session, prepared, run, tally)
     notes = []
     try:
-        recover.sweep(session, prepared.seen.partials)
+        recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done)
         record.keep(session, made, prepared.seen)
@@ -222,11 +223,12 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         runs.close_journal(session.state)
         raise
     shutil.rmtree(session.state.frame, ignore_errors=True)
+    runs.forget_partials(session.state)
     runs.close_journal(session.state)
     try:
         # A first meeting has enough to do; the trash can wait for the next run.
         first = prepared.plan.mode is Mode.BASELINE
-        gone = [] if first else trash.expire(session, session.app.now(), session.app.manifest.keep_days)
+        gone = [] if first else trash.expire(session, run, session.app.now(), session.app.manifest.keep_days)
         if gone:
             notes.append(
                 f"{len(gone)} run(s) older than {session.app.manifest.keep_days} days left the trash"

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import names
+from bisync.core import expiry, names
 from bisync.core.metadata import CLOUD_TRASH
 from bisync.errors import BisyncError
 from bisync.files import atomic_write
 from bisync.rclone.argv import copy_argv, list_argv, purge_argv
 from bisync.rclone.diagnosis import failure
-from bisync.rclone.output import read_listing
+from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
 from bisync.rclone.remote import Remote
 from bisync.state import runs
@@ -27,12 +27,16 @@ from bisync.state import runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One kept version: which run took it away, on which side it lies, its path and size in bytes."""
+    """One kept version: which run took it away, on which side it lies, its path and size in bytes.
+
+    `stored_ns`: when the store says that it was stored, in ns since the epoch; None where nobody says.
+    """
 
     run: str
     side: Literal["local", "cloud"]
     path: str
     size: int
+    stored_ns: int | None = None
 
 
 def local_versions(session: Session) -> Iterator[Kept]:
@@ -58,7 +62,9 @@ def cloud_versions(session: Session) -> list[Kept]:
     for each in read_listing(outcome.stdout):
         run, _, path = each.path.partition("/")
         if path:
-            found.append(Kept(run=run, side="cloud", path=names.from_rclone(path), size=each.size))
+            stored = parse_time(each.modtime)
+            name = names.from_rclone(path)
+            found.append(Kept(run=run, side="cloud", path=name, size=each.size, stored_ns=stored))
     return sorted(found, key=lambda kept: (kept.run, kept.path))
 
 
@@ -98,43 +104,97 @@ def fetch(session: Session, versions: Sequence[Kept], into: Path) -> None:
                 )
 
 
-def expire(session: Session, now: datetime, keep_days: int) -> list[str]:
-    """Remove runs older than `keep_days` from both trashes; which. Asks the cloud once a day at most."""
-    due = now - timedelta(days=keep_days)
+def expire(session: Session, run: str, now: datetime, keep_days: int) -> list[str]:
+    """Remove runs older than `keep_days` from both trashes; which. Asks the cloud once a day at most.
+
+    `run` is the one that ends now: what it kept is known without asking. Older by their ids, by the times of the
+    disk and the store, and by how long they have been seen to lie there.
+    """
+    keep, at = keep_days * expiry.DAY, now.timestamp()
+    noted = session.state.root / "trash-checked.json"
+    known = _Seen.read(noted)
+    step = expiry.passed(known.looked, at, keep)
     gone = []
 
-    def is_due(run: str) -> bool:
-        began = runs.run_time(run)
-        return began is not None and began < due
+    def due(name: str, kept: float | None, ages: Mapping[str, float]) -> bool:
+        began = runs.run_time(name)
+        since = None if began is None else began.timestamp()
+        return expiry.is_due(began=since, kept=kept, age=ages[name], now=at, keep=keep)
 
-    for run in sorted(session.state.trash.iterdir()) if session.state.trash.is_dir() else ():
-        if is_due(run.name):
-            shutil.rmtree(run)
-            gone.append(run.name)
-    asked = session.state.root / "trash-checked.json"
+    lying = sorted(session.state.trash.iterdir()) if session.state.trash.is_dir() else []
+    here = expiry.aged(known.local, [folder.name for folder in lying], step)
+    there = expiry.aged(known.cloud, [*known.cloud, run], step)
+    for folder in lying:
+        if due(folder.name, _kept_here(folder), here):
+            shutil.rmtree(folder)
+            gone.append(folder.name)
     today = now.date().isoformat()
-    if _day_in(asked) == today:
+    # What was counted is written down whether or not the cloud answers.
+    _Seen(known.on, at, here, there).write(noted)
+    if known.on == today:
         return gone
-    for name in sorted({kept.run for kept in cloud_versions(session)}):
-        if is_due(name):
+    stored = _kept_there(session)
+    there = expiry.aged(there, stored, 0.0)
+    for name, kept in sorted(stored.items()):
+        if due(name, kept, there):
             session.rclone.check(
                 purge_argv(session.remote.below(f"{CLOUD_TRASH}/{name}")), remote=session.remote
             )
             gone.append(name)
-    atomic_write(asked, json.dumps({"version": 1, "on": today}) + "\n")
+    _Seen(today, at, here, there).write(noted)
     return gone
 
 
-def _day_in(path: Path) -> str | None:
-    """The day a note in the state dir names; None when there is none, or one that was cut short."""
-    try:
-        found = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return found.get("on") if isinstance(found, dict) else None
+def _kept_here(run: Path) -> float:
+    """When the disk says that something was last put into a run's folder, in seconds since the epoch."""
+    status = run.lstat()
+    return max(status.st_mtime, status.st_ctime)
+
+
+def _kept_there(session: Session) -> dict[str, float | None]:
+    """When the store says that it last stored something for each run in its trash; None where it does not say."""
+    found: dict[str, float | None] = {}
+    for kept in cloud_versions(session):
+        at = None if kept.stored_ns is None else kept.stored_ns / 1e9
+        last = found.get(kept.run, at)
+        found[kept.run] = max(last, at) if last is not None and at is not None else None
+    return found
+
+
+class _Seen(NamedTuple):
+    """What the last look at the trashes noted: the day on which the cloud was asked, when the look was (seconds since
+    the epoch), and for how many seconds each run has been seen to lie there."""
+
+    on: str | None = None
+    looked: float | None = None
+    local: Mapping[str, float] = {}
+    cloud: Mapping[str, float] = {}
+
+    @classmethod
+    def read(cls, path: Path) -> _Seen:
+        """The note in the state dir; an empty one for none, or one that was cut short: counting begins anew."""
+        try:
+            found = json.loads(path.read_text())
+            ages = [{str(run): float(age) for run, age in found[side].items()} for side in ("local", "cloud")]
+            return cls(found["on"], float(found["looked"]), *ages)
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        note = {
+            "version": 2,
+            "on": self.on,
+            "looked": self.looked,
+            "local": dict(self.local),
+            "cloud": dict(self.cloud),
+        }
+        atomic_write(path, json.dumps(note) + "\n")
 
 
 def versions(session: Session) -> tuple[Kept, ...]:
-    """Every version both trashes keep, oldest run first."""
+    """Every version both trashes keep, oldest run first: our own runs as they came, whatever the clock said then."""
     found = [*local_versions(session), *cloud_versions(session)]
-    return tuple(sorted(found, key=lambda kept: (kept.run, kept.path, kept.side)))
+    order = {
+        run: place for place, run in enumerate(runs.in_order({kept.run for kept in found}, session.state))
+    }
+    return tuple(sorted(found, key=lambda kept: (order[kept.run], kept.path, kept.side)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisync.rclone.output import parse_time
+from bisync.rclone.output import is_partial_name, parse_time
 
 pytestmark = pytest.mark.pure
 
@@ -71,3 +71,13 @@ def test_every_nanosecond_comes_back(ns: int) -> None:
     whole = datetime.fromtimestamp(seconds, UTC)
 
     assert parse_time(f"{whole:%Y-%m-%dT%H:%M:%S}.{fraction:09d}+0000") == ns
+
+
+@pytest.mark.parametrize(
+    ("name", "partial"),
+    [("n.md.1a2b3c4d.bisync-partial", True), ("n.md.7f.bisync-partial", True), ("n\n.zofuxeb0.bisync-partial", True),
+     ("x.bisync-partial", False), (".1a2b3c4d.bisync-partial", False), ("n.md.1a2b3c4d5.bisync-partial", False),
+     ("n.md.1a2b3c4d.bisync-partial.md", False), ("n.md.1a2b3c4d.partial", False)],
+)  # fmt: skip
+def test_what_rclone_calls_a_half_written_download(name: str, partial: bool) -> None:
+    assert is_partial_name(name) is partial

@@ -102,3 +102,43 @@ def test_a_plan_of_one_sync_is_carried_out_in_that_one(three: Device, cloud: S3,
     assert "──" not in said and "w.md" in said and "a.md" not in said
     assert cloud.tree(f"{BUCKET}/{below}/work") == {"w.md": "w"}
     assert cloud.tree(f"{BUCKET}/{below}/notes") == {}
+
+
+def test_a_sync_further_down_keeps_its_metadata(laptop: Device, s3: S3, tmp_path: Path) -> None:
+    """Whatever the sync of the whole bucket does: its metadata is nobody's notes."""
+    inner = Device(tmp_path / "inner", s3, sync_extra="    path: team/notes\n")
+    inner.setup()
+    inner.write("a.md", "one")
+    inner.write("draft.tex", "a draft")
+    inner.sync()
+    inner.write("a.md", "two")
+    assert inner.sync().uploaded == 1
+
+    def metadata() -> dict[str, str]:
+        folder = f"s3:{BUCKET}/team/notes/.basic-memory"
+        names = s3.rclone("lsf", "-R", "--files-only", folder).splitlines()
+        return {name: s3.rclone("cat", f"{folder}/{name}") for name in names}
+
+    before = metadata()
+    assert {name.rpartition("/")[2] for name in before} == {".bisync-marker", "a.md"}
+
+    assert laptop.sync().downloaded == 2
+    assert laptop.tree() == {"team/notes/a.md": "two", "team/notes/draft.tex": "a draft"}
+    assert not (laptop.notes / "team/notes/.basic-memory").exists()
+    assert laptop.run("check", "--json").json["syncs"][0]["match"] == 2
+    laptop.write("team/notes/.basic-memory/.bisync-marker", "strange")
+    laptop.write(".bmignore", "*.tex\n")
+    assert laptop.sync().uploaded == 1
+    assert [one["path"] for one in laptop.run("prune", "--json").json["syncs"][0]["files"]] == [
+        "team/notes/draft.tex"
+    ]
+    laptop.run("prune", "--yes")
+    (laptop.notes / "team/notes/a.md").rename(laptop.notes / "moved.md")
+    assert laptop.sync().renamed == 1
+
+    assert metadata() == before
+    assert not [path for path in s3.tree() if path.endswith(".tex")]
+    inner.write("b.md", "b")
+    assert inner.sync().error is None
+    assert inner.tree() == {"b.md": "b"}
+    inner.run("restore", "draft.tex")
