@@ -234,7 +234,7 @@ def test_rules_whose_place_is_taken_stop_the_run(laptop: Device, s3: S3, what: s
 
     said = laptop.run("sync", expect=1)
 
-    assert "the ignore rules that the cloud has cannot be put here (.bmignore)" in said.err
+    assert ".bmignore: ignore rules that cannot be brought here" in said.err
     assert "a.key" not in s3.tree()
     if what == "link":
         assert (tmp_path / "rules").read_text() == "# mine\n"
