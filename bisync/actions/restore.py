@@ -143,4 +143,4 @@ def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
 
 
 def _elsewhere(trouble: str) -> BisyncError:
-    return BisyncError(trouble, hint="restore it elsewhere with --to DIR")
+    return BisyncError(trouble, hint="restore it elsewhere with --to FOLDER")

@@ -46,3 +46,10 @@ class Change(NamedTuple):
     def paths(self) -> tuple[str, ...]:
         """The names it is about: one, of a rename two."""
         return (self.path,) if self.to is None else (self.path, self.to)
+
+    @property
+    def lands_here(self) -> bool:
+        """Whether it changes a name in the sync dir."""
+        return self.action in (Action.DOWNLOAD, Action.DELETE_LOCAL, Action.CONFLICT) or (
+            self.action is Action.RENAME and self.side == "cloud"
+        )

@@ -26,8 +26,9 @@ _LINE_BREAK = re.compile("[\n\r]")
 # Outside of XML's characters (XML 1.0, "Char"): where one of them is in a bucket, S3's listings of it can fail, on
 # every device. (Seen on OpenStack Swift.)
 _NOT_IN_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-# What rclone shows for `.` and `..`.
-_DOTS = frozenset((".", "..", "\uff0e", "\uff0e\uff0e"))
+# A part of a path that is empty, and one that is `.` or `..`, as they are and as rclone shows them.
+_EMPTY_PART = re.compile(r"(?:^|/)(?:/|\Z)")
+_DOTS = re.compile("(?:^|/)(?:[.]{1,2}|\uff0e{1,2})(?:/|\\Z)")
 
 _ESCAPES = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
 
@@ -71,9 +72,9 @@ def obstacle(name: str) -> str | None:
 
 def misfit(path: str) -> str | None:
     """Why a path in the cloud, in rclone's spelling, cannot be a file here; None when it can."""
-    if "//" in path or path.startswith("/") or path.endswith("/"):
+    if _EMPTY_PART.search(path):
         return "its key has an empty part (/ at an end, or //), which no path here can have"
-    if not _DOTS.isdisjoint(path.split("/")):
+    if _DOTS.search(path):
         return "its key has a part . or .., which no file here can be called"
     if path.isascii():
         return None

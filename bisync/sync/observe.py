@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bisync import events, ignore
 from bisync.app import Session
@@ -161,7 +162,7 @@ def _local(
     """The local side, the marker there, and what waits."""
     root = session.sync.dir
     device = root.stat().st_dev
-    room = Room.of(session)
+    fit = Fit(session)
     left_out = [
         LeftOut(names.to_rclone(one.path.rstrip("/")), f"cannot be read: {one.error.strerror}", folder=True)
         for one in tree.unreadable
@@ -175,22 +176,26 @@ def _local(
         if entry.path == MARKER_PATH:
             marker = _marker(root, entry)
             continue
-        spelled = names.to_rclone(entry.path)
-        why = names.obstacle(entry.path) or _is_out_of_place(entry.path, session) or room.lacks(spelled)
+        # Nearly all names are plain: three questions less for each.
+        plain = entry.path.isascii() and entry.path.isprintable()
+        spelled = entry.path if plain else names.to_rclone(entry.path)
+        why = (None if plain else names.obstacle(entry.path)) or fit.obstacle(spelled)
         if why is not None:
             left_out.append(LeftOut(spelled, why))
             continue
-        key = names.key(spelled)
+        key = spelled if plain else names.key(spelled)
         base = baseline.get(key)
-        file = LocalFile(entry.path, entry.size, Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode), None)
+        stamp = Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode)
+        same = base is not None and base.stamp == stamp and base.size == entry.size
+        vouched = base is not None and same and (bool(base.md5) or compare is Compare.MODTIME)
+        file = LocalFile(entry.path, entry.size, stamp, base.md5 if base is not None and vouched else None)
         if key in files:
-            file, twin = _goes_on(files[key], file, base)
+            goes_on, twin = _goes_on(files[key], file, base)
             left_out.append(twin)
-        unread.pop(key, None)
-        vouched = base is not None and base.stamp == file.stamp and base.size == file.size
-        if base is not None and vouched and (base.md5 or compare is Compare.MODTIME):
-            file = file._replace(md5=base.md5)
-        else:
+            if goes_on is not file:
+                continue
+            unread.pop(key, None)
+        if not vouched:
             unread[key] = None
         files[key] = file
     waits = waiting(files, baseline, held.waiting, were_ignored(held)) if held != NOTHING else {}
@@ -220,37 +225,37 @@ def were_ignored(held: Held) -> Callable[[str], bool] | None:
     return lambda name: before.decide(name, is_dir=False).ignored
 
 
-class Room(NamedTuple):
-    """How long (bytes) a name may be for this sync's cloud; None: nothing is known to limit it."""
+class Fit:
+    """Says which paths (rclone's spelling) this sync cannot have on either side."""
 
-    bytes: int | None
+    def __init__(self, session: Session) -> None:
+        self._room = _room(session)
+        rules = "|".join(re.escape(name) for name in session.app.manifest.ignore_files)
+        marker = f"(?P<marker>{re.escape(MARKER_NAME)}\\Z)"
+        self._taken = re.compile(f"(?:^|/)(?:{marker}" + (f"|(?P<rules>{rules})/)" if rules else ")"))
 
-    @classmethod
-    def of(cls, session: Session) -> Room:
-        """S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer."""
-        if not session.remote.hashes:
-            return cls(None)
-        prefix = session.remote.fs.partition(":")[2].partition("/")[2]
-        added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
-        return cls(KEY_BYTES - len(added.encode()))
-
-    def lacks(self, path: str) -> str | None:
-        """Why a path (rclone's spelling) is too long; None when it is not."""
-        if self.bytes is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self.bytes:
+    def obstacle(self, path: str) -> str | None:
+        """Why a file of this path cannot be synced; None when it can."""
+        if found := self._taken.search(path):
+            if found["marker"]:
+                return MARKERS_NAME
+            # In the cloud it would stand in the way of the ignore file itself, on every device.
+            return f"it is in a folder called {found['rules']}, which is the name of an ignore file"
+        if self._room is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self._room:
             return None
         return "its path is too long for the cloud: its old versions could not be kept"
 
 
-def _is_out_of_place(path: str, session: Session) -> str | None:
-    """Why a file cannot be synced that has a name of ours, or lies in a folder called like an ignore file; None else.
+def _room(session: Session) -> int | None:
+    """How many bytes a path may have for this sync's cloud; None: nothing is known to limit it.
 
-    In the cloud such a folder would stand in the way of the ignore file itself, on every device.
+    S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer.
     """
-    *above, name = path.split("/")
-    if name == MARKER_NAME:
-        return MARKERS_NAME
-    taken = next((one for one in session.app.manifest.ignore_files if one in above), None)
-    return f"it is in a folder called {taken}, which is the name of an ignore file" if taken else None
+    if not session.remote.hashes:
+        return None
+    prefix = session.remote.fs.partition(":")[2].partition("/")[2]
+    added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
+    return KEY_BYTES - len(added.encode())
 
 
 def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
@@ -271,8 +276,7 @@ class _Cloud:
     """The cloud's files as their listing comes."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._room = Room.of(session)
+        self._fit = Fit(session)
         self.files: dict[str, CloudFile] = {}
         self.left_out: list[LeftOut] = []
         self.marker: ListedFile | None = None
@@ -286,11 +290,7 @@ class _Cloud:
         if not each.path.isascii() and key in self.files:
             twin = f"its name is another spelling of {self.files[key].name}"
             self.left_out.append(LeftOut(each.path, twin, twin=True))
-        elif why := (
-            names.misfit(each.path)
-            or _is_out_of_place(each.path, self._session)
-            or self._room.lacks(each.path)
-        ):
+        elif why := names.misfit(each.path) or self._fit.obstacle(each.path):
             self.left_out.append(LeftOut(each.path, why))
         elif names.is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))

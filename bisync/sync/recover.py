@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import replace
@@ -85,5 +86,13 @@ def sweep(session: Session, seen: Observation, run: str) -> None:
     """
     area = swap.Area(session.sync.dir, run, session.state.trash / run)
     for name in seen.partials:
-        swap.take_away(area, name, None)
+        try:
+            swap.take_away(area, name, None)
+        except (swap.InTheWay, OSError) as problem:
+            if isinstance(problem, OSError) and swap.refusal(problem) is None:
+                raise
+            # In a folder that cannot be changed it stays, ignored, for a later run; on another disk it is copied.
+            if isinstance(problem, OSError) and problem.errno == errno.EXDEV:
+                shutil.copy2(session.sync.dir / name, area.hold / name)
+                (session.sync.dir / name).unlink()
     runs.note_partials(session.state, seen.others)

@@ -17,7 +17,7 @@ from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, observe, record, recover, rules
+from bisync.sync import hooks, observe, record, recover, rules, swap
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     from bisync.sync import trash
     from bisync.sync.apply import Execution
 
+    if any(change.lands_here for change in prepared.plan.changes):
+        swap.check_writable(session.sync.dir)
     rules.remember(session, prepared)
     runs.open_journal(session.state, run, prepared.plan.mode.value, rules.arriving_rows(prepared))
     done = Execution(session, prepared, run, tally)

@@ -88,6 +88,12 @@ def check_way(root: Path, name: str) -> None:
         raise InTheWay("what has its name here is no file")
 
 
+def check_writable(root: Path) -> None:
+    """Raise PermissionError for a sync dir that takes no new names: then it is not one path's trouble."""
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
+
+
 def is_file_here(root: Path, name: str) -> bool:
     """Whether a file lies under that name, not behind a link. What cannot be looked at is none."""
     try:
@@ -139,7 +145,7 @@ def place(source: Path, target: Path) -> bool:
         if error.errno != errno.EXDEV:
             raise
     # The name of a half-written download: it is never synced, and swept after a kill.
-    beside = target.with_name(f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
+    beside = target.with_name(f".placing.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         with beside.open("xb") as stream, source.open("rb") as content:
             shutil.copyfileobj(content, stream)

@@ -228,7 +228,7 @@ def test_ignored_folders_are_not_looked_into(tmp_path: Path, monkeypatch: pytest
         os, "scandir", lambda path: opened.append(os.path.relpath(path, tmp_path)) or real(path)
     )
     walk(tmp_path, [Layer("x", ["node_modules"])])
-    assert opened == [".", "sub"]
+    assert opened == [".basic-memory/hold", ".", "sub"]  # where a killed run may have left files
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_nothing_is_restored_through_a_link_or_over_one(ready: Device, outside: 
 
     said = ready.run("restore", asked, *run, expect=1)
 
-    assert "--to DIR" in said.err and "d/a.md" in said.err
+    assert "--to FOLDER" in said.err and "d/a.md" in said.err
     after = everything(outside, ready.notes)
     assert {path: value for path, value in after.items() if ".basic-memory" not in path} == {
         path: value for path, value in before.items() if ".basic-memory" not in path

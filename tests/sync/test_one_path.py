@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome
+from bisync.rclone import argv
 from tests.support.machine import as_ordinary_user, small_disk
 from tests.support.proxy import Delay, Proxy, Status, proxied
 from tests.support.world import S3, Device
@@ -38,6 +39,14 @@ def change_both_sides(device: Device, s3: S3) -> None:
 def proxy(s3: S3) -> Iterator[Proxy]:
     with proxied(s3) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rclone asks thrice, and waits ever longer: what is tested here is what follows when it gives up."""
+    network = argv._NETWORK
+    assert network[:2] == ("--low-level-retries", "3")
+    monkeypatch.setattr(argv, "_NETWORK", ("--low-level-retries", "1", *network[2:]))
 
 
 @pytest.fixture
