@@ -33,7 +33,7 @@ fast: $(READY)
 	$(BIN)/pytest -m pure -n 2
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup --durations=10
+	$(BIN)/pytest -n 3 --dist loadgroup --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .
