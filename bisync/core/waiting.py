@@ -45,11 +45,29 @@ def waiting(
 def rules_among(changes: Iterable[Change], ignore_files: Iterable[str]) -> tuple[Change, ...]:
     """The changes that are about ignore files, or versions of them that are contested."""
     wanted = frozenset(ignore_files)
-    return tuple(
-        change
-        for change in changes
-        if any(judged_as(path.rpartition("/")[2]) in wanted for path in change.paths)
-    )
+    return tuple(change for change in changes if any(_names_rules(path, wanted) for path in change.paths))
+
+
+def rules_in_cloud(changes: Iterable[Change], ignore_files: Iterable[str]) -> dict[str, Change]:
+    """Where (by key) the cloud holds a version of an ignore file that is not here yet, and the change that is about it.
+
+    It comes here, by its name or by another's, or it loses against the one here.
+    """
+    wanted = frozenset(ignore_files)
+    found = {}
+    for change in changes:
+        path = change.to or change.path
+        if (
+            comes_from_cloud(change)
+            and change.action is not Action.DELETE_LOCAL
+            and _names_rules(path, wanted)
+        ):
+            found[path] = change
+    return found
+
+
+def _names_rules(path: str, wanted: frozenset[str]) -> bool:
+    return judged_as(path.rpartition("/")[2]) in wanted
 
 
 def comes_from_cloud(change: Change) -> bool:
@@ -59,8 +77,3 @@ def comes_from_cloud(change: Change) -> bool:
         or change.winner == "local"
         or (change.action is Action.RENAME and change.side == "cloud")
     )
-
-
-def contests(change: Change) -> bool:
-    """Whether the cloud holds another version of the file than the one that stays here."""
-    return change.action is Action.CONFLICT or change.winner == "local"

@@ -13,7 +13,7 @@ from pathlib import Path
 from bisync import files
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin
-from bisync.ignore.pattern import Rule
+from bisync.ignore.pattern import Rule, literal
 from bisync.ignore.ruleset import RuleSet
 
 VERSION = 2
@@ -29,11 +29,17 @@ def compile_rules(rules: RuleSet, cache_dir: Path | None = None) -> str:
     first, *others = (_compiled(reading, cache_dir) for reading in rules.readings())
     if not others:
         return first
-    return _union([text.splitlines(keepends=True) for text in (first, *others)])
+    travel = sorted(path for path in rules.contested if not rules.decide(path, is_dir=False).ignored)
+    return _union([text.splitlines(keepends=True) for text in (first, *others)], travel)
 
 
-def _union(texts: Sequence[Sequence[str]]) -> str:
-    """The filter text that excludes what any of these excludes. Raises IgnoreError where their order matters."""
+def _union(texts: Sequence[Sequence[str]], travel: Sequence[str]) -> str:
+    """The filter text that excludes what any of these excludes, but for the paths that `travel`.
+
+    Raises IgnoreError where the order of the rules matters.
+    """
+    from bisync.ignore import re2
+
     own = f"{builtin.FILTERS[-1]}\n"
     heads, rules = [], []
     for lines in texts:
@@ -47,7 +53,8 @@ def _union(texts: Sequence[Sequence[str]]) -> str:
         )
     sources = dict.fromkeys(line for lines in heads for line in lines if line.startswith("#"))
     kept = [line for line in heads[0] if not line.startswith("#")]
-    return "".join([*sources, *kept, *dict.fromkeys(line for lines in rules for line in lines)])
+    shown = [f"+ /{{{{(?s)(?:{''.join(re2.atoms(literal(path)))})}}}}\n" for path in travel]
+    return "".join([*sources, *kept, *shown, *dict.fromkeys(line for lines in rules for line in lines)])
 
 
 def _compiled(rules: Sequence[Rule], cache_dir: Path | None) -> str:

@@ -7,7 +7,7 @@ device keeps to itself must not leave it because of another's edit.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,6 +77,11 @@ class Folder:
         return Folder(f"{self.path}{name}/", tuple(readings))
 
 
+def joint(decisions: Sequence[Decision], *, lenient: bool) -> Decision:
+    """What several versions of the rules decide together: ignored where any says so, or, `lenient`, where all do."""
+    return next((one for one in decisions if one.ignored is not lenient), decisions[0])
+
+
 def combined(sources: Sequence[Source]) -> list[list[Rule]]:
     """Every way to take one version of each source, as the rules in their order. Raises IgnoreError for too many."""
     ways = 1
@@ -101,25 +106,33 @@ class RuleSet:
     """The rules of one tree, weakest first.
 
     `notices` are things a user should know about them that are no errors. `others`: the rules as other versions of
-    contested ignore files have them; what any of these ignores is ignored.
+    contested ignore files have them; what any of these ignores is ignored. `contested`: the paths of these versions,
+    which have to travel until somebody decides: they are ignored when all versions ignore them.
     """
 
     def __init__(
-        self, rules: Sequence[Rule], notices: Sequence[str] = (), others: Sequence[RuleSet] = ()
+        self,
+        rules: Sequence[Rule],
+        notices: Sequence[str] = (),
+        others: Sequence[RuleSet] = (),
+        contested: Iterable[str] = (),
     ) -> None:
         self.rules = tuple(rules)
         self.notices = tuple(notices)
         self.others = tuple(others)
+        self.contested = frozenset(contested)
         self._by_folder: dict[str, list[Rule]] = {}
         for rule in self.rules:
             self._by_folder.setdefault(rule.folder, []).append(rule)
         self._folders: dict[str, Folder | Decision] = {}
 
     @classmethod
-    def of(cls, sources: Sequence[Source], notices: Sequence[str] = ()) -> RuleSet:
+    def of(
+        cls, sources: Sequence[Source], notices: Sequence[str] = (), contested: Iterable[str] = ()
+    ) -> RuleSet:
         """The rules of these sources, weakest first. Raises IgnoreError."""
         first, *others = combined(sources)
-        return cls(first, notices, [cls(rules) for rules in others])
+        return cls(first, notices, [cls(rules) for rules in others], contested)
 
     @classmethod
     def restored(cls, readings: Sequence[Sequence[tuple[str, int, str, str]]]) -> RuleSet:
@@ -142,13 +155,14 @@ class RuleSet:
         if path == MARKER_PATH and not is_dir:
             return Decision(False, builtin.MARKER_RULE)
         parent, _, name = path.rpartition("/")
-        folder = self._folder(parent)
-        found = folder if isinstance(folder, Decision) else folder.decide(name, is_dir)
-        for other in () if found.ignored else self.others:
-            elsewhere = other.decide(path, is_dir)
-            if elsewhere.ignored:
-                return elsewhere
-        return found
+        folders = [each._folder(parent) for each in (self, *self.others)]
+        closed = next((one for one in folders if isinstance(one, Decision)), None)
+        if closed is not None:
+            return closed
+        return joint(
+            [one.decide(name, is_dir) for one in folders if isinstance(one, Folder)],
+            lenient=path in self.contested,
+        )
 
     def _folder(self, path: str) -> Folder | Decision:
         """The folder at `path`, or the decision that ignores it or a folder above it."""

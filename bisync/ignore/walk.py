@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.conflict_names import ENDING
+from bisync.core import names
+from bisync.core.conflict_names import ENDING, judged_as
 from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
-from bisync.ignore.ruleset import Folder, RuleSet, Source, combined
+from bisync.ignore.ruleset import Folder, RuleSet, Source, combined, joint
 
 MAX_BYTES = 1 << 20
 
@@ -104,7 +105,7 @@ def _marker(root: Path) -> list[Entry]:
 
 
 Texts = Mapping[str, Sequence[str]]
-"""The lines of ignore files, by their path."""
+"""The lines of ignore files, by their path, which is in NFC."""
 
 
 @dataclass(slots=True)
@@ -114,6 +115,7 @@ class _Collected:
     sources: list[Source]
     coming: Texts
     notices: list[str] = field(default_factory=list)
+    contested: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
 
@@ -150,7 +152,7 @@ def walk(
             entries.append(_entry(path + one.name, status))
     entries.extend(_marker(root))
     entries.sort()
-    rules = RuleSet.of(collected.sources, collected.notices)
+    rules = RuleSet.of(collected.sources, collected.notices, collected.contested)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
     return Tree(rules, entries, inside, unreadable, sorted(collected.partials), collected.held)
 
@@ -168,7 +170,7 @@ def load_rules(
     for _ in _walk(root, layers, ignore_files, collected, unreadable):
         pass
     notices = [f"{one.path}: cannot be read: {one.error.strerror}" for one in unreadable]
-    return RuleSet.of(collected.sources, [*collected.notices, *notices])
+    return RuleSet.of(collected.sources, [*collected.notices, *notices], collected.contested)
 
 
 def layer_rules(layers: Sequence[Layer]) -> list[Rule]:
@@ -217,7 +219,7 @@ def _walk(
         kept = []
         for one in found:
             is_dir = one.is_dir(follow_symlinks=False)
-            if any(each.decide(one.name, is_dir).ignored for each in folder):
+            if _is_ignored(folder, one.name, is_dir, path, collected):
                 if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
                     collected.partials.append(path + one.name)
                 continue
@@ -226,6 +228,15 @@ def _walk(
             else:
                 kept.append(one)
         yield path, kept
+
+
+def _is_ignored(
+    folder: tuple[Folder, ...], name: str, is_dir: bool, path: str, collected: _Collected
+) -> bool:
+    if len(folder) == 1:
+        return folder[0].decide(name, is_dir).ignored
+    said = [each.decide(name, is_dir) for each in folder]
+    return joint(said, lenient=path + name in collected.contested).ignored
 
 
 def _readings(
@@ -275,12 +286,23 @@ def _sources(
         versions = [by_name[wanted]] if wanted in by_name else []
         copies = [one for one in found if one.name.startswith(wanted) and copy.fullmatch(one.name)]
         read = [_tree_rules(one, folder, collected.notices) for one in (*versions, *reversed(copies))]
-        lines = collected.coming.get(folder + wanted)
-        if lines is not None:
-            read = [*(read or [[]]), parse_lines(lines, f"{folder}{wanted} (cloud)", folder.rstrip("/"))]
+        for path, lines in _coming(collected.coming, folder):
+            if judged_as(path.rpartition("/")[2]) == wanted:
+                read = [*(read or [[]]), parse_lines(lines, f"{path} (cloud)", folder.rstrip("/"))]
         if any(read):
             sources.append(read)
+        if len(read) > 1:
+            collected.contested += [folder + one.name for one in (*versions, *copies)]
+            collected.contested += [path for path, _ in _coming(collected.coming, folder)]
     return sources
+
+
+def _coming(texts: Texts, folder: str) -> list[tuple[str, Sequence[str]]]:
+    """Those of `texts` that lie in this folder, however its name is spelled."""
+    if not texts:
+        return []
+    above = names.key(names.to_rclone(folder))
+    return [(path, lines) for path, lines in texts.items() if path[: path.rfind("/") + 1] == above]
 
 
 def _tree_rules(entry: os.DirEntry[str], folder: str, notices: list[str]) -> list[Rule]:

@@ -25,6 +25,7 @@ from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import CLOUD_TRASH, MARKER_NAME, MARKER_PATH, PARTIAL_SUFFIX
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
+from bisync.errors import RcloneError
 from bisync.ignore.walk import NOT_SYNCED
 from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
@@ -321,22 +322,28 @@ def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cl
     raise failure(argv, outcome, session.remote)
 
 
-def versions(session: Session, found: Sequence[CloudFile]) -> dict[str, list[str]]:
-    """The lines of ignore files in the cloud, by their path; those that are gone meanwhile are missing.
+def versions(session: Session, found: Mapping[str, CloudFile]) -> dict[str, list[str]]:
+    """The lines of ignore files in the cloud, by key; those that are gone meanwhile are missing.
 
     Raises RcloneError when they cannot be fetched, IgnoreError for one that cannot be honoured.
     """
     texts = {}
     with (
         tempfile.TemporaryDirectory(prefix="bisync-") as folder,
-        name_list(one.name for one in found) as listed,
+        name_list(one.name for one in found.values()) as listed,
     ):
         argv = copy_argv(session.remote.fs, folder, listed, profile=session.profile)
-        session.rclone.check(argv, remote=session.remote)
-        for one in found:
+        outcome = session.rclone.run(argv, remote=session.remote)
+        if outcome.code != 0:
+            problem = failure(argv, outcome, session.remote)
+            raise RcloneError(
+                f"{', '.join(found)}: ignore rules in the cloud that cannot be read: {problem.message}",
+                hint=problem.hint,
+            )
+        for key, one in found.items():
             name = names.from_rclone(one.name)
             if os.path.lexists(fetched := Path(folder, name)):
-                texts[name] = ignore.read_ignore_file(fetched, f"{name} (cloud)", follow=False)
+                texts[key] = ignore.read_ignore_file(fetched, f"{name} (cloud)", follow=False)
     return texts
 
 

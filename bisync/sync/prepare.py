@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from bisync import ignore
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import names
 from bisync.core import place as places
 from bisync.core.place import Place
 from bisync.core.snapshot import Baseline
@@ -92,21 +91,21 @@ def _notes(session: Session, known: Baseline | None, made: Plan, *, rules_change
 def _unheard(
     session: Session, made: Plan, seen: Observation, heard: ignore.Texts
 ) -> dict[str, Sequence[str]] | None:
-    """What contested ignore files say in the cloud, beside what is `heard` already; None for nothing more.
+    """What ignore files say in the cloud that are other here, beside what is `heard` already; None for nothing more.
 
-    What any version ignores is ignored: nobody has decided yet which of them is to be obeyed.
+    What any version ignores is ignored: those that come are not here yet, and of those that are contested nobody has
+    decided which is to be obeyed.
     """
-    from bisync.core.waiting import contests, rules_among
+    from bisync.core.waiting import rules_in_cloud
 
-    contested = [
-        seen.cloud.files[change.path]
-        for change in rules_among(made.changes, session.app.manifest.ignore_files)
-        if contests(change) and change.path in seen.cloud.files
+    there = seen.cloud.files
+    found = [
+        path for path in rules_in_cloud(made.changes, session.app.manifest.ignore_files) if path in there
     ]
-    silent: dict[str, Sequence[str]] = {names.from_rclone(one.name): () for one in contested}
-    if not silent.keys() - heard.keys():
+    if not found or heard.keys() >= set(found):
         return None
-    return {**heard, **silent, **observe.versions(session, contested)}
+    silent: dict[str, Sequence[str]] = dict.fromkeys(found, ())
+    return {**heard, **silent, **observe.versions(session, {path: there[path] for path in found})}
 
 
 def _held(session: Session) -> Held:

@@ -16,7 +16,7 @@ from bisync.core.change import Action, Change
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.result import Tally
 from bisync.core.snapshot import BaseFile, LocalFile, Stamp
-from bisync.core.waiting import comes_from_cloud, rules_among, waiting
+from bisync.core.waiting import comes_from_cloud, rules_among, rules_in_cloud, waiting
 from bisync.errors import BisyncError
 from bisync.state import baseline, held, runs
 from bisync.sync import observe, recover
@@ -37,21 +37,22 @@ def obey(
     *,
     again: Callable[[], Prepared],
     expected: Expected | None,
+    force: bool,
 ) -> tuple[Prepared, tuple[str, ...]]:
     """Bring the ignore files of a plan here, and plan the rest by them; the plan that is left, and their paths.
 
-    `again` plans anew. Raises GuardRefused when the rest is not as `expected`, BisyncError when they cannot be
-    brought: nothing else may go its way then.
+    `again` plans anew; `force`: whatever the guards say. Raises GuardRefused when the rest is not as `expected`,
+    BisyncError when they cannot be brought: nothing else may go its way then.
     """
     from bisync.core import guard
 
     arrived: set[str] = set()
     for _ in range(ROUNDS):
         rules = _arriving(session, prepared)
-        if not rules or guard.refusals(prepared.verdicts):
+        if not rules or (guard.refusals(prepared.verdicts) and not force):
             return prepared, tuple(sorted(arrived))
         _fetch(session, prepared, rules, run, tally)
-        arrived |= {change.path for change in rules}
+        arrived |= {path for change in rules for path in change.paths}
         prepared = again()
         if expected is not None:
             expected.check_rest(session, prepared, arrived)
@@ -63,13 +64,9 @@ def obey(
 
 
 def _arriving(session: Session, prepared: Prepared) -> tuple[Change, ...]:
-    """Planned downloads of ignore files."""
-    return tuple(
-        change
-        for change in prepared.plan.changes
-        if change.action is Action.DOWNLOAD
-        and change.path.rpartition("/")[2] in session.app.manifest.ignore_files
-    )
+    """What a plan brings here of ignore files and what contests them. (A conflict is settled by the run itself.)"""
+    found = rules_in_cloud(prepared.plan.changes, session.app.manifest.ignore_files)
+    return tuple(change for change in found.values() if change.action in (Action.DOWNLOAD, Action.RENAME))
 
 
 def _fetch(session: Session, prepared: Prepared, rules: tuple[Change, ...], run: str, tally: Tally) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.machine import fill, small_disk
-from tests.support.world import S3, Device
+from tests.support.world import S3, Device, rclone_path
 
 SECRETS = {"a.key": "secret a", "b.old": "secret b"}
 
@@ -97,6 +98,105 @@ def test_a_new_device_whose_rules_are_newer(desktop: Device, s3: S3) -> None:
         assert result.error is None
         assert s3.tree() == {".bmignore": "*.key\n"}
     assert [one.path for one in desktop.sync().left_out] == ["b.old"]
+
+
+# -- every way that rules can come ------------------------------------------------------------------------
+
+
+def test_a_version_that_another_device_could_not_settle(laptop: Device, s3: S3) -> None:
+    """The copy of a conflict elsewhere arrives: what it alone ignores does not go up in that run."""
+    laptop.write(".bmignore", "*.old\n")
+    laptop.sync()
+    s3.put(".bmignore.conflict1", "*.key\n")
+    with_secrets(laptop)
+
+    for _ in range(2):
+        assert laptop.sync().error is None
+        assert s3.tree().keys() == {".bmignore", ".bmignore.conflict1"}
+
+
+def test_a_contested_copy_is_heard_in_both_its_versions(laptop: Device, s3: S3) -> None:
+    laptop.write(".bmignore", "# nothing\n")
+    laptop.write(".bmignore.conflict1", "# nothing either\n")
+    laptop.sync()
+    laptop.write(".bmignore.conflict1", "*.old\n")
+    s3.put(".bmignore.conflict1", "*.key\n")
+    with_secrets(laptop)
+
+    for _ in range(2):
+        assert laptop.sync().error is None
+        assert not SECRETS.keys() & s3.tree().keys()
+
+
+def test_rules_that_come_by_a_rename(laptop: Device, s3: S3) -> None:
+    laptop.write("rules.txt", "*.key\n*.old\n")
+    laptop.sync()
+    s3.rclone("moveto", "s3:notes-bucket/rules.txt", "s3:notes-bucket/.bmignore")
+    with_secrets(laptop)
+
+    for _ in range(2):
+        assert laptop.sync().error is None
+        assert s3.tree().keys() == laptop.tree().keys() - SECRETS.keys() == {".bmignore"}
+
+
+def test_rules_are_obeyed_with_force_as_well(laptop: Device, s3: S3) -> None:
+    for number in range(5):
+        laptop.write(f"{number}.md", "note")
+    laptop.sync()
+    for number in range(5):
+        (laptop.notes / f"{number}.md").unlink()
+    s3.put(".bmignore", "*.key\n*.old\n")
+    with_secrets(laptop)
+    assert laptop.sync(max_delete=1).exit_code == 4
+
+    result = laptop.sync(max_delete=1, force=True)
+
+    assert result.error is None and result.deleted_cloud == 5
+    assert s3.tree().keys() == {".bmignore"}
+
+
+def test_the_script_of_a_plan_obeys_them(laptop: Device, s3: S3) -> None:
+    laptop.write("note.md", "note")
+    laptop.sync()
+    s3.put(".bmignore", "*.key\n*.old\n")
+    with_secrets(laptop)
+    laptop.write("new.md", "new")
+
+    said = laptop.run("plan", "--script", "plan.sh").out
+    env = {**laptop.environment, "RCLONE": str(rclone_path())}
+    subprocess.run(["sh", laptop.home / "plan.sh"], env=env, check=True, capture_output=True, timeout=120)
+
+    assert "a.key" not in said and "new.md" in said
+    assert s3.tree().keys() == {".bmignore", "note.md", "new.md"}
+    assert laptop.tree().keys() - SECRETS.keys() == s3.tree().keys()
+
+
+def test_rules_that_ignore_themselves_come_all_the_same(laptop: Device, s3: S3) -> None:
+    laptop.write("note.md", "note")
+    laptop.sync()
+    s3.put(".bmignore", "*\n!*/\n!*.md\n")
+    with_secrets(laptop)
+
+    assert laptop.sync().error is None
+    assert laptop.tree()[".bmignore"].startswith("*")
+    assert s3.tree().keys() == {".bmignore", "note.md"}
+    laptop.write("more.md", "more")
+    assert laptop.sync().uploaded == 1
+
+
+def test_rules_of_a_folder_that_is_spelled_otherwise_there(laptop: Device, s3: S3) -> None:
+    laptop.write("e\u0301/.bmignore", "# nothing\n")
+    laptop.sync()
+    [spelled] = [path for path in s3.tree() if path.endswith(".bmignore")]
+    s3.rclone("moveto", f"s3:notes-bucket/{spelled}", "s3:notes-bucket/\u00e9/.bmignore")
+    s3.put("\u00e9/.bmignore", "*.key\n")
+    laptop.write("e\u0301/.bmignore", "*.old\n")
+    laptop.write("e\u0301/a.key", "secret a")
+    laptop.write("e\u0301/b.old", "secret b")
+
+    for _ in range(2):
+        assert laptop.sync(profile="safe").error is None
+        assert not [path for path in s3.tree() if path.endswith((".key", ".old"))]
 
 
 # -- rules that vanish, or let go of something ------------------------------------------------------------
