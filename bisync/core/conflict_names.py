@@ -36,6 +36,11 @@ def free_copy_name(path: str, taken: Collection[str]) -> str:
     return f"{path}.conflict{number}"
 
 
+def beside(name: str, path: str, copy: str) -> str:
+    """What the conflict copy `copy` of `path` is called beside `name`, which spells the path as its own side does."""
+    return judged_as(name) + copy.removeprefix(judged_as(path))
+
+
 def taken_copy_names(path: str, taken: Collection[str]) -> Iterator[str]:
     """The names that rclone passes over when it names a copy of `path`, in the order of their numbers."""
     number = 1

@@ -13,10 +13,20 @@ from enum import StrEnum
 from bisync.config import Compare, ConflictResolve
 from bisync.core import renames
 from bisync.core.change import Action, Change, Winner
-from bisync.core.conflict_names import free_copy_name
+from bisync.core.conflict_names import beside, free_copy_name
 from bisync.core.names import is_too_long, key, parents, to_rclone
 from bisync.core.reconcile import Clash, Comparison, Difference
-from bisync.core.snapshot import BaseFile, CloudSnapshot, LeftOut, LocalSnapshot
+from bisync.core.snapshot import (
+    A_LINK,
+    NO_FILE,
+    OCCUPIED,
+    BaseFile,
+    CloudSnapshot,
+    LeftOut,
+    LocalSnapshot,
+    behind_link,
+    no_folder,
+)
 
 
 class Mode(StrEnum):
@@ -115,6 +125,7 @@ def make_plan(
     carried = list(renames.carried(decided, baseline or {}, local, cloud, in_cloud=moves))
     ends = {path for change in carried for path in change.paths}
     decided = [change for change in decided if change.path not in ends] + carried
+    decided, blocked = _without_blocked(decided, local)
     renamed = dict(renames.answered(decided, baseline or {}, local, cloud))
     if compare is Compare.CHECKSUM:
         decided = [
@@ -146,8 +157,41 @@ def make_plan(
             c.path in (baseline or {}) and c.path not in renamed and c.action is not Action.RENAME
             for c in changes
         ),
-        left_out=tuple(sorted({*comparison.left_out, *unnamed})) if unnamed else comparison.left_out,
+        left_out=tuple(sorted({*comparison.left_out, *unnamed, *blocked})),
     )
+
+
+def _without_blocked(decided: list[Change], local: LocalSnapshot) -> tuple[list[Change], list[LeftOut]]:
+    """The changes without those that something here keeps from coming, which no plan moves, and these as left out."""
+    left: list[LeftOut] = []
+    kept = []
+    for change in decided:
+        comes = change.action is Action.DOWNLOAD or (
+            change.action is Action.RENAME and change.side == "cloud"
+        )
+        why = _obstacle(change.paths[-1], local) if comes else None
+        if why is None:
+            kept.append(change)
+        else:
+            left.append(LeftOut(change.paths[-1], why))
+    return kept, left
+
+
+def _obstacle(path: str, local: LocalSnapshot) -> str | None:
+    if path in local.occupied:
+        return OCCUPIED
+    if not (local.links or local.specials):
+        return None
+    if path in local.links:
+        return A_LINK
+    if path in local.specials:
+        return NO_FILE
+    for folder in parents(path):
+        if folder in local.links:
+            return behind_link(folder)
+        if folder in local.specials:
+            return no_folder(folder)
+    return None
 
 
 def _without_long_copies(
@@ -161,7 +205,7 @@ def _without_long_copies(
     for change in decided:
         path, here, there = change.path, local.files.get(change.path), cloud.files.get(change.path)
         spelled = [path, *([here.name] if here else []), *([there.name] if there else [])]
-        if any(is_too_long(one + copy.removeprefix(path)) for copy in change.copies for one in spelled):
+        if any(is_too_long(beside(one, path, copy)) for copy in change.copies for one in spelled):
             name = there.name if there else to_rclone(here.name) if here else path
             waiting.append(LeftOut(name, "the name of its conflict copy would be too long for a disk"))
             if change.winner == "folder":

@@ -53,13 +53,36 @@ class LeftOut(NamedTuple):
     waits: bool = False
 
 
+OCCUPIED = "a folder here has its name, and it is not empty"
+"""Why a file of the cloud cannot come here: what fills the folder is in no plan."""
+A_LINK = "a link here has its name"
+NO_FILE = "what has its name here is no file"
+
+
+def behind_link(link: str) -> str:
+    """Why nothing can come to a path that leads through the link of this name."""
+    return f"{link} is a link here, and nothing is changed through one"
+
+
+def no_folder(name: str) -> str:
+    """Why nothing can come to a path that leads through something else of this name."""
+    return f"{name} is a folder in the cloud, and none here"
+
+
 class LocalSnapshot(NamedTuple):
-    """The local side. `device`: st_dev of the sync dir. `marker`: our marker file is there."""
+    """The local side. `device`: st_dev of the sync dir. `marker`: our marker file is there.
+
+    `occupied`: folders (keys) that hold, at any depth, what no plan moves: ignored files, links, what is left out.
+    `links`, `specials`: what is neither file nor folder (keys).
+    """
 
     files: Mapping[str, LocalFile]
     left_out: tuple[LeftOut, ...]
     device: int
     marker: bool
+    occupied: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
+    specials: frozenset[str] = frozenset()
 
 
 class CloudSnapshot(NamedTuple):

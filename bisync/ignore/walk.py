@@ -62,6 +62,7 @@ class Unreadable:
 class Tree:
     """What one walk saw. `entries` and `folders` are what is not ignored; sorted by path.
 
+    `occupied`: folders in which something is ignored, and those that are.
     `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
     away, and where they lie until the next one puts them back.
     """
@@ -72,6 +73,7 @@ class Tree:
     unreadable: list[Unreadable]
     partials: list[str]
     held: dict[str, str]
+    occupied: set[str]
 
 
 def kind_of(mode: int) -> Kind:
@@ -118,6 +120,7 @@ class _Collected:
     contested: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
+    occupied: set[str] = field(default_factory=set)
 
 
 def walk(
@@ -154,7 +157,9 @@ def walk(
     entries.sort()
     rules = RuleSet.of(collected.sources, collected.notices, collected.contested)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
-    return Tree(rules, entries, inside, unreadable, sorted(collected.partials), collected.held)
+    return Tree(
+        rules, entries, inside, unreadable, sorted(collected.partials), collected.held, collected.occupied
+    )
 
 
 def load_rules(
@@ -222,6 +227,7 @@ def _walk(
             if _is_ignored(folder, one.name, is_dir, path, collected):
                 if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
                     collected.partials.append(path + one.name)
+                collected.occupied.add(path + one.name if is_dir else path.rstrip("/"))
                 continue
             if is_dir:
                 todo.append((f"{path}{one.name}/", one.name, folder))

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from bisync.config import Compare
-from bisync.core import names
+from bisync.core import conflict_names, names
 from bisync.core.change import Action, Change
-from bisync.core.conflict_names import judged_as, taken_copy_names
+from bisync.core.conflict_names import taken_copy_names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
 from bisync.rclone.listings import ListedFile, header, line
@@ -50,7 +50,7 @@ def beside(name: str, change: Change, copy: str) -> str:
 
     In a folder that is spelled otherwise (NFC, NFD) it would not lie beside the file.
     """
-    return judged_as(name) + copy.removeprefix(judged_as(change.path))
+    return conflict_names.beside(name, change.path, copy)
 
 
 def frame_of(

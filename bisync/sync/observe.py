@@ -215,7 +215,17 @@ def _local(
                 left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
         else:
             files[key] = files[key]._replace(md5=read)
-    return LocalSnapshot(files, tuple(left_out), device, marker is not None), marker, waits
+    links, specials = (
+        frozenset(names.key(names.to_rclone(one.path)) for one in tree.entries if one.kind is kind)
+        for kind in (ignore.Kind.SYMLINK, ignore.Kind.SPECIAL)
+    )
+    folders = {names.key(names.to_rclone(folder)) for folder in tree.occupied}
+    inside = {*links, *specials, *folders, *(names.key(one.path) for one in left_out)}
+    occupied = folders.union(*map(names.parents, inside))
+    snapshot = LocalSnapshot(
+        files, tuple(left_out), device, marker is not None, frozenset(occupied), links, specials
+    )
+    return snapshot, marker, waits
 
 
 def were_ignored(held: Held) -> Callable[[str], bool] | None:

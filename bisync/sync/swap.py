@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.core.metadata import HOLD, METADATA_DIR, PARTIAL_SUFFIX
-from bisync.core.snapshot import LocalFile, Stamp
+from bisync.core.snapshot import A_LINK, NO_FILE, OCCUPIED, LocalFile, Stamp, behind_link, no_folder
 from bisync.files import private_dir
 from bisync.sync import naming
 
@@ -78,14 +78,14 @@ def check_way(root: Path, name: str) -> None:
         path = path / part
         stands = f"{stands}/{part}".lstrip("/")
         if path.is_symlink():
-            raise InTheWay(f"{stands} is a link here, and nothing is changed through one")
+            raise InTheWay(behind_link(stands))
         if os.path.lexists(path) and not path.is_dir():
-            raise InTheWay(f"{stands} is a folder in the cloud, and none here")
+            raise InTheWay(no_folder(stands))
     path = path / own
     if path.is_symlink():
-        raise InTheWay("a link here has its name")
+        raise InTheWay(A_LINK)
     if os.path.lexists(path) and not (path.is_file() or path.is_dir()):
-        raise InTheWay("what has its name here is no file")
+        raise InTheWay(NO_FILE)
 
 
 def check_writable(root: Path) -> None:
@@ -251,7 +251,7 @@ def _make_way(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_dir() or path.is_symlink():
         return
-    filled = InTheWay("a folder here has its name, and it is not empty")
+    filled = InTheWay(OCCUPIED)
     folders = list(os.walk(path, topdown=False))
     if any(
         files or any(Path(folder, one).is_symlink() for one in inside) for folder, inside, files in folders

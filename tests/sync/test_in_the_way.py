@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -102,3 +103,46 @@ def test_kill_9_while_a_folder_becomes_a_file(tmp_path: Path) -> None:
             assert device.tree() == wanted, step
             assert world.there() == {"keep.md": "keep.md", "n/in/d.md": "d", "m": "x"}, step
             assert {"m/a.md", "m/sub/b.md", "m/sub/deep/c.md"} <= world.versions(), step
+
+
+@pytest.mark.parametrize(
+    ("what", "key", "why"),
+    [
+        ("ignored", "d", "a folder here has its name, and it is not empty"),
+        ("ignored folder", "d", "a folder here has its name, and it is not empty"),
+        ("link inside", "d", "a folder here has its name, and it is not empty"),
+        ("link", "d", "a link here has its name"),
+        ("link", "d/e/f.md", "d is a link here, and nothing is changed through one"),
+        ("fifo", "d", "what has its name here is no file"),
+        ("fifo", "d/f.md", "d is a folder in the cloud, and none here"),
+    ],
+)
+def test_the_plan_says_what_cannot_come(
+    laptop: Device, s3: S3, tmp_path: Path, what: str, key: str, why: str
+) -> None:
+    laptop.write(".bmignore", "*.log\nhidden/\n")
+    laptop.sync()
+    place = laptop.notes / "d"
+    match what:
+        case "ignored":
+            laptop.write("d/sub/my.log", "mine")
+        case "ignored folder":
+            laptop.write("d/hidden/mine.md", "mine")
+        case "link inside":
+            place.mkdir()
+            (place / "link").symlink_to(tmp_path)
+        case "link":
+            place.symlink_to(tmp_path)
+        case "fifo":
+            os.mkfifo(place)
+    s3.put(key, "from elsewhere")
+    s3.put("other.md", "other")
+
+    [planned] = laptop.run("plan", "--json").json["syncs"]
+    result = laptop.sync()
+
+    assert [action["path"] for action in planned["actions"]] == ["other.md"]
+    assert [(one["path"], one["why"]) for one in planned["left_out"]] == [(key, why)]
+    assert [(one.path, one.why) for one in result.left_out] == [(key, why)]
+    assert result.downloaded == 1 and laptop.tree()["other.md"] == "other"
+    assert not (tmp_path / "e").exists()

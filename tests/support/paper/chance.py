@@ -32,10 +32,9 @@ NAMES = (
     *("a", "b", "a.conflict1", "b.conflict1", "t\tab", COMPOSED, DECOMPOSED),
     *("d", "d/a", "d/b", "d/e/a", "\u00fc/a", "u\u0308/a"),
 )
-# No folder is ignored or closed in part, or holds a name in two spellings (finding UNSEEN), and no rule ignores copies:
-# those of a conflict would stay on one device.
-RULES = ("a", "d", COMPOSED)
-UNREADABLE = ("a", "b", "a.conflict1", DECOMPOSED)
+# No rule ignores copies: those of a conflict would stay on one device.
+RULES = ("a", "d", "d/a", COMPOSED)
+UNREADABLE = ("a", "b", "d/a", "a.conflict1", DECOMPOSED)
 RESOLVES = tuple(ConflictResolve)
 PRECISIONS = (1, 1_000_000, 1_000_000_000)
 STEPS = (6, 18)
@@ -49,9 +48,9 @@ class History:
     precision: int
     steps: tuple[Step, ...]
 
-    def play(self, core: Core, *, strict: bool = False) -> Played:
+    def play(self, core: Core) -> Played:
         """Play it to its end, or until a law is broken."""
-        game = Game(self.compares, self.precision, core, strict=strict)
+        game = Game(self.compares, self.precision, core)
         try:
             for step in self.steps:
                 step.play(game)

@@ -21,16 +21,12 @@ class Game:
     """A world in play.
 
     `live`: contents that no user and no other program has replaced or deleted. `gone`: paths and contents
-    that were replaced or deleted while nobody else had a change of that path. Not `strict`: two findings that
-    chance would meet in every other history are passed over; they are named where they are.
+    that were replaced or deleted while nobody else had a change of that path.
     """
 
-    def __init__(
-        self, compares: Sequence[Compare], precision: int, core: Core, *, strict: bool = False
-    ) -> None:
+    def __init__(self, compares: Sequence[Compare], precision: int, core: Core) -> None:
         self.world = World(compares, precision)
         self.core = core
-        self.strict = strict
         self.live: set[int] = set()
         self.gone: set[tuple[str, int]] = set()
         self.plans = 0

@@ -18,7 +18,16 @@ from bisync.core.arriving import confirmed
 from bisync.core.guard import Verdict
 from bisync.core.plan import Answers, Mode, Plan, Questions
 from bisync.core.reconcile import Comparison
-from bisync.core.snapshot import Baseline, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
+from bisync.core.snapshot import (
+    OCCUPIED,
+    Baseline,
+    CloudFile,
+    CloudSnapshot,
+    LeftOut,
+    LocalFile,
+    LocalSnapshot,
+    Stamp,
+)
 
 SECOND = 1_000_000_000
 
@@ -229,13 +238,18 @@ class World:
             for path, one in store.items()
         }
         return Seen(
-            LocalSnapshot(files, tuple(left_out), device.disk, device.marker),
+            LocalSnapshot(files, tuple(left_out), device.disk, device.marker, self._occupied(device, tree)),
             CloudSnapshot(listed, (), self.store_marker),
             tree,
             store,
             frozenset(device.tree),
             frozenset(out),
         )
+
+    def _occupied(self, device: Device, seen: Collection[str]) -> frozenset[str]:
+        """The folders of files that no run moves. `seen`: those it does."""
+        unmoved = [path for path in map(key_of, device.tree) if path not in seen]
+        return frozenset(folder for path in unmoved for folder in names.parents(path))
 
     def case(
         self,
@@ -327,6 +341,9 @@ def hides(plan: Plan, path: str, *, twins: bool = False) -> bool:
     """
     for one in plan.left_out:
         place = names.key(one.path)
-        if path.startswith(place + "/") or (path == place and not one.folder and (twins or not one.twin)):
+        # Of a name that a folder here has, only the cloud's file waits: what is in the folder goes on.
+        if (path.startswith(place + "/") and one.why != OCCUPIED) or (
+            path == place and not one.folder and (twins or not one.twin)
+        ):
             return True
     return False
