@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.proxy import Proxy, proxied
 from tests.support.world import S3, Device, serve_moto, serve_s3
 
 # What else runs on the machine is no failure.
@@ -47,6 +48,21 @@ def s3(tmp_path: Path) -> Iterator[S3]:
     """A fresh S3 server (rclone serve s3) with one empty bucket."""
     with serve_s3(tmp_path / "cloud") as server:
         yield server
+
+
+@pytest.fixture
+def proxy(s3: S3) -> Iterator[Proxy]:
+    """What lies between a device and the server, and can hold up or change what passes."""
+    with proxied(s3) as made:
+        yield made
+
+
+@pytest.fixture
+def far_device(tmp_path: Path, proxy: Proxy) -> Device:
+    """A device behind the proxy, set up: both sides empty and known."""
+    device = Device(tmp_path / "device", proxy.s3)
+    device.setup()
+    return device
 
 
 @pytest.fixture

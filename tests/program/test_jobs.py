@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.proxy import Gate, Proxy, Status, proxied
+from tests.support.proxy import Gate, Proxy, Status
 from tests.support.world import S3, Device
 
 NAMES = ("one", "two", "three", "four", "five")
-
-
-@pytest.fixture
-def proxy(s3: S3) -> Iterator[Proxy]:
-    with proxied(s3) as proxy:
-        yield proxy
 
 
 @pytest.fixture

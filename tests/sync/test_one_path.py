@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bisync.core.result import Outcome
 from bisync.rclone import argv
 from tests.support.machine import as_ordinary_user, small_disk
-from tests.support.proxy import Delay, Proxy, Status, proxied
+from tests.support.proxy import Delay, Proxy, Status
 from tests.support.world import S3, Device
 from tests.sync.test_in_the_way import left_out
 
@@ -35,12 +32,6 @@ def change_both_sides(device: Device, s3: S3) -> None:
     s3.delete("gone-there.md")
 
 
-@pytest.fixture
-def proxy(s3: S3) -> Iterator[Proxy]:
-    with proxied(s3) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """rclone asks thrice, and waits ever longer: what is tested here is what follows when it gives up."""
@@ -50,11 +41,9 @@ def asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def device(tmp_path: Path, proxy: Proxy) -> Device:
+def device(far_device: Device) -> Device:
     """A device behind the proxy."""
-    made = Device(tmp_path / "device", proxy.s3)
-    made.setup()
-    return made
+    return far_device
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bisync import events
 from bisync.core.result import Outcome
 from bisync.locks.machine import is_held
-from bisync.sync import swap
-from tests.support.proxy import Drop, Gate, Proxy, Slow, Status, proxied
+from tests.support.proxy import Drop, Gate, Proxy, Status
 from tests.support.torture import rclones_of, wait_gone
 from tests.support.world import S3, Device, rclone_path
 
@@ -24,20 +21,12 @@ FILES = 12
 
 
 @pytest.fixture
-def proxy(s3: S3) -> Iterator[Proxy]:
-    with proxied(s3) as made:
-        yield made
-
-
-@pytest.fixture
-def device(tmp_path: Path, proxy: Proxy) -> Device:
+def device(far_device: Device) -> Device:
     """A device behind the proxy, with a dozen notes on both sides."""
-    made = Device(tmp_path / "device", proxy.s3)
-    made.setup()
     for number in range(FILES):
-        made.write(f"n{number}.md", f"note {number}")
-    assert made.sync().uploaded == FILES
-    return made
+        far_device.write(f"n{number}.md", f"note {number}")
+    assert far_device.sync().uploaded == FILES
+    return far_device
 
 
 def change_both_sides(device: Device, s3: S3) -> dict[str, str]:
@@ -264,75 +253,6 @@ def test_killed_in_the_first_baseline(tmp_path: Path, proxy: Proxy, s3: S3) -> N
     assert device.tree() == s3.tree() == {"a.md": "a", "b.md": "b"}
 
 
-@pytest.mark.parametrize("whom", ["us", "rclone"])
-def test_only_what_a_killed_run_left_is_swept(device: Device, proxy: Proxy, s3: S3, whom: str) -> None:
-    """A conflict that comes after the plan makes bisync fetch a copy into the tree; it is killed over that."""
-    mine = {"mine.bisync-partial": "never synced", "d/n.md.1a2b3c4d.bisync-partial": "mine, too"}
-    for name, text in mine.items():
-        device.write(name, text)
-    device.sync()
-    wait = "touch ../planned; while [ ! -e ../go ]; do sleep 0.05; done"
-    device.write_manifest(device.s3_manifest() + f'    hooks: {{before_sync: [[sh, -c, "{wait}"]]}}\n')
-    device.write("n0.md", "edited here")
-    process = device.popen("sync")
-    until((device.home / "planned").exists)
-    s3.put("n0.md", "foreign " * 40_000)
-    proxy.on("GET", Slow(20_000), path="conflict")
-    (device.home / "go").touch()
-    until(lambda: set(device.notes.rglob("*.bisync-partial")) != {device.notes / name for name in mine})
-    children = rclones_of(process.pid)
-    if whom == "us":
-        process.kill()
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-    process.communicate(timeout=60)
-    proxy.clear()
-    device.write("later.bisync-partial", "after the run that was killed")
-    device.write_manifest(device.s3_manifest())
-    assert len(list(device.notes.rglob("n0.md.conflict1.*.bisync-partial"))) == 1
-
-    result = device.sync()
-
-    assert result.error is None and result.exit_code == 1
-    mine["later.bisync-partial"] = "after the run that was killed"
-    assert {one.path for one in result.left_out} == set(mine)
-    assert all("rename it" in one.why for one in result.left_out)
-    tree = device.tree()
-    assert {name: tree[name] for name in tree if "partial" in name} == mine
-    assert not any("partial" in name for name in s3.tree())
-    assert tree["n0.md"] == "edited here" and tree["n0.md.conflict1"] == "foreign " * 40_000
-    kept = [path.name for path in (device.state / "trash").rglob("*.bisync-partial")]
-    assert len(kept) == 1 and kept[0].startswith("n0.md.conflict1.")
-    device.write("n1.md", "another run")
-    device.sync()
-    assert {name: text for name, text in device.tree().items() if "partial" in name} == mine
-
-
-def test_a_users_own_file_called_like_a_half_written_one_stays_and_is_named(device: Device, s3: S3) -> None:
-    """Whatever runs come and go, in order or not."""
-    names = {"x.bisync-partial", "d/n.md.1a2b3c4d.bisync-partial"}
-    for name in names:
-        device.write(name, "the only copy")
-    device.write("d/whole.md", "whole")
-
-    said = device.run("sync", expect=1)
-
-    assert all(f"Left out: {name}: its name ends like" in said.out + said.err for name in names)
-    assert names <= set(device.tree()) and not names & set(s3.tree())
-    assert s3.tree()["d/whole.md"] == "whole"
-    s3.delete("d/whole.md")
-    assert device.sync().deleted_local == 1
-    assert names <= set(device.tree())
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_file_that_cannot_be_read_stops_nothing_else(device: Device, s3: S3) -> None:
     """Deletions travel, the rest is synced, the file is named; its memory is kept for when it can be read."""
     with as_ordinary_user(device):
@@ -381,89 +301,3 @@ def as_ordinary_user(device: Device) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
-
-
-def stopped_at_the_end(device: Device) -> None:
-    """A run that has done everything and is stopped before it could write that down."""
-
-    def stop(_sync: str, event: events.Event) -> None:
-        if event == events.Step("recording"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        device.sync(app=device.app(on_event=stop))
-
-
-def test_what_a_stopped_run_brought_is_known_to_the_next(device: Device, s3: S3) -> None:
-    """Its files are no user's own: deleted on the other side meanwhile, they are deleted here, too."""
-    device.write("known.md", "known")
-    device.sync()
-    device.write("mine.md", "mine")
-    device.write("edited.md", "mine, too")
-    s3.put("theirs.md", "theirs")
-    stopped_at_the_end(device)
-    assert {"known.md", "mine.md", "edited.md", "theirs.md"} <= set(device.tree()) == set(s3.tree())
-    (device.notes / "mine.md").unlink()
-    device.write("edited.md", "edited since")
-    s3.delete("theirs.md")
-
-    result = device.sync()
-
-    assert (result.error, result.deleted_cloud, result.deleted_local) == (None, 1, 1)
-    assert (result.uploaded, result.conflicts) == (1, ())
-    assert device.tree() == s3.tree()
-    assert not {"mine.md", "theirs.md"} & set(s3.tree()) and s3.tree()["edited.md"] == "edited since"
-    assert device.sync().outcome is Outcome.IDLE
-
-
-def test_what_a_stopped_run_did_not_bring_is_no_news(device: Device, proxy: Proxy, s3: S3) -> None:
-    device.write("known.md", "known")
-    device.sync()
-    device.write("mine.md", "mine")
-    s3.put("theirs.md", "theirs")
-    proxy.on("PUT", Status(500), path="mine.md")
-    proxy.on("GET", Status(500), path="theirs.md")
-    device.sync()
-    proxy.clear()
-    assert device.sync().error is None
-    assert {"known.md", "mine.md", "theirs.md"} <= set(device.tree()) == set(s3.tree())
-
-
-def test_plan_sees_what_a_killed_restore_holds(laptop: Device, s3: S3) -> None:
-    """Killed between the move and the link: nothing has the name, and the next run puts the old file back."""
-    for name in ("kept.md", "d/deep.md", "other.md"):
-        laptop.write(name, name)
-    laptop.write(".bmignore", "*.draft\n")
-    laptop.sync()
-    laptop.write("kept.md", "edited since")
-    laptop.write("a.draft", "a secret draft")
-    area = swap.Area(laptop.notes, "20261122T101500Z-000000", laptop.state / "trash/killed")
-    for name in ("kept.md", "d/deep.md", ".bmignore"):
-        assert swap.take_away(area, name, None)
-    (laptop.notes / "d").rmdir()
-
-    for said in (laptop.run("plan").out, laptop.run("sync", "--dry-run").out):
-        assert "1 to upload\n" in said and "kept.md" in said and "draft" not in said
-    laptop.run("plan", "--out", "it.json")
-    assert laptop.run("explain", "notes/a.draft", expect=3).out.count("ignored")
-    assert laptop.run("sync", "--plan", "it.json").out.count("1 file uploaded")
-    wanted = {
-        "kept.md": "edited since",
-        "d/deep.md": "d/deep.md",
-        "other.md": "other.md",
-        ".bmignore": "*.draft\n",
-    }
-    assert s3.tree() == wanted
-    assert laptop.tree() == {**wanted, "a.draft": "a secret draft"}
-
-
-def test_a_conflict_that_a_killed_run_holds_can_be_settled(laptop: Device, s3: S3) -> None:
-    laptop.write("ideas.md", "mine")
-    laptop.write("ideas.md.conflict1", "theirs", mtime=1_700_000_000)
-    area = swap.Area(laptop.notes, "20261122T101500Z-000000", laptop.state / "trash/killed")
-    assert swap.take_away(area, "ideas.md", None)
-
-    assert "ideas.md\n" in laptop.run("conflicts", expect=3).out
-    laptop.run("resolve", "ideas.md", "--keep", "newer")
-
-    assert laptop.tree() == {"ideas.md": "mine"}
