@@ -37,19 +37,19 @@ def obey(
     *,
     again: Callable[[], Prepared],
     expected: Expected | None,
-    force: bool,
 ) -> tuple[Prepared, tuple[str, ...]]:
     """Bring the ignore files of a plan here, and plan the rest by them; the plan that is left, and their paths.
 
-    `again` plans anew; `force`: whatever the guards say. Raises GuardRefused when the rest is not as `expected`,
-    BisyncError when they cannot be brought: nothing else may go its way then.
+    `again` plans anew. A plan that a guard refuses is left as it is; it is made with these rules in mind as well.
+    Raises GuardRefused when the rest is not as `expected`, BisyncError when they cannot be brought: nothing else may
+    go its way then.
     """
     from bisync.core import guard
 
     arrived: set[str] = set()
     for _ in range(ROUNDS):
         rules = _arriving(session, prepared)
-        if not rules or (guard.refusals(prepared.verdicts) and not force):
+        if not rules or guard.refusals(prepared.verdicts):
             return prepared, tuple(sorted(arrived))
         _fetch(session, prepared, rules, run, tally)
         arrived |= {path for change in rules for path in change.paths}

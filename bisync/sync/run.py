@@ -109,9 +109,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         if expected is not None:
             expected.check(session, prepared)
         notes = [*([recovered] if recovered else []), *prepared.notes]
-        prepared, arrived = rules.obey(
-            session, prepared, run, tally, again=look, expected=expected, force=options.force
-        )
+        prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
         mode = prepared.plan.mode.value
         notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
         refused = guard.refusals(prepared.verdicts)
