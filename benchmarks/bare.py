@@ -8,7 +8,7 @@ import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +54,32 @@ def timed(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> Cost:
 def middle(costs: Sequence[Cost]) -> Cost:
     """The medians."""
     return Cost(*(statistics.median(values) for values in zip(*costs, strict=True)))
+
+
+def told(found: Mapping[str, Sequence[Cost]]) -> dict[str, Cost]:
+    """The medians of what was measured, by its name; and print them."""
+    cost = {name: middle(costs) for name, costs in found.items()}
+    width = max(map(len, cost))
+    for name, one in cost.items():
+        print(f"{name:<{width}} {one.wall:6.2f} s   processor {one.cpu:6.2f} s   peak {one.peak:4.0f} MiB")
+    return cost
+
+
+def is_over(cost: Mapping[str, Cost], limits: Iterable[tuple[str, str, float]]) -> bool:
+    """Whether one thing takes more than so many times another; and print the ratios."""
+    over = False
+    for one, other, limit in limits:
+        ratio = cost[one].wall / cost[other].wall
+        over = over or ratio > limit
+        print(f"{one} / {other}: {ratio:.2f} ×  (at most {limit})")
+    return over
+
+
+def is_too_large(cost: Mapping[str, Cost], names: Iterable[str], limit: int) -> bool:
+    """Whether any of these took more memory than so many MiB; and print the most."""
+    peak = max(cost[name].peak for name in names)
+    print(f"peak memory {peak:.0f} MiB  (at most {limit})")
+    return peak > limit
 
 
 def remote_of(server: S3, bucket: str) -> Remote:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.bare import WIDE, Bare, Cost, listing, middle, remote_of, timed
+from benchmarks.bare import WIDE, Bare, Cost, is_over, listing, remote_of, timed, told
 from benchmarks.far import moved_away
 from tests.support.world import BUCKET, Device, serve_s3
 
@@ -79,22 +79,16 @@ def main() -> int:
                 edit(other.tree, range(fresh, fresh + 100), f"edited in round {fresh}")
                 time.sleep(0.1)
                 measure("bare, wide, a hundred", lambda: other.sync(width=WIDE))
-    medians = {name: middle(costs) for name, costs in found.items()}
-    for name, cost in medians.items():
-        print(f"{name:<22} {cost.wall:6.2f} s   processor {cost.cpu:5.2f} s")
+    cost = told(found)
     print(f"{options.files} notes, medians of {options.rounds}")
     print(f"(wide: {WIDE} transfers at a time, as our plan chooses for a hundred notes; else rclone's own 4)")
-    over = False
-    for one, two, limit in (
+    limits = (
         ("idle", "listing", 1.4),
         ("one edit", "bare, one edit", 1.0),
         ("one edit", "idle", 1.4),
         ("a hundred", "bare, a hundred", 0.7),
-    ):
-        ratio = medians[one].wall / medians[two].wall
-        over = over or ratio > limit
-        print(f"{one} / {two}: {ratio:.2f} ×  (at most {limit})")
-    return int(over)
+    )
+    return int(is_over(cost, limits))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bare import Cost, listing, middle, remote_of, timed
+from benchmarks.bare import Cost, is_over, is_too_large, listing, remote_of, timed, told
 from benchmarks.far_notes import edit, ours
 from tests.support.world import BUCKET, Device, serve_s3
 
@@ -52,17 +52,9 @@ def main() -> int:
             found["joining"] = [
                 timed((sys.executable, "-m", "bisync", "setup"), other.environment, other.home)
             ]
-    cost = {name: middle(costs) for name, costs in found.items()}
-    for name, one in cost.items():
-        print(f"{name:<10} {one.wall:6.2f} s   processor {one.cpu:6.2f} s   peak {one.peak:4.0f} MiB")
-    over = False
-    for one_, two, limit in (("one edit", "idle", 1.4), ("joining", "idle", 3.0)):
-        ratio = cost[one_].wall / cost[two].wall
-        over = over or ratio > limit
-        print(f"{one_} / {two}: {ratio:.2f} ×  (at most {limit})")
-    peak = max(cost[name].peak for name in ("idle", "one edit", "joining"))
-    print(f"peak memory {peak:.0f} MiB  (at most {MEMORY})")
-    return int(over or peak > MEMORY)
+    cost = told(found)
+    over = is_over(cost, (("one edit", "idle", 1.4), ("joining", "idle", 3.0)))
+    return int(is_too_large(cost, ("idle", "one edit", "joining"), MEMORY) or over)
 
 
 if __name__ == "__main__":

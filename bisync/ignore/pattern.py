@@ -18,7 +18,6 @@ from bisync.ignore.charset import Charset
 
 MAX_PATTERN = 4096  # PATH_MAX: nothing longer can name a file here
 MAX_RULES = 20_000
-WILDCARDS = frozenset("*?[\\")
 
 
 class Gap(enum.Enum):
