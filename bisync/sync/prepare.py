@@ -5,7 +5,7 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from bisync.sync import observe
 from bisync.sync.observe import Observation
 
 if TYPE_CHECKING:
+    from bisync.core.change import Change
     from bisync.core.guard import Verdict
     from bisync.core.plan import Plan
     from bisync.sync.transfers import Step
@@ -108,6 +109,30 @@ def _unheard(
     return {**heard, **silent, **observe.versions(session, {path: there[path] for path in found})}
 
 
+def _make_sure_rules_can_come(session: Session, changes: Sequence[Change], seen: Observation) -> None:
+    """Raise BisyncError where something here has the name of an ignore file that is to come: no plan leaves it out.
+
+    Behind a link, where nothing here is synced, they are about nothing here.
+    """
+    from bisync.core.waiting import rules_in_cloud
+
+    here = seen.local
+    coming = rules_in_cloud(changes, session.app.manifest.ignore_files)
+    blocked = [
+        path for path in coming if path in here.occupied or path in here.links or path in here.specials
+    ]
+    if blocked:
+        raise without_rules(blocked)
+
+
+def without_rules(paths: Iterable[str]) -> BisyncError:
+    """The error of a run that cannot have these ignore files of the cloud here."""
+    return BisyncError(
+        f"{', '.join(sorted(paths))}: ignore rules that cannot be brought here; nothing is synced without them",
+        hint="make room for them (a folder or link of that name, a full disk?), then type: bisync sync",
+    )
+
+
 def _held(session: Session) -> Held:
     """What waits for a word, as the last run left it. Raises BisyncError for a damaged note of it."""
     try:
@@ -186,6 +211,7 @@ def prepare(
         known = replace(known, files=before, arriving={})
     base = None if first else before
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
+    _make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
     answers = observe.answers(session, seen, plan.questions(found, resolve, first=first))
     rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)

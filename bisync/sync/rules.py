@@ -17,10 +17,9 @@ from bisync.core.metadata import MARKER_PATH
 from bisync.core.result import Tally
 from bisync.core.snapshot import BaseFile, LocalFile, Stamp
 from bisync.core.waiting import comes_from_cloud, rules_among, rules_in_cloud, waiting
-from bisync.errors import BisyncError
 from bisync.state import baseline, held, runs
 from bisync.sync import observe, recover
-from bisync.sync.prepare import Prepared
+from bisync.sync.prepare import Prepared, without_rules
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
@@ -56,11 +55,7 @@ def obey(
         prepared = again()
         if expected is not None:
             expected.check_rest(session, prepared, arrived)
-    missing = ", ".join(change.path for change in _arriving(session, prepared))
-    raise BisyncError(
-        f"the ignore rules that the cloud has cannot be put here ({missing}): nothing is synced without them",
-        hint="make room for them (a folder or link of that name, a full disk?), then type: bisync sync",
-    )
+    raise without_rules(change.path for change in _arriving(session, prepared))
 
 
 def _arriving(session: Session, prepared: Prepared) -> tuple[Change, ...]:

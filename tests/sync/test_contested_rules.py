@@ -340,6 +340,23 @@ def test_rules_whose_place_is_taken_stop_the_run(laptop: Device, s3: S3, what: s
         assert (tmp_path / "rules").read_text() == "# mine\n"
 
 
+def test_rules_behind_a_link_are_about_nothing_here_and_stop_nothing(
+    laptop: Device, s3: S3, tmp_path: Path
+) -> None:
+    laptop.write("note.md", "note")
+    laptop.sync()
+    (tmp_path / "elsewhere").mkdir()
+    (laptop.notes / "sub").symlink_to(tmp_path / "elsewhere")
+    s3.put("sub/.bmignore", "*.key\n")
+    laptop.write("more.md", "more")
+
+    said = laptop.run("sync", expect=1)
+
+    assert "sub/.bmignore" in said.out
+    assert "more.md" in s3.tree()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_rules_that_a_full_disk_cannot_take_stop_the_run(fresh: Device, cloud: S3, below: str) -> None:
     with small_disk(fresh.notes, "256k"):
         fresh.setup()
