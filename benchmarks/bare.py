@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bisync.config import BUILTIN_PROFILES, DEFAULT_PROFILE, Compare
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
-from bisync.rclone.argv import Argv, BisyncCall, bisync_argv, copy_one_argv, list_argv
+from bisync.rclone.argv import Argv, BisyncCall, File, bisync_argv, copy_one_argv, list_argv
 from bisync.rclone.program import environment
 from bisync.rclone.remote import Remote
 from tests.support.world import KEY_ID, S3, SECRET, rclone_path
@@ -124,7 +124,9 @@ class Bare:
         marker = self.tree / MARKER_PATH
         marker.parent.mkdir()
         marker.write_text(MARKER_TEXT)
-        run_rclone(copy_one_argv(str(marker), self.remote.below(MARKER_PATH)), remote, home)
+        run_rclone(
+            copy_one_argv(File(str(self.tree), MARKER_PATH), File(self.remote.fs, MARKER_PATH)), remote, home
+        )
 
     def sync(self, *more: str, width: int | None = None) -> Cost:
         """What one run takes; `more` flags, such as `--resync`. `width`: files at a time, rclone's own when None."""

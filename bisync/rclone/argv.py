@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bisync.config import Compare, Profile
 from bisync.core.metadata import MARKER_NAME, PARTIAL_SUFFIX
@@ -118,16 +119,37 @@ def copy_argv(
     return (*argv, *_profile_flags(profile, width), *_NETWORK, *_LOG)
 
 
-def move_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
-    """Move one file within a remote (server-side where it can); what has that name goes to `backup`."""
-    kept = ("--backup-dir", backup) if backup is not None else ()
-    return ("rclone", "moveto", source, target, *kept, *_NETWORK, *_LOG)
+class File(NamedTuple):
+    """One file: the folder or remote it lies in, and its path there."""
+
+    fs: str
+    path: str
 
 
-def copy_one_argv(source: str, target: str, *, backup: str | None = None) -> Argv:
-    """Copy one file to an exact name, whatever the target holds there; that goes to `backup`."""
+def move_argv(source: File, target: File, *, backup: str | None = None) -> Argv:
+    """Move one file within a remote (server-side where it can); what has that name goes to `backup`.
+
+    Never a folder: `moveto` moves all of one when its source has become that meanwhile (rclone docs, moveto). Exit 4
+    when there is no such file.
+    """
+    return ("rclone", "rc", "--loopback", "operations/movefile", *_from_to(source, target, backup))
+
+
+def copy_one_argv(source: File, target: File, *, backup: str | None = None) -> Argv:
+    """Copy one file to an exact name, whatever the target holds there; that goes to `backup`. Never a folder."""
+    call = ("rclone", "rc", "--loopback", "operations/copyfile")
+    return (*call, *_from_to(source, target, backup), "--ignore-times")
+
+
+def _from_to(source: File, target: File, backup: str | None) -> Argv:
+    ends = (
+        f"srcFs={source.fs}",
+        f"srcRemote={source.path}",
+        f"dstFs={target.fs}",
+        f"dstRemote={target.path}",
+    )
     kept = ("--backup-dir", backup) if backup is not None else ()
-    return ("rclone", "copyto", source, target, "--ignore-times", *kept, *_NETWORK, *_LOG)
+    return (*ends, *kept, *_NETWORK, *_LOG)
 
 
 def check_argv(

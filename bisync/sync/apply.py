@@ -30,7 +30,7 @@ from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
 from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
-from bisync.rclone.output import Finished
+from bisync.rclone.output import NO_SUCH_FILE, Finished
 from bisync.sync import swap, transfers
 from bisync.sync.frame import Frame, delete_percent, frame_of, listed
 from bisync.sync.observe import Observation
@@ -161,7 +161,7 @@ class Execution:
                 if self._run_for(step, change):
                     self.tally.deleted_cloud.add(change.path)
             case transfers.MoveOneThere(change, name):
-                self._move(step, [name.rpartition("/")[2]], [change])
+                self._move(step, [name], [change])
             case transfers.RenameThere(change) if change.path not in self.skipped:
                 if self._run_for(step, change) and change.winner == "folder":
                     self._note_conflict(change)
@@ -276,15 +276,13 @@ class Execution:
 
         argv = self._argv(step)
         outcome = self._try(argv, count=False, on_event=on_event)
-        troubled = {} if outcome.code == 0 else self._troubled(argv, outcome, others_follow=True)
+        went = outcome.code in (0, NO_SUCH_FILE)
+        troubled = {} if went else self._troubled(argv, outcome, others_follow=True)
         for name, change in zip(moved, changes, strict=True):
-            # How rclone calls a single file is its own affair.
-            alone = isinstance(step, transfers.MoveOneThere)
-            why = next(iter(troubled.values()), None) if alone else troubled.get(name)
-            if why is not None:
-                self._go_without(change, why)
+            if name in troubled:
+                self._go_without(change, troubled[name])
             else:
-                self._note(change, name in left or bool(left and alone), self.tally.renamed)
+                self._note(change, name in left, self.tally.renamed)
 
     def _send(self, step: Send) -> None:
         named = zip(step.changes, step.names, strict=True)
@@ -388,9 +386,11 @@ class Execution:
         return argv
 
     def _run_for(self, step: Step, change: Change) -> bool:
-        """Take a step about one path in the cloud; False where that alone failed, and is left out."""
+        """Take a step about one path; False where that failed alone and is left out, or is no file any more."""
         argv = self._argv(step)
         outcome = self._try(argv, count=False)
+        if outcome.code == NO_SUCH_FILE:
+            return self._note(change, False)
         for why in () if outcome.code == 0 else self._troubled(argv, outcome).values():
             self._go_without(change, why)
             return False

@@ -13,10 +13,11 @@ from typing import Any
 
 from bisync import providers
 from bisync.app import Session
+from bisync.core import names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
 from bisync.rclone import filters, listings
-from bisync.rclone.argv import Argv, move_argv, remove_empty_argv
+from bisync.rclone.argv import Argv, File, move_argv, remove_empty_argv
 from bisync.sync import alike, transfers
 from bisync.sync.frame import lines, listed
 from bisync.sync.prepare import Prepared
@@ -110,6 +111,11 @@ def _lines(names: Iterable[str]) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
+def _here(folder: str, name: str) -> File:
+    """A file on this disk, as rclone spells it."""
+    return File(folder, names.to_rclone(name))
+
+
 def _commands(step: Step, session: Session) -> Iterator[Argv]:
     """The rclone commands of one step."""
     argv = transfers.command(step, session, transfers.RUN)
@@ -120,21 +126,21 @@ def _commands(step: Step, session: Session) -> Iterator[Argv]:
     root, staging, trash = str(area.root), str(area.staging), str(area.trash)
     match step:
         case transfers.DeleteHere(name=name):
-            yield move_argv(f"{root}/{name}", f"{trash}/{name}")
+            yield move_argv(_here(root, name), _here(trash, name))
         case transfers.StepAside(name=name, copy=copy):
-            yield move_argv(f"{root}/{name}", f"{root}/{copy}")
+            yield move_argv(_here(root, name), _here(root, copy))
         case transfers.MoveHere(name=name, to=to):
-            yield move_argv(f"{root}/{name}", f"{root}/{to}")
+            yield move_argv(_here(root, name), _here(root, to))
         case transfers.PutIn(change, staged, name, folder):
             if change.replaces:
-                yield move_argv(f"{root}/{name}", f"{trash}/{name}")
+                yield move_argv(_here(root, name), _here(trash, name))
             if folder:
                 yield remove_empty_argv(f"{root}/{name}")
-            yield move_argv(f"{staging}/{staged}", f"{root}/{name}")
+            yield move_argv(_here(staging, staged), _here(root, name))
         case transfers.Settle(change, staged, name, copies):
-            fetched = f"{staging}/{staged}"
+            fetched = _here(staging, staged)
             if change.winner == "local":
-                yield move_argv(fetched, f"{root}/{copies[0]}")
+                yield move_argv(fetched, _here(root, copies[0]))
                 return
-            yield move_argv(f"{root}/{name}", f"{root}/{copies[0]}")
-            yield move_argv(fetched, f"{root}/{name if change.winner == 'cloud' else copies[1]}")
+            yield move_argv(_here(root, name), _here(root, copies[0]))
+            yield move_argv(fetched, _here(root, name if change.winner == "cloud" else copies[1]))

@@ -21,6 +21,7 @@ from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
 from bisync.rclone.argv import (
     Argv,
     BisyncCall,
+    File,
     bisync_argv,
     copy_argv,
     copy_one_argv,
@@ -105,7 +106,7 @@ class Send(NamedTuple):
 
 
 class SendAs(NamedTuple):
-    """As `Send`, of one file `name` here that the cloud spells as `there` (NFC, NFD)."""
+    """As `Send`, of one file `name` (rclone's spelling of ours) that the cloud spells as `there` (NFC, NFD)."""
 
     change: Change
     name: str
@@ -264,7 +265,7 @@ def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Itera
             if here == there:
                 alike.append((change, here))
             else:
-                otherwise.append(SendAs(change, local.files[change.path].name, there))
+                otherwise.append(SendAs(change, here, there))
     if alike:
         sizes = [local.files[change.path].size for change, _ in alike]
         yield Send(tuple(change for change, _ in alike), tuple(name for _, name in alike), width(sizes))
@@ -366,7 +367,7 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
     backup = remote.below(f"{CLOUD_TRASH}/{run}/") if remote.keeps_versions else None
     match step:
         case PlaceMarker(side="cloud"):
-            return copy_one_argv(str(session.sync.dir / MARKER_PATH), remote.below(MARKER_PATH))
+            return copy_one_argv(File(str(session.sync.dir), MARKER_PATH), File(remote.fs, MARKER_PATH))
         case Fetch(width=width):
             staging = str(area(session, run).staging)
             return copy_argv(remote.fs, staging, lists / "downloads", profile=session.profile, width=width)
@@ -376,13 +377,13 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
                 backup=backup,
             )  # fmt: skip
         case SendAs(name=name, there=there):
-            return copy_one_argv(f"{session.sync.dir}/{name}", remote.below(there), backup=backup)
+            return copy_one_argv(File(str(session.sync.dir), name), File(remote.fs, there), backup=backup)
         case DeleteThere(name=name):
-            return move_argv(remote.below(name), remote.below(f"{CLOUD_TRASH}/{run}/{name}"))
+            return move_argv(File(remote.fs, name), File(remote.fs, f"{CLOUD_TRASH}/{run}/{name}"))
         case RenameThere(name=name, copy=copy):
-            return move_argv(remote.below(name), remote.below(copy), backup=backup)
+            return move_argv(File(remote.fs, name), File(remote.fs, copy), backup=backup)
         case MoveOneThere(name=name, to=to):
-            return move_argv(remote.below(name), remote.below(to), backup=backup)
+            return move_argv(File(remote.fs, name), File(remote.fs, to), backup=backup)
         case MoveThere(source=source, target=target, width=width):
             return move_listed_argv(
                 remote.below(_folder(source)), remote.below(_folder(target)), lists / "moves",

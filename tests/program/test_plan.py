@@ -185,8 +185,8 @@ def test_commands_name_objects_that_exist(place: Place, here: str, there: str) -
 
     commands = place.plan()["commands"]
 
-    remote = f"basic-memory-team:{BUCKET}/{place.path}/"
-    moved = [argv[2].removeprefix(remote) for argv in commands if argv[1] == "moveto"]
+    remote = f"srcFs=basic-memory-team:{BUCKET}/{place.path}/"
+    moved = [argv[5].removeprefix("srcRemote=") for argv in commands if argv[4:5] == [remote]]
     assert moved == [there]
     assert there in place.tree()
 
