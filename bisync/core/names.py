@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 QUOTE = "\u201b"
 """What stands before a character that is a picture, or this sign, already in the real name."""
@@ -19,8 +20,6 @@ PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(1, 0x20)}, "\x7f"
 _TO_PICTURES = str.maketrans(PICTURES)
 _CONTROLS = {picture: control for control, picture in PICTURES.items()}
 _FROM_PICTURES = str.maketrans(_CONTROLS)
-_AMBIGUOUS = re.compile(f"[{QUOTE}{''.join(_CONTROLS)}]")
-_QUOTED = re.compile(f"{QUOTE}(?P<real>{_AMBIGUOUS.pattern})|(?P<picture>[{''.join(_CONTROLS)}])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _LINE_BREAK = re.compile("[\n\r]")
 # Outside of XML's characters (XML 1.0, "Char"): where one of them is in a bucket, S3's listings of it can fail, on
@@ -33,11 +32,21 @@ _DOTS = re.compile("(?:^|/)(?:[.]{1,2}|\uff0e{1,2})(?:/|\\Z)")
 _ESCAPES = "its name has a character that rclone uses for escapes (U+201B, U+2401 to U+241F or U+2421)"
 
 
+@cache
+def _ambiguous() -> re.Pattern[str]:
+    return re.compile(f"[{QUOTE}{''.join(_CONTROLS)}]")
+
+
+@cache
+def _quoted() -> re.Pattern[str]:
+    return re.compile(f"{QUOTE}(?P<real>{_ambiguous().pattern})|(?P<picture>[{''.join(_CONTROLS)}])")
+
+
 def to_rclone(name: str) -> str:
     """The path `name`, as the operating system has it, in rclone's spelling."""
     if name.isascii() and name.isprintable():
         return name
-    quoted = _AMBIGUOUS.sub(lambda match: QUOTE + match.group(), name)
+    quoted = _ambiguous().sub(lambda match: QUOTE + match.group(), name)
     return _SURROGATE.sub("\ufffd", quoted).translate(_TO_PICTURES)
 
 
@@ -52,7 +61,7 @@ def shown(name: str) -> str:
     """A path in rclone's spelling for people: as the operating system has it, also where it has an obstacle."""
     if name.isascii():
         return name
-    return _QUOTED.sub(lambda match: match["real"] or _CONTROLS[match["picture"]], name)
+    return _quoted().sub(lambda match: match["real"] or _CONTROLS[match["picture"]], name)
 
 
 def obstacle(name: str) -> str | None:
@@ -65,13 +74,17 @@ def obstacle(name: str) -> str | None:
         return "its name has a line break, which lists of names cannot hold"
     if found := _NOT_IN_XML.search(name):
         return f"its name has the character U+{ord(found.group()):04X}, which a cloud's listing cannot hold"
-    if _AMBIGUOUS.search(name):
+    if _ambiguous().search(name):
         return _ESCAPES
     return None
 
 
 def misfit(path: str) -> str | None:
     """Why a path in the cloud, in rclone's spelling, cannot be a file here; None when it can."""
+    # So is nearly every path, and a look for a few letters is all that it costs.
+    odd = path[:1] in "/." or path[-1:] in "/." or "//" in path or "/." in path
+    if not odd and path.isascii():
+        return None
     if _EMPTY_PART.search(path):
         return "its key has an empty part (/ at an end, or //), which no path here can have"
     if _DOTS.search(path):

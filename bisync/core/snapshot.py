@@ -31,7 +31,10 @@ class LocalFile(NamedTuple):
 
 
 class CloudFile(NamedTuple):
-    """A file in the cloud. `mtime_ns`: where hashes are free the time it was stored, else its own modtime."""
+    """A file in the cloud.
+
+    `mtime_ns`: its own modtime where changes are told by that; by checksum, of one without a hash, when it was stored.
+    """
 
     name: str
     size: int

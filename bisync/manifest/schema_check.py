@@ -7,7 +7,6 @@ says. Tests hold the two against each other.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -176,6 +175,8 @@ def is_secret(path: KeyPath) -> bool:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "balanced"?` for the nearest of `known`, or nothing."""
+    import difflib  # only who has made a mistake needs it
+
     near = difflib.get_close_matches(word, list(known), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""
 

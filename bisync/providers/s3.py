@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from bisync.config import S3Tenant
 from bisync.core.result import Finding
@@ -121,6 +120,8 @@ def _scope(tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Finding:
 
 def _skew(tenant: S3Tenant, endpoint: str, now: Callable[[], datetime]) -> Iterator[Finding]:
     """S3 refuses requests signed with a clock more than 15 minutes off (AWS Signature Version 4)."""
+    from email.utils import parsedate_to_datetime
+
     import httpx
 
     try:

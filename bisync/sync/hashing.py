@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from bisync import events, process
@@ -22,6 +21,7 @@ RACY_NS = 50_000_000
 CHUNK = 1 << 18
 PROGRESS_SECONDS = 0.5
 SMALL = 1 << 16
+AT_ONCE = 1 << 20
 BATCH_FILES = 100
 BATCH_BYTES = 32 << 20
 _Read = tuple[str, str | OSError | None]
@@ -61,6 +61,14 @@ def read_all(
         return found
 
     total = sum(file.size for _, file in files)
+    if total <= AT_ONCE and len(files) <= BATCH_FILES:
+        return look(files)
+    from concurrent.futures import (
+        Future,
+        ThreadPoolExecutor,
+        wait,
+    )  # a run that has little to read goes without
+
     began = time.monotonic()
     # Small files are all the interpreter's work: threads that wait for each other take three times as long.
     workers = 4 if total > len(files) * SMALL else 1

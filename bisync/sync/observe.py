@@ -171,8 +171,11 @@ def _local(
     files: dict[str, LocalFile] = {}
     marker: ListedFile | None = None
     unread: dict[str, None] = {}
+    others = []
+    is_file = ignore.Kind.FILE  # looking it up for each takes as long as all the rest
     for entry in tree.entries:
-        if entry.kind is not ignore.Kind.FILE:
+        if entry.kind is not is_file:
+            others.append(entry)
             continue
         if entry.path == MARKER_PATH:
             marker = _marker(root, entry)
@@ -215,17 +218,22 @@ def _local(
                 left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
         else:
             files[key] = files[key]._replace(md5=read)
+    links, specials, occupied = _in_the_way(tree, others, left_out)
+    snapshot = LocalSnapshot(files, tuple(left_out), device, marker is not None, occupied, links, specials)
+    return snapshot, marker, waits
+
+
+def _in_the_way(
+    tree: ignore.Tree, others: Sequence[ignore.Entry], left_out: Sequence[LeftOut]
+) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Links, special files (both among `others`) and folders that no plan empties, by their keys."""
     links, specials = (
-        frozenset(names.key(names.to_rclone(one.path)) for one in tree.entries if one.kind is kind)
+        frozenset(names.key(names.to_rclone(one.path)) for one in others if one.kind is kind)
         for kind in (ignore.Kind.SYMLINK, ignore.Kind.SPECIAL)
     )
     folders = {names.key(names.to_rclone(folder)) for folder in tree.occupied}
     inside = {*links, *specials, *folders, *(names.key(one.path) for one in left_out)}
-    occupied = folders.union(*map(names.parents, inside))
-    snapshot = LocalSnapshot(
-        files, tuple(left_out), device, marker is not None, frozenset(occupied), links, specials
-    )
-    return snapshot, marker, waits
+    return links, specials, frozenset(folders.union(*map(names.parents, inside)))
 
 
 def were_ignored(held: Held) -> Callable[[str], bool] | None:
@@ -241,17 +249,26 @@ class Fit:
 
     def __init__(self, session: Session) -> None:
         self._room = _room(session)
+        self._words = (MARKER_NAME, *session.app.manifest.ignore_files)
         rules = "|".join(re.escape(name) for name in session.app.manifest.ignore_files)
         marker = f"(?P<marker>{re.escape(MARKER_NAME)}\\Z)"
         self._taken = re.compile(f"(?:^|/)(?:{marker}" + (f"|(?P<rules>{rules})/)" if rules else ")"))
 
     def obstacle(self, path: str) -> str | None:
         """Why a file of this path cannot be synced; None when it can."""
+        for word in self._words:  # in next to no path is any of them
+            if word in path:
+                break
+        else:
+            return self._too_long(path)
         if found := self._taken.search(path):
             if found["marker"]:
                 return MARKERS_NAME
             # In the cloud it would stand in the way of the ignore file itself, on every device.
             return f"it is in a folder called {found['rules']}, which is the name of an ignore file"
+        return self._too_long(path)
+
+    def _too_long(self, path: str) -> str | None:
         if self._room is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self._room:
             return None
         return "its path is too long for the cloud: its old versions could not be kept"
@@ -306,7 +323,9 @@ class _Cloud:
         elif names.is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:
-            self.files[key] = CloudFile(each.path, each.size, each.md5, parse_time(each.modtime))
+            # Where a hash tells, nobody asks when it was stored.
+            stored = None if each.md5 is not None else parse_time(each.modtime)
+            self.files[key] = CloudFile(each.path, each.size, each.md5, stored)
 
 
 @contextmanager
