@@ -24,7 +24,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture paper bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox paper bench release venv clean
 
 demo: $(READY)
 	@$(BIN)/bisync demo
@@ -54,6 +54,9 @@ docs: $(READY)
 
 torture: $(READY)
 	$(BIN)/python -m tests.support.torture --seed $(SEED) $(if $(KILLS),--kills $(KILLS),--steps $(STEPS))
+
+blackbox: $(READY)
+	$(BIN)/python -m tests.support.blackbox --seeds $(or $(SEEDS),1-4) --steps $(or $(STEPS),300) --jobs 2 --reasons
 
 paper: $(READY)
 	$(BIN)/python -m tests.support.paper --plans $(PLANS) --seed $(SEED)
