@@ -6,6 +6,7 @@
 #   make fmt      format the code, and mend what ruff can mend
 #   make docs     the manifest's reference and example, and the pictures, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
+#   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
