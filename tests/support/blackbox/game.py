@@ -119,7 +119,6 @@ class Game:
         shutil.copytree(
             old.notes, laptop.root, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(OURS)
         )
-        shutil.rmtree(old.notes / OURS / "tmp", ignore_errors=True)
         self.note(Deed(laptop.name, "move house", "", frees=laptop.name))
         self.command(laptop, "setup", joins=True)
 

@@ -53,7 +53,7 @@ class Files:
 
 @dataclass
 class Laptop:
-    """A device and its user. `profile`: how it syncs; `joined`: whether it was ever set up."""
+    """A device and its user. `joined`: whether it was ever set up. `old_homes`: computers its notes were on before."""
 
     name: str
     device: Device
@@ -77,8 +77,9 @@ class Laptop:
 
     def kept(self) -> set[str]:
         """What lies in the trash, in the folders of a run that was killed, or half there."""
-        found = set(self.files.below(self.root / OURS).values())
+        found: set[str] = set()
         for home in (self.device.home, *self.old_homes):
+            found |= set(self.files.below(home / "notes" / OURS).values())
             found |= set(self.files.below(home / ".basic-memory" / "bisync-state").values())
         return found | {text for path, text in self.files.below(self.root).items() if path.endswith(PARTIAL)}
 
