@@ -174,6 +174,12 @@ def _without_blocked(decided: list[Change], local: LocalSnapshot) -> tuple[list[
             kept.append(change)
         else:
             left.append(LeftOut(change.paths[-1], why))
+            if change.to is not None:
+                left.append(
+                    LeftOut(
+                        change.path, f"it was renamed in the cloud to {change.to}, which cannot come here"
+                    )
+                )
     return kept, left
 
 

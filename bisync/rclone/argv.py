@@ -51,6 +51,7 @@ class BisyncCall:
     backup_local: Path
     backup_cloud: str | None
     max_delete_percent: int = 0
+    check_sync: bool = True
     fast_list: bool = False
     width: int | None = None
 
@@ -78,7 +79,7 @@ def bisync_argv(call: BisyncCall) -> Argv:
     argv += ["--partial-suffix", PARTIAL_SUFFIX]
     argv += ["--fast-list"] if call.fast_list else []
     argv += ["--filters-file", str(call.filters), "--workdir", str(call.workdir)]
-    if not call.profile.check_sync:
+    if not (call.check_sync and call.profile.check_sync):
         argv += ["--check-sync", "false"]
     return (*argv, *_profile_flags(call.profile, call.width), *_NETWORK, *_LOG)
 

@@ -29,7 +29,7 @@ from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
-from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
+from bisync.rclone.diagnosis import failure, out_of_step, troubled_files
 from bisync.rclone.output import NO_SUCH_FILE, Finished
 from bisync.sync import swap, transfers
 from bisync.sync.frame import Frame, delete_percent, frame_of, listed
@@ -261,8 +261,8 @@ class Execution:
 
     def _troubled(self, argv: Argv, outcome: Finished, *, others_follow: bool = False) -> Mapping[str, str]:
         """What a command failed on for reasons of its own, and these (see `troubled_files`). Raises RcloneError."""
-        troubled = {one.path or "": one.text for one in troubled_files(outcome, others_follow=others_follow)}
-        if not troubled:
+        found = troubled_files(outcome, others_follow=others_follow)
+        if not (troubled := {one.path or "": one.text for one in found}):
             raise failure(argv, outcome, self.session.remote)
         return troubled
 
@@ -307,21 +307,19 @@ class Execution:
             listed.unlink()
 
     def _bisync(self, step: RunBisync) -> None:
-        """Run bisync; files that fail for a reason of their own are left out of a second try.
-
-        One failing file ends bisync with an error and keeps every deletion from travelling.
-        """
+        """Run bisync, a second time without files that fail alone: one would keep every deletion from travelling."""
         looked_again = False
         while (opened := self._open_frame(step)).frame.names:
             argv = self._argv(opened)
             outcome = self._try(argv)
             if outcome.code == 0:
                 return
-            if is_out_of_step(outcome):
-                # A file moved while bisync looked. What it copied is equal now: looking again settles it.
+            if differ := out_of_step(outcome):
                 if looked_again:
                     raise failure(argv, outcome, self.session.remote)
-                looked_again = True
+                # A file moved while bisync looked; what it copied is equal by now. Copies beside it need not be.
+                planned = any(names.key(path) in self.planned for path in differ)
+                step, looked_again = step._replace(check_sync=planned), True
                 continue
             troubled = self._troubled(argv, outcome)
             if all(names.key(path) in {one.path for one in self.failed} for path in troubled):

@@ -164,7 +164,8 @@ class MoveThere(NamedTuple):
 class RunBisync(NamedTuple):
     """One run of bisync in the frame of the plan. `percent`: its `--max-delete`.
 
-    `fast_list`: the whole remote is listed with fewer requests than the folders of the frame.
+    `fast_list`: the whole remote is listed with fewer requests than the folders of the frame. `check_sync`: it
+    compares its two listings at the end.
     """
 
     frame: Frame
@@ -172,6 +173,7 @@ class RunBisync(NamedTuple):
     percent: int
     fast_list: bool
     width: int
+    check_sync: bool = True
 
 
 Step = (
@@ -389,7 +391,9 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
                 remote.below(_folder(source)), remote.below(_folder(target)), lists / "moves",
                 profile=session.profile, width=width, backup=backup,
             )  # fmt: skip
-        case RunBisync(compare=compare, percent=percent, fast_list=fast_list, width=width):
+        case RunBisync(
+            compare=compare, percent=percent, fast_list=fast_list, width=width, check_sync=check_sync
+        ):
             return bisync_argv(
                 BisyncCall(
                     local=session.sync.dir,
@@ -401,6 +405,7 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
                     backup_local=session.state.trash / run,
                     backup_cloud=backup,
                     max_delete_percent=percent,
+                    check_sync=check_sync,
                     fast_list=fast_list,
                     width=width,
                 )

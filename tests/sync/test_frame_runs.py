@@ -21,6 +21,8 @@ from bisync.core.change import Change
 from bisync.core.result import Outcome
 from bisync.rclone.argv import BisyncCall, bisync_argv
 from bisync.rclone.program import environment
+from tests.support.blackbox.history import History
+from tests.support.blackbox.places import Bucket
 from tests.support.proxy import Gate, Status, proxied
 from tests.support.world import S3, Device, rclone_path
 
@@ -326,3 +328,23 @@ def test_no_unchanged_file_is_opened(laptop: Device, s3: S3) -> None:
     assert s3.tree() == laptop.tree()
     assert {name for name in names if name} <= {"new.md", "1.md"}
     assert "new.md" in names
+
+
+@pytest.mark.parametrize("name", ["a.md", "a - b.md"])
+def test_by_time_a_conflict_copy_beside_an_edit_is_no_failure(tmp_path: Path, s3: S3, name: str) -> None:
+    """What another program put there has no time of its own: the store's is finer than what a download keeps."""
+    device = Device(
+        tmp_path / "laptop", s3, profile="by-time", extra="profiles: {by-time: {compare: modtime}}\n"
+    )
+    device.write(name, "one")
+    device.setup()
+    foreigner = Bucket(s3, History(), lambda deed: None)
+    foreigner.put(f"{name}.conflict1", "theirs", None)
+    assert device.sync().downloaded == 1
+    device.write(name, "two, later")
+
+    result = device.sync()
+
+    assert (result.error, result.uploaded) == (None, 1)
+    assert device.sync().outcome is Outcome.IDLE
+    assert device.tree() == s3.tree() == {name: "two, later", f"{name}.conflict1": "theirs"}

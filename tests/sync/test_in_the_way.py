@@ -146,3 +146,22 @@ def test_the_plan_says_what_cannot_come(
     assert [(one.path, one.why) for one in result.left_out] == [(key, why)]
     assert result.downloaded == 1 and laptop.tree()["other.md"] == "other"
     assert not (tmp_path / "e").exists()
+
+
+def test_a_rename_that_cannot_come_here_is_named_by_both_names(
+    laptop: Device, s3: S3, tmp_path: Path
+) -> None:
+    laptop.write("m/a.md", "moved")
+    laptop.sync()
+    (tmp_path / "elsewhere").mkdir()
+    (laptop.notes / "r").symlink_to(tmp_path / "elsewhere")
+    s3.rclone("moveto", "s3:notes-bucket/m/a.md", "s3:notes-bucket/r/a.md")
+
+    for _ in range(2):
+        assert left_out(laptop.sync()) == ["m/a.md", "r/a.md"]
+
+    assert laptop.tree() == {"m/a.md": "moved"}
+    assert s3.tree() == {"r/a.md": "moved"}
+    (laptop.notes / "r").unlink()
+    assert laptop.sync().renamed == 1
+    assert laptop.tree() == s3.tree() == {"r/a.md": "moved"}
