@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome, SyncResult
+from tests.support.busy import World
 from tests.support.world import S3, Device, serve_s3
-from tests.sync.test_kill_sweep import World, in_a_child
+from tests.sync.test_kill_sweep import in_a_child
 
 
 def left_out(result: SyncResult) -> list[str]:
