@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome, SyncResult
+from bisync.sync import swap
 from tests.support.busy import World
 from tests.support.world import S3, Device, serve_s3
 from tests.sync.test_kill_sweep import in_a_child
@@ -147,3 +148,32 @@ def test_the_plan_says_what_cannot_come(
     assert [(one.path, one.why) for one in result.left_out] == [(key, why)]
     assert result.downloaded == 1 and laptop.tree()["other.md"] == "other"
     assert not (tmp_path / "e").exists()
+
+
+def test_a_file_saved_where_a_folder_is_about_to_come_makes_room_in_the_next_run(
+    tmp_path: Path, moto: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(tmp_path / "device", moto)
+    device.setup()
+    device.write("desk", "a file here")
+    moto.put("desk/x.md", "a folder there")
+    make_way = swap._make_way
+
+    def saved_first(path: Path) -> None:
+        if path.name == "x.md" and not path.parent.exists():
+            device.write("desk", "saved in that moment")
+        make_way(path)
+
+    monkeypatch.setattr(swap, "_make_way", saved_first)
+    assert left_out(device.sync()) == ["desk/x.md"]
+    monkeypatch.setattr(swap, "_make_way", make_way)
+
+    assert "desk" not in moto.tree()
+    assert device.sync().outcome is Outcome.DONE
+    assert device.sync().exit_code == 0
+    wanted = {
+        "desk/x.md": "a folder there",
+        "desk.conflict1": "a file here",
+        "desk.conflict2": "saved in that moment",
+    }
+    assert device.tree() == moto.tree() == wanted
