@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 from tests.support.sweep.faults import ERRORS, FAULTS, applies
 from tests.support.sweep.moments import Moment, Series
@@ -38,23 +37,28 @@ def cases(moments: Sequence[Moment], faults: Sequence[str]) -> list[Case]:
     return found
 
 
+def _picked(every: Sequence[Case], arguments: argparse.Namespace) -> Sequence[Case]:
+    """Those that are asked for: of some moments, or one in so many."""
+    if arguments.only:
+        series, _, numbers = arguments.only.rpartition(":")
+        first, _, last = numbers.partition("-")
+        wanted = range(int(first), int(last or first) + 1)
+        every = [case for case in every if case.series == (series or "file") and case.number in wanted]
+    return every[arguments.offset :: arguments.every]
+
+
 def sweep(name: str, folder: Path, arguments: argparse.Namespace) -> int:
     """Play one scene's cases and tell of them; how many failed."""
     made = scene(name, folder)
     alone, wanted = undisturbed(made)
-    faults = [arguments.fault] if arguments.fault else FAULTS
-    if arguments.only:
-        series, _, number = arguments.only.rpartition(":")
-        picked = [Case(cast(Series, series or "file"), int(number), fault) for fault in faults]
-    else:
-        every = cases(alone.moments, faults)
-        picked = every[arguments.offset :: arguments.every]
-        count = Counter(moment.series for moment in alone.moments)
-        print(
-            f"{name}: {count['file']} file operations and {count['line']} lines of rclone's log, "
-            f"{len(every)} cases, {len(picked)} of them are played",
-            flush=True,
-        )
+    every = cases(alone.moments, arguments.fault or FAULTS)
+    picked = _picked(every, arguments)
+    count = Counter(moment.series for moment in alone.moments)
+    print(
+        f"{name}: {count['file']} file operations and {count['line']} lines of rclone's log, "
+        f"{len(every)} cases, {len(picked)} of them are played",
+        flush=True,
+    )
     if arguments.list:
         for moment in alone.moments:
             print(f"  {moment.series}:{moment.number} {moment.words}{' [rclone]' if moment.rclone else ''}")
@@ -111,8 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--scene", choices=SCENES, help="only this kind of run")
-    parser.add_argument("--fault", choices=FAULTS, help="only this fault")
-    parser.add_argument("--only", metavar="[SERIES:]N", help="only this moment: file:12 or line:3")
+    parser.add_argument("--fault", choices=FAULTS, action="append", help="only this fault (repeatable)")
+    parser.add_argument("--only", metavar="[SERIES:]N[-M]", help="only these moments: file:12-20, line:3")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="one case in K")
     parser.add_argument("--offset", type=int, default=0, help="the first of them")
     parser.add_argument("--list", action="store_true", help="say what the moments are, and play nothing")
