@@ -90,7 +90,8 @@ def _told(name: str, verdict: Verdict) -> Iterator[str]:
         case = verdict.case
         yield f"FAILED {name}: {case}: {verdict.words}"
         yield from (f"    {line}" for one in verdict.wrong for line in one.splitlines())
-        yield f"    the run: {verdict.ended}"
+        if verdict.ended is not None:
+            yield f"    the run: {verdict.ended._replace(raised=None)}"
         only = f"--only {case.series}:{case.number} --fault {case.fault}"
         yield f"    python -m tests.support.sweep --scene {name} {only}"
 

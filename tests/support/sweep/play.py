@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bisync.actions import setup
 from bisync.core.result import Outcome, SyncResult
+from bisync.errors import BisyncError
 from tests.support.busy import World, prepare, prepare_first
 from tests.support.sweep.faults import Deed, strike
 from tests.support.sweep.moments import Moment, Series, Watch
@@ -159,8 +160,9 @@ def _in_the_child(scene: Scene, case: Case | None, sink: int) -> None:
         ended = scene.run(device)
     except KeyboardInterrupt:
         ended = Ended(130, None, raised="Ctrl-C")
-    except OSError as error:
-        ended = Ended(1, str(error), raised="".join(traceback.format_exception(error)))
+    except BisyncError as error:
+        # A manifest that cannot be read: the edge has words for it.
+        ended = Ended(error.exit_code, error.message)
     except BaseException as error:
         ended = Ended(99, repr(error), raised="".join(traceback.format_exception(error)))
     say(ended=ended._asdict())
