@@ -21,9 +21,9 @@ GONE = {
 """What either side deleted, renamed, or has another thing in the place of."""
 CHANGED_THERE = {
     "there.md", "fresh.md", "ours.md", "theirs.md", "nobody.md", "desk", "desk/x.md", "form", "form/in.md",
-    "near/1.md", "far/1.md", "two.md", "duo.md", "gone/there.md", ".bmignore",
+    "near/1.md", "far/1.md", "two.md", "duo.md", "gone/there.md", ".bmignore", "both.md", "d/there.md",
 }  # fmt: skip
-"""What the cloud has its own word on."""
+"""What the cloud has its own word on; before the first baseline that is all it has."""
 SECRET = "secret.draft"
 """A file that rules which are on their way ignore."""
 RULES = "*.draft\n"

@@ -56,7 +56,8 @@ def judge(scene: Scene, case: Case, wanted: Wanted, *, listings: bool) -> Verdic
     world, device = scene.world, scene.world.device
     world.restore()
     with serve_s3(world.cloud, port=scene.port):
-        at_stake = {*device.tree().values(), *world.there().values()}
+        there = set(world.there().values())
+        at_stake = {*device.tree().values(), *there}
         played = play(scene, case)
         if not played.moments and not played.hangs:
             return None
@@ -65,7 +66,9 @@ def judge(scene: Scene, case: Case, wanted: Wanted, *, listings: bool) -> Verdic
         again, brought = _heal(scene)
         wrong += again
         deed = played.deed
-        if deed is not None and deed.before is not None and deed.alone:
+        # What was just on its way up, rclone takes back when it finds another file, or none, at the end.
+        travels = deed is not None and played.moments[0].rclone and deed.before not in there
+        if deed is not None and deed.before is not None and (deed.alone or travels):
             at_stake.discard(deed.before)
         if deed is not None and deed.after is not None:
             at_stake.add(deed.after)
@@ -144,7 +147,9 @@ def _of_the_trees(scene: Scene, case: Case, played: Played, wanted: Wanted) -> I
         for name in ("hold", "staging")
         if (device.notes / ".basic-memory" / name).exists()
     ]
-    left += [name for name in ("frame", "run.json") if (device.state / name).exists()]
+    # What a disk does not let go of the frame stays for the next run that needs one.
+    states = ("run.json",) if case.fault in ERRORS else ("run.json", "frame")
+    left += [name for name in states if (device.state / name).exists()]
     left += [str(path) for path in device.notes.rglob("*.bisync-partial")]
     if left:
         yield f"left behind: {left}"
