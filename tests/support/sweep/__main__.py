@@ -8,6 +8,7 @@ python -m tests.support.sweep --scene sync --only line:12 --fault kill
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
 import sys
 import tempfile
@@ -44,7 +45,9 @@ def _picked(every: Sequence[Case], arguments: argparse.Namespace) -> Sequence[Ca
         first, _, last = numbers.partition("-")
         wanted = range(int(first), int(last or first) + 1)
         every = [case for case in every if case.series == (series or "file") and case.number in wanted]
-    return every[arguments.offset :: arguments.every]
+    # By chance, or one in six would be the same fault each time. What the offsets below K pick is all of it, once.
+    order = random.Random(1).sample(range(len(every)), len(every))
+    return [every[number] for number in sorted(order[arguments.offset :: arguments.every])]
 
 
 def sweep(name: str, folder: Path, arguments: argparse.Namespace) -> int:
@@ -119,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fault", choices=FAULTS, action="append", help="only this fault (repeatable)")
     parser.add_argument("--only", metavar="[SERIES:]N[-M]", help="only these moments: file:12-20, line:3")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="one case in K")
-    parser.add_argument("--offset", type=int, default=0, help="the first of them")
+    parser.add_argument("--offset", type=int, default=0, help="which of K such pieces, from 0")
     parser.add_argument("--list", action="store_true", help="say what the moments are, and play nothing")
     arguments = parser.parse_args(argv)
     folder = Path(tempfile.mkdtemp(prefix="bisync-sweep-"))

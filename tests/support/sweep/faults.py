@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.busy import RULES, World, files
+from bisync.core.metadata import METADATA_DIR
+from tests.support.busy import RULES, World
 from tests.support.sweep.moments import Moment, running
 
 KILLS = ("kill", "kill-both")
@@ -94,18 +95,22 @@ def _candidates(fault: str, moment: Moment, root: Path) -> Iterator[str]:
     """
     about = moment.notes
     yield from reversed(about) if fault == "replace" else about
-    touched = sorted(files(root))
+    found = [path.relative_to(root) for path in _below(root)]
+    touched = sorted(str(path) for path in found if METADATA_DIR not in path.parts)
     for number in range(len(touched)):
         yield touched[(moment.number + number) % len(touched)]
 
 
 def _copies(world: World, text: str) -> int:
     """How often a content is there, wherever it is."""
-    found = 0
-    for top in (world.device.home, world.cloud):
-        for path in top.rglob("*"):
-            with suppress(OSError, UnicodeDecodeError):
-                found += (
-                    path.is_file() and path.stat().st_size == len(text.encode()) and path.read_text() == text
-                )
+    size, found = len(text.encode()), 0
+    for path in [*_below(world.device.home), *_below(world.cloud)]:
+        with suppress(OSError, UnicodeDecodeError):
+            found += path.lstat().st_size == size and path.read_text() == text
     return found
+
+
+def _below(top: Path) -> Iterator[Path]:
+    """Every file below a folder, in which somebody is at work: what goes away meanwhile is passed over."""
+    for folder, _, names in os.walk(top):
+        yield from (Path(folder, name) for name in names)
