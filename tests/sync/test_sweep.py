@@ -12,7 +12,7 @@ from tests.support.sweep.faults import FAULTS
 from tests.support.sweep.play import Case, scene
 from tests.support.sweep.verdict import judge, undisturbed
 
-CASES = 6
+CASES = 4
 KINDS = {"open", "list", "look at", "make folder", "remove folder", "rename", "rename exclusively"}
 
 
