@@ -7,6 +7,7 @@
 #   make docs     the manifest's reference and example, and the pictures, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
+#   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
@@ -21,11 +22,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
 STEPS ?= 1000
+EVERY ?= 1
 PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox paper bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper bench release venv clean
 
 demo: $(READY)
 	@$(BIN)/bisync demo
@@ -58,6 +60,9 @@ torture: $(READY)
 
 blackbox: $(READY)
 	$(BIN)/python -m tests.support.blackbox --seeds $(or $(SEEDS),1-4) --steps $(or $(STEPS),300) --jobs 2 --reasons
+
+sweep: $(READY)
+	$(BIN)/python -m tests.support.sweep --every $(EVERY) $(if $(SCENE),--scene $(SCENE))
 
 paper: $(READY)
 	$(BIN)/python -m tests.support.paper --plans $(PLANS) --seed $(SEED)

@@ -330,7 +330,7 @@ class Execution:
         """Give bisync a workdir that knows the plan's paths and no others; the step as it is to be run."""
         seen = self.seen
         late = frame_of(self._contested(), seen.local, seen.cloud, self.known, seen.is_ignored)
-        frame = (step.frame | late).without([*(one.path for one in self.failed), *self._gone_here()])
+        frame = (step.frame | late).without([*(one.path for one in self.failed), *self._unplanned()])
         state = self.session.state
         shutil.rmtree(state.frame, ignore_errors=True)
         private_dir(state.frame)
@@ -339,8 +339,7 @@ class Execution:
         texts = listed(frame.base, step.compare, self.seen.marker, self.session.app.now())
         listings.write(pair, texts)
         self.frame = frame
-        percent = delete_percent(frame, self.plan, self.seen.local, self.seen.cloud)
-        return step._replace(frame=frame, percent=percent)
+        return step._replace(frame=frame, percent=delete_percent(frame, self.plan, seen.local, seen.cloud))
 
     def _contested(self) -> list[Change]:
         """Downloads whose place the user has filled meanwhile: bisync makes conflicts of them."""
@@ -351,12 +350,13 @@ class Execution:
             if change.action is Action.DOWNLOAD and change.path in skipped and self._lies_here(change)
         ]
 
-    def _gone_here(self) -> list[str]:
-        """Uploads whose file the user has deleted since: bisync would delete it in the cloud, unplanned."""
+    def _unplanned(self) -> list[str]:
+        """Where bisync would act unplanned: the user has deleted an upload, or saved a file in a folder's place."""
         return [
             change.path
             for change in self.plan.changes
-            if change.action is Action.UPLOAD and not self._lies_here(change)
+            if (change.action is Action.UPLOAD and not self._lies_here(change))
+            or (change.winner == "folder" and self._lies_here(change))
         ]
 
     def _lies_here(self, change: Change) -> bool:

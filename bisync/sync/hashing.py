@@ -63,11 +63,8 @@ def read_all(
     total = sum(file.size for _, file in files)
     if total <= AT_ONCE and len(files) <= BATCH_FILES:
         return look(files)
-    from concurrent.futures import (
-        Future,
-        ThreadPoolExecutor,
-        wait,
-    )  # a run that has little to read goes without
+    # A run that has little to read goes without these.
+    from concurrent.futures import Future, ThreadPoolExecutor, wait
 
     began = time.monotonic()
     # Small files are all the interpreter's work: threads that wait for each other take three times as long.

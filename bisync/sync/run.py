@@ -52,7 +52,8 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
                 return replace(_preview(session, options), seconds=time.monotonic() - began)
         with app.locked_session(sync, profile=options.profile) as session:
             return _run_locked(session, options, expected, began)
-    except BisyncError as error:
+    except (BisyncError, OSError) as problem:
+        error = _on_disk(problem, sync) if isinstance(problem, OSError) else problem
         result = _failed(sync, error, None, "blocked", began)
         if not isinstance(error, Locked) and not options.dry_run:
             # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
@@ -126,8 +127,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
     except BisyncError as error:
         result = _failed(session.sync, error, run, mode, began)
     except OSError as error:
-        problem = disk_error(error, where=session.sync.dir, then="run: bisync sync; nothing was lost")
-        result = _failed(session.sync, problem, run, mode, began)
+        result = _failed(session.sync, _on_disk(error, session.sync), run, mode, began)
     except KeyboardInterrupt:
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         again = "bisync setup" if known is None else "bisync sync"
@@ -135,6 +135,11 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
     return _conclude(app, session.sync, result)
+
+
+def _on_disk(error: OSError, sync: Sync) -> BisyncError:
+    """What the disk refused, with its cure."""
+    return disk_error(error, where=sync.dir, then="run again; nothing was lost")
 
 
 def _load_the_rest() -> None:
@@ -177,6 +182,9 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
     if fresh != known:
         baseline.save(session.state.baseline, fresh)
+    if not prepared.seen.partials:
+        # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
+        runs.forget_partials(session.state)
     return SyncResult(
         name=session.sync.name,
         mode=prepared.plan.mode.value,

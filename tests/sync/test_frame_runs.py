@@ -6,7 +6,6 @@ import ctypes
 import os
 import shutil
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,40 +18,11 @@ import pytest
 from bisync.config import Compare
 from bisync.core.change import Change
 from bisync.core.result import Outcome
-from bisync.rclone.argv import BisyncCall, bisync_argv
-from bisync.rclone.program import environment
+from tests.support.bare import accepts, bare_bisync
 from tests.support.blackbox.history import History
 from tests.support.blackbox.places import Bucket
 from tests.support.proxy import Gate, Status, proxied
-from tests.support.world import S3, Device, rclone_path
-
-
-def bare_bisync(device: Device, compare: Compare = Compare.CHECKSUM) -> str:
-    """What rclone's own bisync says of the pair of listings that a sync keeps; it must end well."""
-    app = device.app()
-    sync = app.manifest.syncs[0]
-    with app.session(sync) as session:
-        call = BisyncCall(
-            local=sync.dir, remote=session.remote, profile=session.profile, compare=compare,
-            filters=session.state.filters, workdir=session.state.work,
-            backup_local=device.home / "bare" / "local", fast_list=True, max_delete_percent=100,
-            backup_cloud=session.remote.below(".basic-memory/trash/bare"),
-        )  # fmt: skip
-        ran = subprocess.run(
-            [str(rclone_path()), *bisync_argv(call)[1:], "--config", str(session.rclone.config)],
-            env=environment(device.environment, session.remote.env), capture_output=True, text=True,
-            timeout=60, check=False,
-        )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    return ran.stderr
-
-
-def accepts(device: Device, compare: Compare = Compare.CHECKSUM) -> bool:
-    """Whether bisync finds nothing to do with our listings."""
-    before = device.tree()
-    said = bare_bisync(device, compare)
-    assert device.tree() == before
-    return "No changes found" in said
+from tests.support.world import S3, Device
 
 
 def meanwhile(device: Device, deed: Callable[[], object], **options: Any) -> Any:

@@ -193,3 +193,19 @@ def test_a_refused_run_is_loud(make_device: Callable[..., Device], tmp_path: Pat
     assert "Deletion exceeds safety limit (26 > 25)" in status["blocked"]
     assert status["last_outcome"] == "refused"
     assert device.history()[-1]["exit_code"] == 4
+
+
+def test_a_run_that_cannot_even_begin_is_written_down_and_tells_the_hook(tmp_path: Path, s3: S3) -> None:
+    told = tmp_path / "told"
+    hook = f"    hooks: {{on_failure: [[sh, -c, 'echo \"$BISYNC_ERROR\" > {told}']]}}\n"
+    device = Device(tmp_path / "device", s3, sync_extra=hook)
+    device.setup()
+    (device.state / "lock").unlink()
+    (device.state / "lock").mkdir()
+
+    result = device.sync()
+
+    assert (result.outcome, result.exit_code) == (Outcome.FAILED, 1)
+    assert result.error == f"{device.state / 'lock'}: Is a directory"
+    assert told.read_text() == f"{result.error}\n"
+    assert device.history()[-1]["error"] == result.error

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from bisync.core.result import Outcome
+from bisync.state import runs
 from tests.support.proxy import Proxy, Slow
 from tests.support.torture import rclones_of
 from tests.support.world import S3, Device
@@ -90,3 +92,16 @@ def test_a_users_own_file_called_like_a_half_written_one_stays_and_is_named(devi
     s3.delete("d/whole.md")
     assert device.sync().deleted_local == 1
     assert names <= set(device.tree())
+
+
+def test_once_a_run_was_idle_nothing_counts_as_left_by_the_one_that_was_killed_before(device: Device) -> None:
+    app = device.app()
+    with app.locked_session(app.manifest.syncs[0]) as session:
+        runs.note_partials(session.state, ())  # as a run leaves it that was killed before it wrote anything
+    assert device.sync().outcome is Outcome.IDLE
+    device.write("d/n.md.1a2b3c4d.bisync-partial", "the only copy")
+    device.write("n1.md", "another run")
+
+    device.sync()
+
+    assert device.tree()["d/n.md.1a2b3c4d.bisync-partial"] == "the only copy"

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome, SyncResult
+from bisync.sync import swap
+from tests.support.busy import World
 from tests.support.world import S3, Device, serve_s3
-from tests.sync.test_kill_sweep import World, in_a_child
+from tests.sync.test_kill_sweep import in_a_child
 
 
 def left_out(result: SyncResult) -> list[str]:
@@ -165,3 +167,32 @@ def test_a_rename_that_cannot_come_here_is_named_by_both_names(
     (laptop.notes / "r").unlink()
     assert laptop.sync().renamed == 1
     assert laptop.tree() == s3.tree() == {"r/a.md": "moved"}
+
+
+def test_a_file_saved_where_a_folder_is_about_to_come_makes_room_in_the_next_run(
+    tmp_path: Path, moto: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(tmp_path / "device", moto)
+    device.setup()
+    device.write("desk", "a file here")
+    moto.put("desk/x.md", "a folder there")
+    make_way = swap._make_way
+
+    def saved_first(path: Path) -> None:
+        if path.name == "x.md" and not path.parent.exists():
+            device.write("desk", "saved in that moment")
+        make_way(path)
+
+    monkeypatch.setattr(swap, "_make_way", saved_first)
+    assert left_out(device.sync()) == ["desk/x.md"]
+    monkeypatch.setattr(swap, "_make_way", make_way)
+
+    assert "desk" not in moto.tree()
+    assert device.sync().outcome is Outcome.DONE
+    assert device.sync().exit_code == 0
+    wanted = {
+        "desk/x.md": "a folder there",
+        "desk.conflict1": "a file here",
+        "desk.conflict2": "saved in that moment",
+    }
+    assert device.tree() == moto.tree() == wanted

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -20,16 +18,10 @@ from bisync.rclone import listings
 from bisync.state import baseline, runs
 from bisync.sync import recover, swap, trash
 from bisync.sync.apply import Execution
-from tests.support.world import BUCKET, S3, Device, serve_s3
-from tests.sync.test_frame_runs import accepts
+from tests.support.bare import accepts
+from tests.support.busy import GONE, World, decided, prepare
+from tests.support.world import Device, serve_s3
 
-SYNCED = (
-    "here.md", "there.md", "gone/here.md", "gone/there.md", "ours.md", "theirs.md", "nobody.md", "shape", "form",
-    "old/1.md", "old/2.md", "far/1.md", "one.md", "stays/a.md", "stays/b.md",
-)  # fmt: skip
-GONE = {
-    "gone/here.md", "gone/there.md", "shape", "form", "desk", "old/1.md", "old/2.md", "far/1.md", "one.md",
-}  # fmt: skip
 # What ends a step of a run, and a sign of it.
 STEPS: tuple[tuple[Any, str], ...] = (
     (runs, "open_journal"), (recover, "sweep"), (Execution, "_take_one"), (swap, "take_away"), (os, "link"),
@@ -42,93 +34,6 @@ KINDS = {
 }  # fmt: skip
 # What a step that works here ends with.
 ENDS_HERE = ("take_away", "place")
-MOMENT = 1_700_000_000
-
-
-class World(NamedTuple):
-    """A device with everything to do, as often as needed: its home and `cloud` are put back from copies."""
-
-    device: Device
-    cloud: Path
-    copies: Path
-    ignored: frozenset[str]
-
-    def restore(self) -> None:
-        for folder in (self.device.home, self.cloud):
-            shutil.rmtree(folder)
-            subprocess.run(["cp", "-a", str(self.copies / folder.name), str(folder)], check=True)
-
-    def keep(self) -> None:
-        for folder in (self.device.home, self.cloud):
-            subprocess.run(["cp", "-a", str(folder), str(self.copies / folder.name)], check=True)
-
-    def there(self) -> dict[str, str]:
-        return files(self.cloud / BUCKET)
-
-    def versions(self) -> set[str]:
-        """Every content in the trees and the trash."""
-        found: set[str] = set()
-        for folder in (self.cloud, self.device.notes, self.device.state / "trash"):
-            found |= {path.read_text() for path in folder.rglob("*") if path.is_file()}
-        return found
-
-
-def files(top: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(top)): path.read_text()
-        for path in top.rglob("*")
-        if path.is_file() and ".basic-memory" not in path.parts
-    }
-
-
-def prepare(folder: Path, *, rules: bool) -> tuple[World, int]:
-    """The world before the run, and the port of its server."""
-    (folder / "copies").mkdir()
-    with serve_s3(folder / "cloud") as s3:
-        device = Device(folder / "home", s3)
-        ignored = frozenset({"secret.draft"} if rules else ())
-        world = World(device, folder / "cloud", folder / "copies", ignored)
-        for name in SYNCED:
-            device.write(name, f"synced {name}")
-        device.setup()
-        assert device.sync().outcome is Outcome.IDLE
-        _change_here(device)
-        _change_there(s3, folder / "put", rules=rules)
-        world.keep()
-        return world, int(s3.endpoint.rpartition(":")[2])
-
-
-def _change_here(device: Device) -> None:
-    device.write("here.md", "edited here")
-    device.write("new.md", "new here")
-    device.write("ours.md", "ours, newer", mtime=MOMENT + 10)
-    device.write("theirs.md", "ours, older", mtime=MOMENT - 10)
-    device.write("nobody.md", "ours, and as old", mtime=MOMENT)
-    device.write("desk", "a file here")
-    device.write("secret.draft", "ignored by rules on their way")
-    for name in ("gone/here.md", "shape"):
-        (device.notes / name).unlink()
-    device.write("shape/in.md", "in a folder that was a file here")
-    (device.notes / "old").rename(device.notes / "young")
-    (device.notes / "one.md").rename(device.notes / "uno.md")
-
-
-def _change_there(s3: S3, put: Path, *, rules: bool) -> None:
-    texts = {
-        "there.md": "edited there", "fresh.md": "new there", "ours.md": "theirs, older", "theirs.md": "theirs, newer",
-        "nobody.md": "theirs, and as old", "desk/x.md": "a folder there", "form/in.md": "in a folder that was a file",
-    }  # fmt: skip
-    if rules:
-        texts[".bmignore"] = "*.draft\n"
-    for name in ("gone/there.md", "form"):
-        s3.delete(name)
-    s3.rclone("move", f"s3:{BUCKET}/far", f"s3:{BUCKET}/near")
-    for name, text in texts.items():
-        path = put / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        os.utime(path, (MOMENT, MOMENT))
-    s3.rclone("copy", str(put), f"s3:{BUCKET}")
 
 
 def in_a_child(device: Device, die_at: int | None) -> list[str]:
@@ -238,14 +143,6 @@ def every_file(top: Path) -> dict[str, tuple[int, int]]:
         for path in top.rglob("*")
         if path.is_file() and "cache" not in path.parts
     }
-
-
-def decided(tree: dict[str, str]) -> dict[str, str]:
-    """A tree without what a kill in a conflict may name otherwise.
-
-    Copies may get other numbers, and once one version has a copy's name the other one keeps the name nobody won.
-    """
-    return {path: text for path, text in tree.items() if ".conflict" not in path and path != "nobody.md"}
 
 
 def undisturbed(world: World, port: int) -> tuple[list[str], dict[str, str]]:
