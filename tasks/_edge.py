@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import os
 import signal
@@ -57,6 +58,7 @@ def edge(screen: Screen) -> Iterator[Screen]:
     SIGTERM and a closed terminal end a run as Ctrl-C does: in order.
     """
     before = {each: signal.signal(each, _interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    hook, sys.unraisablehook = sys.unraisablehook, _unraisable
     try:
         with screen:
             yield screen
@@ -75,6 +77,7 @@ def edge(screen: Screen) -> Iterator[Screen]:
     except Exception as bug:
         raise SystemExit(_report(screen, _bug(bug))) from None
     finally:
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
 
@@ -87,6 +90,17 @@ def drop_output() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """An interrupt that fell into a finalizer, where nobody hears it, is said once more.
+
+    (Python docs, sys.unraisablehook, _thread.interrupt_main.)
+    """
+    if what.exc_type is KeyboardInterrupt:
+        _thread.interrupt_main(signal.SIGTERM)
+    else:
+        sys.__unraisablehook__(what)
 
 
 def _report(screen: Screen, error: BisyncError) -> int:

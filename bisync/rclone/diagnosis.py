@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from bisync import events
@@ -117,15 +116,9 @@ def troubled_files(outcome: Finished, *, others_follow: bool = False) -> tuple[P
     return tuple(found.values())
 
 
-_DIFFERS = re.compile(r"not equal in listing\. .*?Path2: .*? - (?P<path>.+)", re.DOTALL)
-
-
-def out_of_step(outcome: Finished) -> frozenset[str]:
-    """The paths that bisync, after it had done its work, found to differ in its two listings (exit 7); else none."""
-    if outcome.code != 7:
-        return frozenset()
-    found = (_DIFFERS.search(problem.text) for problem in outcome.problems)
-    return frozenset(match["path"] for match in found if match)
+def is_out_of_step(outcome: Finished) -> bool:
+    """Whether bisync did its work and then found its two listings to differ (exit 7)."""
+    return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
 
 
 def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError:

@@ -29,7 +29,7 @@ from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
-from bisync.rclone.diagnosis import failure, out_of_step, troubled_files
+from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
 from bisync.rclone.output import NO_SUCH_FILE, Finished
 from bisync.sync import swap, transfers
 from bisync.sync.frame import Frame, delete_percent, frame_of, listed
@@ -308,18 +308,15 @@ class Execution:
 
     def _bisync(self, step: RunBisync) -> None:
         """Run bisync, a second time without files that fail alone: one would keep every deletion from travelling."""
-        looked_again = False
         while (opened := self._open_frame(step)).frame.names:
             argv = self._argv(opened)
             outcome = self._try(argv)
             if outcome.code == 0:
                 return
-            if differ := out_of_step(outcome):
-                if looked_again:
-                    raise failure(argv, outcome, self.session.remote)
-                # A file moved while bisync looked; what it copied is equal by now. Copies beside it need not be.
-                planned = any(names.key(path) in self.planned for path in differ)
-                step, looked_again = step._replace(check_sync=planned), True
+            if is_out_of_step(outcome):
+                # A file moved while bisync looked, or has another time on either side. What it copied is equal by
+                # now: looking again settles it, and says of what was equal before what it said before.
+                step = step._replace(check_sync=False)
                 continue
             troubled = self._troubled(argv, outcome)
             if all(names.key(path) in {one.path for one in self.failed} for path in troubled):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bisync.tasks._edge import each, finish, highest
+from bisync.tasks._edge import each, edge, finish, highest
 
 from bisync.config import EmbeddedTenant, Sync
 from bisync.report.screen import Screen
@@ -65,3 +66,19 @@ def test_the_document_comes_before_the_code(
     assert left.value.code == 3
     assert capsys.readouterr().out == out
     finish(Screen(), [Done("a", 0)], lambda found: {})
+
+
+def test_an_interrupt_that_fell_into_a_finalizer_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended, edge(Screen()):
+        one = Finalized()
+        del one
+        for _ in range(1000):
+            time.sleep(0.001)
+
+    assert ended.value.code == 130
+    said = capsys.readouterr().err
+    assert "interrupted" in said and "Traceback" not in said
