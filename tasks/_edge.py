@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,12 +94,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
-    """An interrupt that fell into a finalizer, where nobody hears it, is said once more.
+    """An interrupt that fell into a finalizer, where nobody hears it, is said once more when that is over.
 
     (Python docs, sys.unraisablehook, _thread.interrupt_main.)
     """
     if what.exc_type is KeyboardInterrupt:
-        _thread.interrupt_main(signal.SIGTERM)
+        again = threading.Timer(0.05, _thread.interrupt_main, (signal.SIGTERM,))
+        again.daemon = True
+        again.start()
     else:
         sys.__unraisablehook__(what)
 
