@@ -102,9 +102,11 @@ class Rclone:
         remote: Remote | None = None,
         on_event: Callable[[events.Event], None] = lambda event: None,
         timeout: float | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> Finished:
-        """Run one command to its end, whatever its exit code."""
+        """Run one command to its end, whatever its exit code. `meanwhile` is called once it is under way."""
         with self.started(argv, remote=remote, on_event=on_event) as running:
+            meanwhile()
             return running.outcome(timeout)
 
     def check(

@@ -44,6 +44,7 @@ class Execution:
     """One plan being carried out. `skipped`: what the user was faster at; the next run has what is left of it.
 
     `placed`: the files it has put into the tree, by their key: size, mtime and inode. `frame`: what bisync saw.
+    `meanwhile` is called while rclone is at work.
     """
 
     session: Session
@@ -55,6 +56,7 @@ class Execution:
     failed: list[LeftOut] = field(default_factory=list)
     placed: dict[str, swap.Identity] = field(default_factory=dict)
     frame: Frame = field(default_factory=Frame)
+    meanwhile: Callable[[], object] = lambda: None
     planned: dict[str, Action] = field(init=False)
     way: Way = field(init=False)
 
@@ -401,7 +403,8 @@ class Execution:
                 on_event(event)
             self.session.emit(self.way.seen(event) if isinstance(event, events.Progress) else event)
 
-        outcome = self.session.rclone.run(argv, remote=self.session.remote, on_event=hear)
+        remote = self.session.remote
+        outcome = self.session.rclone.run(argv, remote=remote, on_event=hear, meanwhile=self.meanwhile)
         self.way.next_command()
         return outcome
 

@@ -19,6 +19,7 @@ from bisync.core.conflict_names import taken_copy_names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
 from bisync.rclone.listings import ListedFile, header, line
+from bisync.state.baseline import Said, row_text
 
 if TYPE_CHECKING:
     from bisync.core.plan import Plan
@@ -148,43 +149,68 @@ PLACED = ListedFile(
 def lines(
     files: Mapping[str, BaseFile], compare: Compare, marker: Marker
 ) -> Iterator[tuple[ListedFile, ListedFile]]:
-    """What bisync's two listings say of the marker and `files`, in the order of their paths; one object where alike.
+    """What bisync's two listings say of the marker and `files`, in the order of their paths; one object where alike."""
+    yield _of_marker(marker, compare)
+    for path, file in sorted(files.items()):
+        yield _of_file(path, file, compare)
+
+
+def _of_file(path: str, file: BaseFile, compare: Compare) -> tuple[ListedFile, ListedFile]:
+    """What the two listings say of one file.
 
     By checksum a listing has no times, and no hash of an object that the store has none of; by modtime it
     has no hashes. (Measured with rclone 1.75: what it writes itself.)
     """
-    by_checksum = compare is Compare.CHECKSUM
-    yield _as_listed(marker.here or PLACED, by_checksum), _as_listed(marker.there or PLACED, by_checksum)
+    here, there = file.names or (path, path)
+    if compare is Compare.CHECKSUM:
+        ours = ListedFile(here, file.size, file.md5, None)
+        # When an object was stored is noted where it has no hash.
+        if file.cloud_mtime_ns is None and here == there:
+            return ours, ours
+        return ours, ListedFile(there, file.size, None if file.cloud_mtime_ns is not None else file.md5, None)
+    return (
+        ListedFile(here, file.size, None, file.local_mtime_ns),
+        ListedFile(there, file.size, None, file.cloud_mtime_ns),
+    )
+
+
+def _of_marker(marker: Marker, compare: Compare) -> tuple[ListedFile, ListedFile]:
+    here, there = marker.here or PLACED, marker.there or PLACED
+    if compare is Compare.CHECKSUM:
+        return here._replace(mtime_ns=None), there._replace(mtime_ns=None)
+    return here._replace(md5=None), there._replace(md5=None)
+
+
+def in_words(files: Mapping[str, BaseFile], compare: Compare) -> dict[str, Said]:
+    """Files as the baseline and, where both are alike, bisync's listings say them."""
+    said = {}
+    for path, file in files.items():
+        mine, other = _of_file(path, file, compare)
+        said[path] = Said(file, row_text(path, file), line(mine) if other is mine else None)
+    return said
+
+
+def listed(
+    files: Mapping[str, BaseFile],
+    compare: Compare,
+    marker: Marker,
+    at: datetime,
+    said: Mapping[str, Said] = {},
+) -> tuple[str, str]:
+    """The texts of bisync's two listings, as if it had written them `at` that moment; one object where equal.
+
+    `said`: files that were put into words before (`in_words`, with this `compare`); what is no longer so is not used.
+    """
+    mine, other = _of_marker(marker, compare)
+    ours, theirs = [header(at), line(mine)], [header(at), line(other)]
     for path, file in sorted(files.items()):
-        here, there = file.names or (path, path)
-        if by_checksum:
-            ours = ListedFile(here, file.size, file.md5, None)
-            # When an object was stored is noted where it has no hash.
-            if file.cloud_mtime_ns is None and here == there:
-                yield ours, ours
-            else:
-                yield (
-                    ours,
-                    ListedFile(there, file.size, None if file.cloud_mtime_ns is not None else file.md5, None),
-                )
-        else:
-            yield (
-                ListedFile(here, file.size, None, file.local_mtime_ns),
-                ListedFile(there, file.size, None, file.cloud_mtime_ns),
-            )
-
-
-def _as_listed(marker: ListedFile, by_checksum: bool) -> ListedFile:
-    return marker._replace(mtime_ns=None) if by_checksum else marker._replace(md5=None)
-
-
-def listed(files: Mapping[str, BaseFile], compare: Compare, marker: Marker, at: datetime) -> tuple[str, str]:
-    """The texts of bisync's two listings, as if it had written them `at` that moment; one object where equal."""
-    ours, theirs, alike = [header(at)], [header(at)], True
-    for mine, other in lines(files, compare, marker):
+        known = said.get(path)
+        if known is not None and known.line is not None and known.file is file:
+            ours.append(known.line)
+            theirs.append(known.line)
+            continue
+        mine, other = _of_file(path, file, compare)
         ours.append(line(mine))
-        same = other is mine or other == mine
-        theirs.append(ours[-1] if same else line(other))
-        alike = alike and same
+        theirs.append(ours[-1] if other is mine else line(other))
     text = "".join(ours)
-    return text, text if alike else "".join(theirs)
+    return text, text if ours == theirs else "".join(theirs)

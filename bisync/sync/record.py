@@ -69,14 +69,15 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
     )
 
 
-def keep(session: Session, made: Baseline, seen: Observation) -> None:
+def keep(session: Session, made: Baseline, seen: Observation, said: Mapping[str, baseline.Said] = {}) -> None:
     """Write a new baseline down, and the listings that say the same to bisync.
 
-    The baseline comes first: after a crash in between, the listings are made again from it.
+    `said`: files of it that are put into words already, with its `compare`. The baseline comes first: after a crash
+    in between, the listings are made again from it.
     """
-    texts = listed(made.files, made.compare, seen.marker, session.app.now())
+    texts = listed(made.files, made.compare, seen.marker, session.app.now(), said)
     made = replace(made, listings=listings.digest_of(texts))
-    baseline.save(session.state.baseline, made)
+    baseline.save(session.state.baseline, made, said)
     listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
 
 
@@ -148,12 +149,15 @@ def _framed(session: Session, prepared: Prepared, done: Execution) -> Mapping[st
     if pair is None:
         raise RcloneError("bisync ended well but left no listings", hint="type: bisync sync")
     seen = prepared.seen
-    stamps = {path: file for path, file in seen.local.files.items() if not is_racy(file, seen)}
-    for path in sorted(done.tally.downloaded | set(done.skipped)):
-        stamps.pop(path, None)
-    stored = {
-        path: file.mtime_ns for path, file in seen.cloud.files.items() if path not in done.tally.uploaded
+    # Conflict copies beside what the plan names may be in it, too.
+    lying = {names.key(one.path) for side in (pair.path1, pair.path2) for one in listings.read(side)}
+    stamps = {
+        path: file
+        for path in lying - done.tally.downloaded - set(done.skipped)
+        if (file := seen.local.files.get(path)) is not None and not is_racy(file, seen)
     }
+    cloud = seen.cloud.files
+    stored = {path: cloud[path].mtime_ns for path in lying & cloud.keys() - done.tally.uploaded}
     return baseline.from_listings(pair, stamps, stored)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from bisync.config import Compare
 from bisync.core.snapshot import BaseFile, Baseline, LocalFile, Stamp
 from bisync.rclone.listings import Pair
 from bisync.state.baseline import current, from_listings, load, save
+from bisync.sync.frame import Marker, in_words
+from bisync.sync.frame import listed as listings_of
 
 pytestmark = pytest.mark.pure
 
@@ -92,6 +95,17 @@ files = st.builds(
     st.none() | st.builds(Stamp, *[st.integers(-(2**63), 2**63)] * 3),
     st.none() | st.integers(-(2**63), 2**63),
     st.none() | st.integers(-(2**63), 2**63),
+    st.none() | st.tuples(st.text(), st.text()),
+)
+times = st.none() | st.integers(0, 2**62)
+listed_files = st.builds(
+    BaseFile,
+    st.integers(0, 2**40),
+    st.none() | st.just(A),
+    st.none(),
+    times,
+    times,
+    st.none() | st.just(("a", "b")),
 )
 
 
@@ -104,6 +118,28 @@ def test_any_files_are_read_back(tmp_path_factory: pytest.TempPathFactory, held:
     found = load(path)
 
     assert found is not None and found.files == held
+
+
+@settings(max_examples=50)
+@given(
+    st.dictionaries(st.text("ab/"), listed_files),
+    st.dictionaries(st.text("ab/"), listed_files),
+    st.sampled_from(Compare),
+)
+def test_what_was_put_into_words_before_says_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: dict[str, BaseFile],
+    since: dict[str, BaseFile],
+    compare: Compare,
+) -> None:
+    folder, now = tmp_path_factory.mktemp("one"), replace(KNOWN, files={**before, **since})
+    said, nothing, at = in_words(before, compare), Marker(None, None), datetime(2026, 11, 24, tzinfo=UTC)
+
+    save(folder / "one.json", now)
+    save(folder / "two.json", now, said)
+
+    assert (folder / "one.json").read_bytes() == (folder / "two.json").read_bytes()
+    assert listings_of(now.files, compare, nothing, at, said) == listings_of(now.files, compare, nothing, at)
 
 
 def test_the_file_has_one_line_a_file_and_depends_on_no_order(tmp_path: Path) -> None:
