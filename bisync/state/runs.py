@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ def new_run_id(now: datetime) -> str:
     After the second come its fraction, in 65,536ths, and a byte by chance for devices that start together.
     """
     fraction = now.microsecond * 65536 // 1_000_000
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fraction:04x}{secrets.token_hex(1)}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fraction:04x}{os.urandom(1).hex()}"
 
 
 def unused_run_id(state: SyncState, now: datetime) -> str:

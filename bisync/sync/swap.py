@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -145,7 +144,7 @@ def place(source: Path, target: Path) -> bool:
         if error.errno != errno.EXDEV:
             raise
     # The name of a half-written download: it is never synced, and swept after a kill.
-    beside = target.with_name(f".placing.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    beside = target.with_name(f".placing.{os.urandom(4).hex()}{PARTIAL_SUFFIX}")
     try:
         with beside.open("xb") as stream, source.open("rb") as content:
             shutil.copyfileobj(content, stream)
