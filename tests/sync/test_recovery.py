@@ -113,9 +113,10 @@ def test_a_bare_bisync_stays_locked(device: Device, proxy: Proxy, s3: S3) -> Non
     gate = proxy.on("PUT", Gate(), path="new.md", times=1)
     process = device.popen("sync")
     gate.wait()
-    for child in rclones_of(process.pid):
+    children = rclones_of(process.pid)
+    process.kill()  # first: who lives on when rclone is gone cleans up
+    for child in children:
         os.kill(child, signal.SIGKILL)
-    process.kill()
     process.communicate(timeout=60)
     gate.open()
     proxy.clear()
