@@ -17,7 +17,7 @@ NAMES = (
     "a.conflict1.md", "~$doc.docx.md",
 )  # fmt: skip
 FOLDERS = ("d", "d/e", "m", "q", "r", "r/s", "d [x]")
-ODD_HERE = ("line\nbreak.md", "mine.md.bisync-partial", "U\u0308.md", "d/.bisync-marker", "\x01.md")
+ODD_HERE = ("line\nbreak.md", "mine.bisync-partial", "U\u0308.md", "d/.bisync-marker", "\x01.md")
 ODD_THERE = (
     "/abs.md", "a//c.md", "./dot.md", "d/../up.md", "d/", "tail/", ".bmignore/x.md", "d/.bmignore/y.md",
     "long-" + "x" * 300 + ".md", "deep/" * 180 + "x.md", "theirs.md.bisync-partial", "d/.bisync-marker",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from tests.support.blackbox.history import CLOUD, Deed, History, Place, Sight
 from tests.support.world import BUCKET, KEY_ID, S3, SECRET, Device
 
 OURS = ".basic-memory"
-PARTIAL = ".bisync-partial"
+# What rclone calls a half-written download; a user's own file may end so as well.
+HALF = re.compile(r"\.[0-9a-z]{1,8}\.bisync-partial$")
 Note = Callable[[Deed], None]
 
 
@@ -73,7 +75,7 @@ class Laptop:
         return {
             path: text
             for path, text in self.files.below(self.root).items()
-            if not path.startswith(f"{OURS}/") and not path.endswith(PARTIAL)
+            if not path.startswith(f"{OURS}/") and not HALF.search(path)
         }
 
     def kept(self) -> set[str]:
@@ -82,7 +84,7 @@ class Laptop:
         for home in (self.device.home, *self.old_homes):
             found |= set(self.files.below(home / "notes" / OURS).values())
             found |= set(self.files.below(home / ".basic-memory" / "bisync-state").values())
-        return found | {text for path, text in self.files.below(self.root).items() if path.endswith(PARTIAL)}
+        return found | {text for path, text in self.files.below(self.root).items() if HALF.search(path)}
 
     def is_free(self, path: str) -> bool:
         """Whether a file could have this name: no file on the way to it, no folder in its place."""
