@@ -116,6 +116,14 @@ def troubled_files(outcome: Finished, *, others_follow: bool = False) -> tuple[P
     return tuple(found.values())
 
 
+def is_no_file(outcome: Finished) -> bool:
+    """Whether a single file that was to be moved or copied is gone (rclone docs, Exit code: 4), or a folder by now."""
+    gone = outcome.code == 4
+    return gone or any(
+        "is a directory not a file" in e.text for e in outcome.events if isinstance(e, Problem)
+    )
+
+
 def is_out_of_step(outcome: Finished) -> bool:
     """Whether bisync did its work and then found its two listings to differ (exit 7)."""
     return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)

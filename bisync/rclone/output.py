@@ -15,9 +15,6 @@ from bisync.events import Problem
 
 _FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
 
-# How rclone ends when a single file that it was told to move or copy is not there (rclone docs, Exit code).
-NO_SUCH_FILE = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:

@@ -29,8 +29,8 @@ from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
-from bisync.rclone.diagnosis import failure, is_out_of_step, troubled_files
-from bisync.rclone.output import NO_SUCH_FILE, Finished
+from bisync.rclone.diagnosis import failure, is_no_file, is_out_of_step, troubled_files
+from bisync.rclone.output import Finished
 from bisync.sync import swap, transfers
 from bisync.sync.frame import Frame, delete_percent, frame_of, listed
 from bisync.sync.observe import Observation
@@ -278,7 +278,7 @@ class Execution:
 
         argv = self._argv(step)
         outcome = self._try(argv, count=False, on_event=on_event)
-        went = outcome.code in (0, NO_SUCH_FILE)
+        went = outcome.code == 0 or is_no_file(outcome)
         troubled = {} if went else self._troubled(argv, outcome, others_follow=True)
         for name, change in zip(moved, changes, strict=True):
             if name in troubled:
@@ -288,7 +288,7 @@ class Execution:
 
     def _send(self, step: Send) -> None:
         named = zip(step.changes, step.names, strict=True)
-        wanted = [name for change, name in named if change.path not in self.skipped]
+        wanted = [n for change, n in named if change.path not in self.skipped and self._lies_here(change)]
         if wanted:
             argv = self._argv(step)
             with self._list("uploads", wanted):
@@ -315,7 +315,7 @@ class Execution:
             outcome = self._try(argv)
             if outcome.code == 0:
                 return
-            if is_out_of_step(outcome):
+            if step.check_sync and is_out_of_step(outcome):
                 # A file moved while bisync looked, or has another time on either side. What it copied is equal by
                 # now: looking again settles it, and says of what was equal before what it said before.
                 step = step._replace(check_sync=False)
@@ -386,7 +386,7 @@ class Execution:
         """Take a step about one path; False where that failed alone and is left out, or is no file any more."""
         argv = self._argv(step)
         outcome = self._try(argv, count=False)
-        if outcome.code == NO_SUCH_FILE:
+        if is_no_file(outcome):
             return self._note(change, False)
         for why in () if outcome.code == 0 else self._troubled(argv, outcome).values():
             self._go_without(change, why)

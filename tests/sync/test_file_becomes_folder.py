@@ -34,7 +34,13 @@ def contested(device: Device, s3: S3) -> None:
     device.write("m", "edited here")
 
 
-@pytest.mark.parametrize("deed", [renamed_here, folder_here, contested])
+def makes_room(device: Device, s3: S3) -> None:
+    """The object gets another name."""
+    s3.put("m", "edited there")
+    folder_here(device, s3)
+
+
+@pytest.mark.parametrize("deed", [renamed_here, folder_here, contested, makes_room])
 def test_a_folder_that_took_the_objects_name_stays(tmp_path: Path, store: S3, deed: Prepared) -> None:
     store.rclone("delete", "s3:notes-bucket")
     device = Device(tmp_path / "laptop", store, profile="safe")
@@ -58,20 +64,23 @@ def test_a_folder_that_took_the_objects_name_stays(tmp_path: Path, store: S3, de
     assert [one.path for one in last.left_out] == ["m"] * len(apart), "a name that is a file's and a folder's"
 
 
-def test_a_folder_here_that_took_the_files_name_is_not_sent(tmp_path: Path, store: S3) -> None:
+@pytest.mark.parametrize("here", ["cafe\u0301.md", "caf\u00e9.md"], ids=["alike", "spelled otherwise"])
+def test_a_folder_here_that_took_the_files_name_is_not_sent(tmp_path: Path, store: S3, here: str) -> None:
     store.rclone("delete", "s3:notes-bucket")
     device = Device(tmp_path / "laptop", store)
     device.setup()
     # An edit of an object without a hash is sent by a copy of our own; so is one that the cloud spells otherwise.
     store.put_in_parts("cafe\u0301.md", "theirs")
     device.sync()
-    (device.notes / "cafe\u0301.md").rename(device.notes / "caf\u00e9.md")
-    device.write("caf\u00e9.md", "ours")
+    (device.notes / "cafe\u0301.md").rename(device.notes / here)
+    device.write(here, "ours")
+    device.write("other.md", "other")
 
     def meanwhile(*_: object) -> None:
-        (device.notes / "caf\u00e9.md").unlink()
-        device.write("caf\u00e9.md/secret", "written after the plan")
+        (device.notes / here).unlink()
+        device.write(f"{here}/secret", "written after the plan")
 
-    device.sync(app=device.app(on_plan=meanwhile))
+    result = device.sync(app=device.app(on_plan=meanwhile))
 
-    assert "written after the plan" not in store.tree().values()
+    assert (result.error, result.uploaded) == (None, 1)
+    assert store.tree() == {"cafe\u0301.md": "theirs", "other.md": "other"}
