@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,3 +86,20 @@ def processes(naming: str) -> list[int]:
             if running and naming.encode() in seen:
                 found.append(int(entry.name))
     return found
+
+
+def forked(work: Callable[[int], object]) -> tuple[int, int]:
+    """Have a child of this process do `work`, which is given a pipe to write to; our end of it, and the child."""
+    source, sink = os.pipe()
+    with warnings.catch_warnings():
+        # Whoever else has threads here: the child uses none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.close(source)
+            work(sink)
+        finally:
+            os._exit(1)
+    os.close(sink)
+    return source, child

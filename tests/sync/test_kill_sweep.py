@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bisync.sync import recover, swap, trash
 from bisync.sync.apply import Execution
 from tests.support.bare import accepts
 from tests.support.busy import GONE, World, decided, prepare
+from tests.support.machine import forked
 from tests.support.world import Device, serve_s3
 
 # What ends a step of a run, and a sign of it.
@@ -38,18 +38,7 @@ ENDS_HERE = ("take_away", "place")
 
 def in_a_child(device: Device, die_at: int | None) -> list[str]:
     """The steps of a run in a process of its own, which kills itself at the end of step `die_at`."""
-    source, sink = os.pipe()
-    with warnings.catch_warnings():
-        # Whoever else has threads here: the child uses none of them.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            os.close(source)
-            _run_and_die(device, sink, die_at)
-        finally:
-            os._exit(1)
-    os.close(sink)
+    source, child = forked(lambda sink: _run_and_die(device, sink, die_at))
     with os.fdopen(source) as stream:
         steps = stream.read().splitlines()
     _, status = os.waitpid(child, 0)

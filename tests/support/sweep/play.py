@@ -9,7 +9,6 @@ import signal
 import tempfile
 import time
 import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from bisync.actions import setup
 from bisync.core.result import Outcome, SyncResult
 from bisync.errors import BisyncError
 from tests.support.busy import World, prepare, prepare_first
+from tests.support.machine import forked
 from tests.support.sweep.faults import Deed, strike
 from tests.support.sweep.moments import Moment, Series, Watch
 from tests.support.world import Device
@@ -97,18 +97,7 @@ def scene(name: str, folder: Path) -> Scene:
 
 def play(scene: Scene, case: Case | None) -> Played:
     """The scene's run in a child. Its server is up."""
-    source, sink = os.pipe()
-    with warnings.catch_warnings():
-        # Whoever else has threads here: the child uses none of them.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            os.close(source)
-            _in_the_child(scene, case, sink)
-        finally:
-            os._exit(1)
-    os.close(sink)
+    source, child = forked(lambda sink: _in_the_child(scene, case, sink))
     said, hangs = _listen(source, child)
     os.waitpid(child, 0)
     rows: list[dict[str, Any]] = [json.loads(line) for line in said.splitlines()]
