@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from json.encoder import encode_basestring_ascii as quote_json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bisync.config import Compare
 from bisync.core import names
@@ -20,6 +20,7 @@ from bisync.core.place import Place
 from bisync.core.snapshot import Arriving, BaseFile, Baseline, LocalFile, Stamp
 from bisync.files import atomic_write
 from bisync.rclone import listings
+from bisync.state.wording import Wording, put_into_words
 
 VERSION = 1
 
@@ -61,16 +62,8 @@ def from_listings(
     return files
 
 
-class Said(NamedTuple):
-    """A file in words: its line here, and in both of bisync's listings; None where these differ."""
-
-    file: BaseFile
-    row: str
-    line: str | None
-
-
-def save(path: Path, baseline: Baseline, said: Mapping[str, Said] = {}) -> None:
-    """Write the baseline in one step. `said`: files that were put into words before; what is other now is not used."""
+def save(path: Path, baseline: Baseline, rows: Wording[str] | None = None) -> None:
+    """Write the baseline in one step. `rows`: files that were put into words before (`in_rows`)."""
     document = {
         "version": VERSION,
         "run": baseline.run,
@@ -84,11 +77,13 @@ def save(path: Path, baseline: Baseline, said: Mapping[str, Said] = {}) -> None:
         **({"arriving": arriving_rows(baseline.arriving)} if baseline.arriving else {}),
     }
     head = json.dumps(document, separators=(",", ":"))
-    rows = ",\n".join(
-        known.row if (known := said.get(path)) is not None and known.file is base else row_text(path, base)
-        for path, base in sorted(baseline.files.items())
-    )
-    atomic_write(path, f'{head[:-1]},"files":{{{rows}}}}}\n')
+    text = ",\n".join(in_rows(baseline.files, rows).texts.values())
+    atomic_write(path, f'{head[:-1]},"files":{{{text}}}}}\n')
+
+
+def in_rows(files: Mapping[str, BaseFile], known: Wording[str] | None = None) -> Wording[str]:
+    """Files as the lines of a baseline."""
+    return put_into_words(files, row_text, known)
 
 
 def row_text(path: str, base: BaseFile) -> str:

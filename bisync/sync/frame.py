@@ -19,7 +19,7 @@ from bisync.core.conflict_names import taken_copy_names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT, MARKER_TIME
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
 from bisync.rclone.listings import ListedFile, header, line
-from bisync.state.baseline import Said, row_text
+from bisync.state.wording import Wording, put_into_words
 
 if TYPE_CHECKING:
     from bisync.core.plan import Plan
@@ -181,13 +181,20 @@ def _of_marker(marker: Marker, compare: Compare) -> tuple[ListedFile, ListedFile
     return here._replace(md5=None), there._replace(md5=None)
 
 
-def in_words(files: Mapping[str, BaseFile], compare: Compare) -> dict[str, Said]:
-    """Files as the baseline and, where both are alike, bisync's listings say them."""
-    said = {}
-    for path, file in files.items():
-        mine, other = _of_file(path, file, compare)
-        said[path] = Said(file, row_text(path, file), line(mine) if other is mine else None)
-    return said
+def in_lines(
+    files: Mapping[str, BaseFile], compare: Compare, known: Wording[tuple[str, str]] | None = None
+) -> Wording[tuple[str, str]]:
+    """Files as bisync's two listings say them; one object where these are alike."""
+
+    def say(path: str, file: BaseFile) -> tuple[str, str]:
+        return _in_both(*_of_file(path, file, compare))
+
+    return put_into_words(files, say, known)
+
+
+def _in_both(mine: ListedFile, other: ListedFile) -> tuple[str, str]:
+    ours = line(mine)
+    return ours, ours if other is mine else line(other)
 
 
 def listed(
@@ -195,22 +202,14 @@ def listed(
     compare: Compare,
     marker: Marker,
     at: datetime,
-    said: Mapping[str, Said] = {},
+    known: Wording[tuple[str, str]] | None = None,
 ) -> tuple[str, str]:
     """The texts of bisync's two listings, as if it had written them `at` that moment; one object where equal.
 
-    `said`: files that were put into words before (`in_words`, with this `compare`); what is no longer so is not used.
+    `known`: files that were put into words before (`in_lines`, with this `compare`).
     """
-    mine, other = _of_marker(marker, compare)
-    ours, theirs = [header(at), line(mine)], [header(at), line(other)]
-    for path, file in sorted(files.items()):
-        known = said.get(path)
-        if known is not None and known.line is not None and known.file is file:
-            ours.append(known.line)
-            theirs.append(known.line)
-            continue
-        mine, other = _of_file(path, file, compare)
-        ours.append(line(mine))
-        theirs.append(ours[-1] if other is mine else line(other))
-    text = "".join(ours)
-    return text, text if ours == theirs else "".join(theirs)
+    both = [_in_both(*_of_marker(marker, compare)), *in_lines(files, compare, known).texts.values()]
+    text = header(at) + "".join([ours for ours, _ in both])
+    if all(theirs is ours or theirs == ours for ours, theirs in both):
+        return text, text
+    return text, header(at) + "".join([theirs for _, theirs in both])

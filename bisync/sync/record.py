@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bisync.app import Session
@@ -17,23 +17,47 @@ from bisync.core.snapshot import BaseFile, Baseline, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
+from bisync.state.wording import Wording
 from bisync.sync import hashing, swap
 from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent
-from bisync.sync.frame import is_sent_first, listed
+from bisync.sync.frame import in_lines, is_sent_first, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 
 if TYPE_CHECKING:
     from bisync.sync.apply import Execution
 
+# Files that are looked at while rclone is at work, which waits for the cloud most of the time.
+BEFOREHAND = 20_000
 
-def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Baseline:
+
+@dataclass(slots=True)
+class Beforehand:
+    """What a run leaves as it is, found and put into words while rclone is at work."""
+
+    prepared: Prepared
+    files: dict[str, BaseFile] | None = None
+    rows: Wording[str] | None = None
+    lines: Wording[tuple[str, str]] | None = None
+
+    def find(self) -> None:
+        """Find it, the first time; not for many files, which take memory."""
+        known = self.prepared.baseline
+        if self.files is not None or known is None or len(known.files) > BEFOREHAND:
+            return
+        self.files = seen_alike(self.prepared, self.prepared.plan.left_out)
+        self.rows = baseline.in_rows(self.files)
+        self.lines = in_lines(self.files, self.prepared.compare)
+
+
+def baseline_after(session: Session, prepared: Prepared, done: Execution, found: Beforehand) -> Baseline:
     """What both sides hold after a run that ended well. Raises RcloneError when bisync left no listings.
 
     What the plan did not touch is as it was seen, what it brought here as it lies on disk, what it sent to the
     cloud as bisync's listings of the frame have it. Paths that were left out keep what was known of them.
     """
-    files = seen_alike(prepared, done.left_out)
+    told = None if done.failed else found.files
+    files = seen_alike(prepared, done.left_out) if told is None else dict(told)
     framed = _framed(session, prepared, done)
     for path in map(names.key, done.frame.names):
         files.pop(path, None)
@@ -69,15 +93,16 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution) -> Bas
     )
 
 
-def keep(session: Session, made: Baseline, seen: Observation, said: Mapping[str, baseline.Said] = {}) -> None:
+def keep(session: Session, made: Baseline, seen: Observation, found: Beforehand | None = None) -> None:
     """Write a new baseline down, and the listings that say the same to bisync.
 
-    `said`: files of it that are put into words already, with its `compare`. The baseline comes first: after a crash
-    in between, the listings are made again from it.
+    `found`: what of it was put into words beforehand, with its `compare`. The baseline comes first: after a crash in
+    between, the listings are made again from it.
     """
-    texts = listed(made.files, made.compare, seen.marker, session.app.now(), said)
+    rows, lines = (found.rows, found.lines) if found is not None else (None, None)
+    texts = listed(made.files, made.compare, seen.marker, session.app.now(), lines)
     made = replace(made, listings=listings.digest_of(texts))
-    baseline.save(session.state.baseline, made, said)
+    baseline.save(session.state.baseline, made, rows)
     listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
 
 

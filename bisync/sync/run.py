@@ -23,9 +23,6 @@ from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_plac
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
 
-# Files whose lines are made while rclone is at work, which waits for the cloud most of the time; more take memory.
-IN_WORDS = 20_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -204,25 +201,19 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
     from bisync.core.plan import Mode
     from bisync.sync import trash
     from bisync.sync.apply import Execution
-    from bisync.sync.frame import in_words
 
     if any(change.lands_here for change in prepared.plan.changes):
         swap.check_writable(session.sync.dir)
     rules.remember(session, prepared)
     runs.open_journal(session.state, run, prepared.plan.mode.value, rules.arriving_rows(prepared))
-    said: dict[str, baseline.Said] = {}
-
-    def put_into_words() -> None:
-        if prepared.baseline is not None and not said and len(prepared.baseline.files) <= IN_WORDS:
-            said.update(in_words(prepared.baseline.files, prepared.compare))
-
-    done = Execution(session, prepared, run, tally, meanwhile=put_into_words)
+    found = record.Beforehand(prepared)
+    done = Execution(session, prepared, run, tally, meanwhile=found.find)
     notes = []
     try:
         recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
-        made = record.baseline_after(session, prepared, done)
-        record.keep(session, made, prepared.seen, said)
+        made = record.baseline_after(session, prepared, done, found)
+        record.keep(session, made, prepared.seen, found)
         if made.compare is not session.compare:
             again = observe.both(session, made.files, session.compare, None)
             switched = record.converted(made, again, session.compare)

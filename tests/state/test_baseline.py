@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from bisync.config import Compare
 from bisync.core.snapshot import BaseFile, Baseline, LocalFile, Stamp
 from bisync.rclone.listings import Pair
-from bisync.state.baseline import current, from_listings, load, save
-from bisync.sync.frame import Marker, in_words
+from bisync.state.baseline import current, from_listings, in_rows, load, save
+from bisync.sync.frame import Marker, in_lines
 from bisync.sync.frame import listed as listings_of
 
 pytestmark = pytest.mark.pure
@@ -124,22 +124,29 @@ def test_any_files_are_read_back(tmp_path_factory: pytest.TempPathFactory, held:
 @given(
     st.dictionaries(st.text("ab/"), listed_files),
     st.dictionaries(st.text("ab/"), listed_files),
+    st.sets(st.text("ab/")),
     st.sampled_from(Compare),
 )
 def test_what_was_put_into_words_before_says_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     before: dict[str, BaseFile],
     since: dict[str, BaseFile],
+    gone: set[str],
     compare: Compare,
 ) -> None:
-    folder, now = tmp_path_factory.mktemp("one"), replace(KNOWN, files={**before, **since})
-    said, nothing, at = in_words(before, compare), Marker(None, None), datetime(2026, 11, 24, tzinfo=UTC)
+    folder, kept = (
+        tmp_path_factory.mktemp("one"),
+        {path: file for path, file in before.items() if path not in gone},
+    )
+    now = replace(KNOWN, files={**kept, **since})
+    nothing, at = Marker(None, None), datetime(2026, 11, 24, tzinfo=UTC)
+    rows, lines = in_rows(before), in_lines(before, compare)
 
     save(folder / "one.json", now)
-    save(folder / "two.json", now, said)
+    save(folder / "two.json", now, rows)
 
     assert (folder / "one.json").read_bytes() == (folder / "two.json").read_bytes()
-    assert listings_of(now.files, compare, nothing, at, said) == listings_of(now.files, compare, nothing, at)
+    assert listings_of(now.files, compare, nothing, at, lines) == listings_of(now.files, compare, nothing, at)
 
 
 def test_the_file_has_one_line_a_file_and_depends_on_no_order(tmp_path: Path) -> None:
