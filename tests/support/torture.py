@@ -90,8 +90,10 @@ class Torture:
         else:
             self.kill(player)
 
-    def sync(self, player: Player, *, disturbed: bool = False) -> SyncResult:
+    def sync(self, player: Player, *, disturbed: bool = False, reveal: bool = False) -> SyncResult:
         """A run. `disturbed`: things happen when both sides have been looked at and nothing has been written yet.
+
+        `reveal`: what waits may go to the cloud.
 
         What is written then is at stake at once: this run must not lose it, whatever it makes of it.
         """
@@ -99,7 +101,7 @@ class Torture:
         player.pending |= set(player.files().values())
         stakes.offered, stakes.fresh = self.synced_there(player), set()
         app = replace(player.app, on_plan=self.meanwhile(player)) if disturbed else player.app
-        result = self.run(app)
+        result = self.run(app, reveal=reveal)
         self.syncs += 1
         self.disturbed += disturbed
         counts = (
@@ -122,15 +124,19 @@ class Torture:
         assert result.error is None, result
         # Rules that came with this run may say that a file is its device's own business from now on.
         ignored = player.on_disk() - set(player.files().values())
-        stakes.required |= player.pending - ignored
+        # What such rules hid until then is synced no sooner than its user says the word, or writes it anew.
+        waits = {one.path for one in result.left_out if one.waits}
+        held = {text for path, text in player.files().items() if path in waits}
+        stakes.required |= player.pending - ignored - held
         stakes.required |= stakes.offered - self.ignored_there(player)
-        player.pending.clear()
+        player.pending &= held
         return result
 
-    def run(self, app: App) -> SyncResult:
-        result = sync_action.run(app, app.manifest.syncs[0], sync_action.Options())
+    def run(self, app: App, *, reveal: bool = False) -> SyncResult:
+        options = sync_action.Options(reveal=reveal)
+        result = sync_action.run(app, app.manifest.syncs[0], options)
         if result.outcome is Outcome.REFUSED and "every file changed" in (result.error or ""):
-            result = sync_action.run(app, app.manifest.syncs[0], sync_action.Options(force=True))
+            result = sync_action.run(app, app.manifest.syncs[0], replace(options, force=True))
         return result
 
     def meanwhile(self, player: Player) -> Callable[[str, tuple[Change, ...]], None]:
@@ -181,9 +187,9 @@ class Torture:
     # -- what must hold -----------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Run syncs until nothing moves, then check."""
+        """Run syncs until nothing moves and nothing waits, then check."""
         for _ in range(12):
-            quiet = [self.sync(player).outcome is Outcome.IDLE for player in self.players]
+            quiet = [self.sync(player, reveal=True).outcome is Outcome.IDLE for player in self.players]
             if all(quiet):
                 break
         else:
