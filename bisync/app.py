@@ -19,6 +19,7 @@ from bisync.errors import BisyncError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
 from bisync.locks.machine import held
+from bisync.providers.base import Around, Projects
 from bisync.rclone import binary
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
@@ -120,6 +121,15 @@ class App:
             known = ", ".join(profile.name for profile in self.manifest.profiles)
             raise UsageError(f"unknown profile {override!r} (there are: {known})") from None
 
+    def around(self, sync: Sync) -> Around:
+        """What the sync's provider may need to know of where it works."""
+        return Around(
+            env=self.env,
+            state_dir=self.manifest.state_dir,
+            now=self.now,
+            say=lambda text: self.on_event(sync.name, events.Step(text)),
+        )
+
     def state(self, sync: Sync) -> SyncState:
         """Where the sync's state lies."""
         return sync_state(self.manifest.state_dir, sync.tenant.id, sync.name)
@@ -179,6 +189,11 @@ class Session:
     def place(self) -> Place:
         """Where this sync is."""
         return self.app.place(self.sync, self.remote.fs)
+
+    def projects(self, *, dry_run: bool) -> Projects | None:
+        """The projects that the cloud makes of top-level folders; None where it makes none."""
+        around = replace(self.app.around(self.sync), dry_run=dry_run)
+        return providers.of(self.sync.tenant).projects(self.sync.tenant, around)
 
     def emit(self, event: events.Event) -> None:
         """Pass an event on to whoever shows progress."""

@@ -94,13 +94,31 @@ class EmbeddedTenant(Tenant):
     storage: Path
 
 
+# Where the vendor keeps its buckets.
+TIGRIS = "https://fly.storage.tigris.dev"
+DEFAULT_PROJECTS: tuple[str, ...] = ("*",)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasicMemoryTenant(Tenant):
-    """The vendor's cloud: tenant id, bucket and scoped keys come from its API."""
+    """The vendor's cloud: tenant id, bucket and scoped keys come from its API.
+
+    `api_url` has no slash at its end; `own_address`: not only a manifest names it. `token` None: the user's API key
+    or login. `workspace`: its slug, name or tenant id; None: the login's own. `projects`: which top-level folders
+    may become projects, patterns in gitignore format. `tenant_id` and `bucket` are None until the API has said them.
+    """
 
     provider = "basic-memory"
-    api_url: str | None
+    api_url: str
     token: SecretRef | None
+    workspace: str | None = None
+    auto_register: bool = True
+    projects: tuple[str, ...] = DEFAULT_PROJECTS
+    endpoint: str = TIGRIS
+    region: str = "auto"
+    s3_provider: str = "Other"
+    own_address: bool = True
+    bucket: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

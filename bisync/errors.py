@@ -6,6 +6,9 @@ BisyncError                      exit 1: failed, a retry may help
 ├── IgnoreError                  exit 2: an ignore rule or file that cannot be honoured exactly
 ├── SecretError                  exit 1: a secret reference gave nothing
 ├── RcloneError                  exit 1: rclone missing, too old, or its run failed
+│   └── KeysRefused              exit 1: the store does not take the keys
+├── CloudError                   exit 1: the vendor's API refused something, or could not be asked
+│   └── LoginNeeded              exit 1: nobody is logged in there, or not any more
 ├── GuardRefused                 exit 4: a guard stopped the run before anything was written
 ├── BaselineNeeded               exit 5: no baseline yet
 ├── Locked                       exit 6: another run works on this sync
@@ -65,6 +68,18 @@ class SecretError(BisyncError):
 
 class RcloneError(BisyncError):
     """rclone is missing, too old, or ended with a failure."""
+
+
+class KeysRefused(RcloneError):
+    """The store does not take the keys: others may help."""
+
+
+class CloudError(BisyncError):
+    """The vendor's API could not be asked, or said no."""
+
+
+class LoginNeeded(CloudError):
+    """There is no login for the vendor's API, or it is not accepted any more."""
 
 
 class GuardRefused(BisyncError):

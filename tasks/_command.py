@@ -34,6 +34,7 @@ VALUES = {
     "--dir": "FOLDER",
     "--limit": "N",
     "--also": "PATH",
+    "--tenant": "NAME",
 }
 
 

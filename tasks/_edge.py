@@ -143,13 +143,14 @@ def open_app(
     Raises ManifestError and UsageError.
     """
     needs_value(only, "--only")
+    from bisync import providers
     from bisync.app import App
     from bisync.manifest.load import select_syncs
 
-    # A run makes a few small values for every file, and no cycles: at its default the collector would
-    # walk all of them again and again (a third of the time at 10,000 files).
-    gc.set_threshold(100_000)
-    manifest = read_manifest(path, sync_dir=sync_dir)
+    # A run makes a few small values for every file, and no cycles: the collector would walk all of them again and
+    # again (a third of the time at 10,000 files) and find none.
+    gc.disable()
+    manifest = providers.recognised(read_manifest(path, sync_dir=sync_dir))
     app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
     return app, select_syncs(manifest, only or [])
 

@@ -41,7 +41,7 @@ def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = Fa
     chosen = app.profile(sync, profile)
     try:
         with app.session(sync, profile=profile) as session:
-            prepared = prepare(session)
+            prepared = prepare(session, projects=session.projects(dry_run=True))
             steps = script.steps(session, prepared) if scripted else None
             document = sync_document(session, prepared)
     except BisyncError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bisync import events, ignore, providers
@@ -17,6 +17,7 @@ from bisync.files import private_dir, write_if_changed
 from bisync.ignore.defaults import DEFAULT_IGNORE_TEXT
 from bisync.ignore.walk import layer_rules
 from bisync.manifest import bm_config
+from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings
 from bisync.secret import Secret
 from bisync.state import baseline
@@ -96,6 +97,10 @@ class _Setup:
         state = ("would change" if self.dry_run else "changed") if changed else "ok"
         return SetupStep(step=name, state=state, detail=detail)
 
+    @property
+    def _around(self) -> Around:
+        return replace(self.app.around(self.sync), dry_run=self.dry_run)
+
     def _rclone(self) -> SetupStep:
         manifest = self.app.manifest
         try:
@@ -113,15 +118,17 @@ class _Setup:
         return self._step("rclone", False, f"{found.version} at {found.path}")
 
     def _tenant(self) -> SetupStep:
-        tenant = self.sync.tenant
-        return self._step("tenant", False, providers.of(tenant).describe(tenant))
+        provider = providers.of(self.sync.tenant)
+        tenant = provider.identify(self.sync.tenant, self._around)
+        self.sync = replace(self.sync, tenant=tenant)
+        return self._step("tenant", False, provider.describe(tenant))
 
     def _credentials(self) -> SetupStep:
         """Keys that open the bucket. They are tried before anything is written down."""
         tenant = self.sync.tenant
         rclone = None if self.found is None else self.app.rclone
         found = providers.of(tenant).credentials(
-            tenant, self.sync.path, rclone, self.app.env, rotate=self.rotate
+            tenant, self.sync.path, rclone, self._around, rotate=self.rotate
         )
         self.section = found.section
         return self._step("credentials", False, found.text)

@@ -73,7 +73,8 @@ class Tally:
 class SyncResult:
     """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them.
 
-    `left_alone`: what is never synced, where it was asked what a run would do.
+    `left_alone`: what is never synced, where it was asked what a run would do. `registered`: the folders that were
+    made projects of the cloud.
     """
 
     name: str
@@ -97,6 +98,7 @@ class SyncResult:
     profile: str = ""
     resolve: str = ""
     preview: tuple[Change, ...] = ()
+    registered: tuple[str, ...] = ()
 
 
 def facts(result: SyncResult) -> dict[str, Any]:
@@ -114,6 +116,7 @@ def facts(result: SyncResult) -> dict[str, Any]:
         ],
         "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
         "notes": list(result.notes),
+        "registered": list(result.registered),
         "bytes": result.bytes,
         "seconds": round(result.seconds, 3),
         "run": result.run,

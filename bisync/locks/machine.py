@@ -48,6 +48,24 @@ def held(path: Path, *, name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+@contextmanager
+def waited(path: Path, *, seconds: float, what: str) -> Iterator[None]:
+    """Hold the lock file `path`, once whoever has it lets go. Raises Locked, saying `what`, after so many seconds."""
+    private_dir(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + seconds
+        while not _taken(descriptor):
+            if time.monotonic() > deadline:
+                raise Locked(
+                    f"{what} by another program, for {seconds:.0f} s by now", hint="end it, then run again"
+                )
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _taken(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,6 +25,7 @@ class SharedConfig:
     default_profile: str | None = None
     auto_sync_interval: int | None = None
     api_url: str | None = None
+    cloud_host: str | None = None
 
 
 def read(path: Path) -> SharedConfig:
@@ -58,6 +59,7 @@ def read(path: Path) -> SharedConfig:
             ours, "auto_sync_interval", int, "bisync_config.auto_sync_interval", "a number of seconds"
         ),
         api_url=value(data, "api_url", str, "api_url", "an address"),
+        cloud_host=value(data, "cloud_host", str, "cloud_host", "an address"),
     )
     if config.auto_sync_interval is not None and config.auto_sync_interval < 1:
         problems.append(f"{path}: bisync_config.auto_sync_interval: expected at least 1")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES
 from bisync.manifest import tenants
+from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
 from bisync.manifest.draft import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
 from bisync.manifest.schema_check import did_you_mean
@@ -73,8 +74,8 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
         where = ("tenants", name)
         if not isinstance(tenant, dict):
             continue
-        if tenant.get("provider") == "basic-memory" and "api_url" not in tenant and draft.api_url:
-            _safe_url(reading, ("api_url",), draft.api_url, place=draft.api_url_place)
+        if tenant.get("provider") == "basic-memory" and "api_url" not in tenant:
+            _safe_url(reading, ("api_url",), draft.cloud.url, place=draft.cloud.place)
         for key in ("endpoint", "api_url"):
             if isinstance(tenant.get(key), str):
                 _safe_url(reading, (*where, key), tenant[key])
@@ -120,7 +121,7 @@ def _safe_url(reading: Reading, path: KeyPath, url: str, *, place: Place | None 
         reading.report(
             path, "no user name or password in an address; keys are given as credentials", place=place
         )
-    elif parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         reading.report(
             path,
             "neither https nor on this machine; write https://… (http only for localhost or 127.0.0.1)",
@@ -146,15 +147,6 @@ def _check_bucket_once(reading: Reading, where: KeyPath, tenant: dict[Any, Any])
         reading.report(
             (*where, "endpoint"), f"ends in the bucket, which has a key of its own; write {address}"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_syncs(reading: Reading, draft: Draft) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bisync.config import DEFAULT_KEEP_DAYS, DEFAULT_PROFILE, DEFAULT_WATCH_INTERVAL
 from bisync.errors import ManifestError
-from bisync.manifest import bm_config
+from bisync.manifest import bm_config, cloud_address
 from bisync.manifest.document import Document, KeyPath, Place, Problem, dotted
 
 DEFAULT_SYNC_DIR = "~/basic-memory-cloud-sync"
@@ -144,8 +144,7 @@ class Draft:
     profile_place: Place | None
     watch_interval: int
     keep_days: int
-    api_url: str | None
-    api_url_place: Place
+    cloud: cloud_address.Address
     mount_dir: Path
     state_dir: Path
     rclone_config: Path
@@ -160,21 +159,14 @@ class Draft:
 
         state_dir = path(DEFAULT_STATE_DIR, "state_dir")
         config_json = state_dir / "config.json"
-        shared = bm_config.SharedConfig()
-        try:
-            shared = bm_config.read(config_json)
-        except ManifestError as error:
-            for text in error.problems:
-                place, _, rest = text.partition(": ")
-                reading.problems.append(Problem(Place(place), (), rest))
+        shared = _shared(reading, config_json)
         beside = Place(str(config_json))
+        own_json = cloud_address.find("config.json", reading.env, home)
+        own = shared if own_json == config_json else _shared(reading, own_json)
 
         profile, profile_place = reading.text("defaults", "profile"), None
         if profile is None and shared.default_profile is not None:
             profile, profile_place = shared.default_profile, beside
-        api_url, api_url_place = reading.env.get("BASIC_MEMORY_API_URL"), Place("$BASIC_MEMORY_API_URL")
-        if not api_url:
-            api_url, api_url_place = shared.api_url, beside
         # As rclone reads it: relative to where we are, not to the manifest.
         rclone_config = reading.env.get("RCLONE_CONFIG") and os.path.abspath(reading.env["RCLONE_CONFIG"])  # noqa: PTH100
         syncs = _syncs(reading)
@@ -187,12 +179,22 @@ class Draft:
             or shared.auto_sync_interval
             or DEFAULT_WATCH_INTERVAL,
             keep_days=reading.get("defaults", "keep_days") or DEFAULT_KEEP_DAYS,
-            api_url=api_url,
-            api_url_place=api_url_place,
+            cloud=cloud_address.address(reading.env, own, own_json, shared, config_json),
             mount_dir=path(DEFAULT_MOUNT_DIR, "mount_dir"),
             state_dir=state_dir,
             rclone_config=path(rclone_config or DEFAULT_RCLONE_CONFIG, "rclone", "config"),
         )
+
+
+def _shared(reading: Reading, path: Path) -> bm_config.SharedConfig:
+    """What a config.json says; its problems are the manifest's."""
+    try:
+        return bm_config.read(path)
+    except ManifestError as error:
+        for text in error.problems:
+            place, _, rest = text.partition(": ")
+            reading.problems.append(Problem(Place(place), (), rest))
+        return bm_config.SharedConfig()
 
 
 def _syncs(reading: Reading) -> dict[str, dict[str, Any]]:

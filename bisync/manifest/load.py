@@ -34,6 +34,10 @@ NAME = "bisync.yaml"
 OVERLAY_NAME = "bisync.local.yaml"
 
 
+class NotFound(ManifestError):
+    """There is no manifest anywhere."""
+
+
 def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, home: Path) -> Path:
     """The manifest to use: `explicit`, $BISYNC_MANIFEST, bisync.yaml in `cwd` or a parent, the home's own.
 
@@ -48,7 +52,7 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path, home: Path) -
     for candidate in (*(folder / NAME for folder in (cwd, *cwd.parents)), mine):
         if os.path.lexists(candidate):
             return candidate
-    raise ManifestError(
+    raise NotFound(
         [f"no manifest: looked for {NAME} in {cwd} and the folders above it, and for {mine}"],
         hint="write one with: bisync init",
     )

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bisync.config import (
+    DEFAULT_PROJECTS,
+    TIGRIS,
     BasicMemoryTenant,
     EmbeddedTenant,
     KeyPair,
@@ -20,6 +22,7 @@ from bisync.config import (
     SecretRef,
     Tenant,
 )
+from bisync.manifest.cloud_address import origin
 from bisync.manifest.document import KeyPath, dotted
 from bisync.manifest.draft import Draft, Reading
 
@@ -128,7 +131,7 @@ def _basic_memory_store(reading: Reading, name: str) -> Store | None:
     # Which tenant a token opens only the API knows; without one, all use the same login.
     tenant = reading.mapping("tenants", name)
     token = json.dumps(tenant.get("token"), sort_keys=True)
-    return Store(("basic-memory", str(tenant.get("api_url")), token))
+    return Store(("basic-memory", str(tenant.get("api_url")), token, str(tenant.get("workspace"))))
 
 
 @builds("basic-memory", store=_basic_memory_store)
@@ -138,8 +141,16 @@ def _basic_memory(reading: Reading, name: str, draft: Draft) -> Tenant:
     return BasicMemoryTenant(
         name=name,
         tenant_id=None,
-        api_url=tenant.get("api_url", draft.api_url),
+        api_url=tenant.get("api_url", draft.cloud.url).rstrip("/"),
+        own_address=draft.cloud.own
+        and origin(tenant.get("api_url", draft.cloud.url)) == origin(draft.cloud.url),
         token=_secret(reading, (*where, "token")) if "token" in tenant else None,
+        workspace=tenant.get("workspace"),
+        auto_register=tenant.get("auto_register", True),
+        projects=tuple(tenant.get("projects", DEFAULT_PROJECTS)),
+        endpoint=tenant.get("endpoint", TIGRIS),
+        region=tenant.get("region", "auto"),
+        s3_provider=tenant.get("s3_provider", "Other"),
     )
 
 

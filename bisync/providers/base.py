@@ -7,12 +7,12 @@ manifest, and a line in the registry (`bisync.providers`). Nothing else asks wha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from bisync.config import Tenant
 from bisync.core.result import Finding
@@ -36,6 +36,50 @@ class Credentials:
     section: Mapping[str, str | Secret] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a provider may need to know of where it works. `say` hears why something takes long.
+
+    `dry_run`: nothing may be made or written, here or in the cloud.
+    """
+
+    env: Mapping[str, str] = field(repr=False)
+    state_dir: Path
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    say: Callable[[str], None] = field(default=lambda text: None, repr=False)
+    dry_run: bool = False
+
+
+class Projects(ABC):
+    """The projects that a cloud makes of top-level folders."""
+
+    @abstractmethod
+    def missing(self, folders: Sequence[str]) -> Missing:
+        """Which of the top-level folders the cloud has no project for. Never raises: what went wrong is a note."""
+
+    @abstractmethod
+    def create(self, folders: Sequence[str]) -> Created:
+        """Make projects of folders that were found to be missing. Never raises: what went wrong is a note."""
+
+    @abstractmethod
+    def changed(self, folders: Sequence[str]) -> Sequence[str]:
+        """Tell the cloud that files below these folders have changed; what went wrong, as notes."""
+
+
+class Missing(NamedTuple):
+    """Folders without a project, and what a person should know about them."""
+
+    folders: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Created(NamedTuple):
+    """Projects that are there now, and what a person should know about them."""
+
+    folders: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Provider(ABC, Generic[T]):
     """One kind of cloud, for tenants of the config class `T`."""
 
@@ -44,6 +88,14 @@ class Provider(ABC, Generic[T]):
 
     needs_us = False
     """Whether its remotes exist only while one of our tasks runs, so that no script can reach them."""
+
+    def recognise(self, tenant: T, state_dir: Path) -> T:
+        """The tenant with what is remembered of it. Nobody is asked."""
+        return tenant
+
+    def identify(self, tenant: T, around: Around) -> T:
+        """The tenant with what its cloud says of it, asked anew. Raises BisyncError when it cannot be found out."""
+        return tenant
 
     @abstractmethod
     def remote(self, tenant: T, path: str, rclone: Rclone) -> Remote:
@@ -69,12 +121,12 @@ class Provider(ABC, Generic[T]):
         return f"{self.label(tenant).rstrip('/')}/{path}".rstrip("/")
 
     def describe(self, tenant: T) -> str:
-        """Setup's word on the tenant, once it is known. Raises BisyncError when it cannot be found out."""
+        """Setup's word on the tenant, once it is identified."""
         return f"{tenant.name} ({tenant.provider}, {tenant.id})"
 
     @abstractmethod
     def credentials(
-        self, tenant: T, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+        self, tenant: T, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
         """Keys that open the folder `path`, tried before anything is written down.
 
@@ -82,6 +134,17 @@ class Provider(ABC, Generic[T]):
         again, also when those in use still work. Raises SecretError, and RcloneError for keys that do not
         open it.
         """
+
+    def renew(self, tenant: T, path: str, rclone: Rclone, around: Around) -> bool:
+        """Bring new keys into rclone.conf in place of those that the store refuses; False where nobody makes any.
+
+        Raises BisyncError when they cannot be had.
+        """
+        return False
+
+    def projects(self, tenant: T, around: Around) -> Projects | None:
+        """What the cloud knows of top-level folders; None where it takes them for folders and nothing else."""
+        return None
 
     def look(
         self, tenant: T, remote: Remote, rclone: Rclone, now: Callable[[], datetime]

@@ -12,7 +12,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from bisync import process
 from bisync.config import EmbeddedTenant
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
-from bisync.providers.base import Credentials, Provider
+from bisync.providers.base import Around, Credentials, Provider
 from bisync.rclone import conf
 from bisync.rclone.argv import serve_s3_argv, serve_s3_env
 from bisync.rclone.output import read_endpoint
@@ -77,7 +77,7 @@ class Embedded(Provider[EmbeddedTenant]):
         tenant: EmbeddedTenant,
         path: str,
         rclone: Rclone | None,
-        env: Mapping[str, str],
+        around: Around,
         *,
         rotate: bool,
     ) -> Credentials:

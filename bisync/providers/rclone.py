@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bisync.config import RcloneTenant
 from bisync.errors import RcloneError
-from bisync.providers.base import Credentials, Provider, knock
+from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
 from bisync.rclone.output import keeps_versions, read_alias, read_remotes
 from bisync.rclone.program import Rclone
@@ -43,7 +43,7 @@ class RcloneRemote(Provider[RcloneTenant]):
         return tenant.remote
 
     def credentials(
-        self, tenant: RcloneTenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+        self, tenant: RcloneTenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
         if rclone is not None:
             knock(rclone, self.remote(tenant, path, rclone))

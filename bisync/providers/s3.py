@@ -8,12 +8,12 @@ from datetime import datetime
 
 from bisync.config import S3Tenant
 from bisync.core.result import Finding
-from bisync.providers.base import Credentials, Provider, knock
+from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import list_folders_argv, probe_argv
 from bisync.rclone.diagnosis import failure, refuses_keys
 from bisync.rclone.program import Rclone
-from bisync.rclone.remote import Remote
+from bisync.rclone.remote import Remote, consistent
 from bisync.secret import Secret, resolve
 
 SKEW_SECONDS = 60.0
@@ -28,7 +28,8 @@ class S3(Provider[S3Tenant]):
         folder = f"{tenant.bucket}/{path}/" if path else f"{tenant.bucket}/"
         at = f" at {tenant.endpoint}" if tenant.endpoint else ""
         fs = f"{conf.section_name(tenant.id)}:{folder}"
-        return Remote(fs=fs, hashes=True, label=f"s3://{folder.rstrip('/')}{at}")
+        label = f"s3://{folder.rstrip('/')}{at}"
+        return Remote(fs=fs, hashes=True, label=label, env=consistent(tenant.endpoint))
 
     def label(self, tenant: S3Tenant) -> str:
         return f"s3://{tenant.bucket}"
@@ -38,13 +39,13 @@ class S3(Provider[S3Tenant]):
         return f"{store}/{tenant.bucket}/{path}".rstrip("/")
 
     def credentials(
-        self, tenant: S3Tenant, path: str, rclone: Rclone | None, env: Mapping[str, str], *, rotate: bool
+        self, tenant: S3Tenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
         if rclone is not None and not rotate:
             section = self._working_section(tenant, path, rclone)
             if section is not None:
                 return Credentials(text="kept: they still work", section=section)
-        values = _section_values(tenant, env)
+        values = _section_values(tenant, around.env)
         if rclone is not None:
             knock(rclone, self._trial(tenant, path, rclone, values))
         if tenant.credentials is None:
@@ -81,7 +82,8 @@ class S3(Provider[S3Tenant]):
     ) -> Remote:
         """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
         env = conf.environment(conf.section_name(tenant.id), values)
-        return replace(self.remote(tenant, path, rclone), env=env)
+        remote = self.remote(tenant, path, rclone)
+        return replace(remote, env={**remote.env, **env})
 
     def look(
         self, tenant: S3Tenant, remote: Remote, rclone: Rclone, now: Callable[[], datetime]

@@ -32,6 +32,7 @@ OUR_KEYS = (
     "endpoint",
     "no_check_bucket",
 )
+SECRET_KEYS = frozenset({"access_key_id", "secret_access_key", "session_token"})
 ENCRYPTED = "RCLONE_ENCRYPT_V0:"
 
 
@@ -91,6 +92,18 @@ def write_section(
     except OSError as error:
         raise RcloneError(f"{path}: cannot be written: {error.strerror}", hint=_ANOTHER_FILE) from None
     return True
+
+
+def forget_keys(path: Path, section: str) -> bool:
+    """Take the keys out of a section of ours in the rclone.conf at `path`; whether there were any.
+
+    Raises RcloneError as `write_section`.
+    """
+    have = read_sections(read(path)).get(section, {})
+    if not ({"access_key_id", "secret_access_key"} & have.keys()):
+        return False
+    rest = {key: have[key] for key in OUR_KEYS if key in have and key not in SECRET_KEYS}
+    return write_section(path, section, rest)
 
 
 _ANOTHER_FILE = "name another file as rclone.config in the manifest (rclone: {config: PATH})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bisync import events
-from bisync.errors import RcloneError
+from bisync.errors import KeysRefused, RcloneError
 from bisync.events import Problem
 from bisync.rclone.argv import Argv
 from bisync.rclone.output import Finished
@@ -140,4 +140,5 @@ def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError
     where = f" ({remote.label})" if remote else ""
     if not any(meaning == known for _, known, _ in _CURES):
         meaning = f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}"
-    return RcloneError(f"{meaning}{where}", hint=cure)
+    kind = KeysRefused if refuses_keys(outcome) else RcloneError
+    return kind(f"{meaning}{where}", hint=cure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from bisync.config import Compare, Profile
 
@@ -31,3 +32,14 @@ class Remote:
         if profile.compare is Compare.AUTO:
             return Compare.CHECKSUM if self.hashes else Compare.MODTIME
         return profile.compare
+
+
+def consistent(endpoint: str | None, *, always: bool = False) -> dict[str, str]:
+    """What rclone needs in its environment to see one state of a store that has copies in several regions.
+
+    Tigris gives old listings far from the bucket's region, unless each request asks not to (Tigris docs, Consistency).
+    `always`: ask also where the address does not tell that the store is one.
+    """
+    host = urlsplit(endpoint or "").hostname or ""
+    tigris = host.endswith((".tigris.dev", ".storage.dev"))
+    return {"RCLONE_HEADER": "X-Tigris-Consistent: true"} if always or tigris else {}

@@ -153,7 +153,9 @@ def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> lis
     if not changes:
         return []
     limit = None if verbose else SHOWN_CHANGES
-    return [f"{sync}: {plan_summary(changes)}", *plan_lines(changes, limit=limit)]
+    new = sum(change.action == "register_project" for change in changes)
+    found = [f"Found {new} new local project{'' if new == 1 else 's'}, creating on cloud..."] if new else []
+    return [f"{sync}: {plan_summary(changes)}", *plan_lines(changes, limit=limit), *found]
 
 
 def outcome_text(result: SyncResult) -> str:
@@ -191,6 +193,7 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
     lines: list[Line] = []
     if dry_run:
         lines += planned_lines(result.name, result.preview, verbose=verbose)
+    lines += [f"✓ Created project: {own(name)}" for name in result.registered]
     lines += [f"Note: {note}" for note in result.notes]
     for conflict in result.conflicts:
         lines += _conflict_lines(conflict, result.resolve)
@@ -237,8 +240,8 @@ def preview_lines(result: PlanResult) -> list[Line]:
         return [Problem(result.error.message, result.error.hint)]
     plan = result.prepared.plan
     return [
-        f"{result.name} ({plan.mode.value}): {plan_summary(plan.changes)}",
-        *plan_lines(plan.changes, limit=None),
+        f"{result.name} ({result.prepared.mode.value}): {plan_summary(result.prepared.changes)}",
+        *plan_lines(result.prepared.changes, limit=None),
         *(f"Note: {note}" for note in result.prepared.notes),
         *left_out_lines(plan.left_out),
         *left_alone_lines(result.prepared.seen.left_alone),

@@ -33,10 +33,10 @@ def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
         "local": str(session.sync.dir),
         "remote": session.remote.fs,
         "profile": session.profile.name,
-        "mode": plan.mode.value,
+        "mode": prepared.mode.value,
         "why": None,
         "filters": prepared.seen.filters_digest,
-        "actions": [_action(change) for change in plan.changes],
+        "actions": [_action(change) for change in prepared.changes],
         "contents": _contents(plan, prepared.seen),
         "guards": [
             {

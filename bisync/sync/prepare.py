@@ -21,18 +21,20 @@ from bisync.state import baseline, held, runs
 from bisync.state.held import Held
 from bisync.state.paths import SyncState
 from bisync.sync import observe
+from bisync.sync import projects as registry
 from bisync.sync.observe import Observation
 
 if TYPE_CHECKING:
     from bisync.core.change import Change
     from bisync.core.guard import Verdict
-    from bisync.core.plan import Plan
+    from bisync.core.plan import Mode, Plan
+    from bisync.providers.base import Projects
     from bisync.sync.transfers import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with all it came from and what the guards say of it."""
+    """A plan with all it came from and what the guards say of it. `registering`: the projects to be made."""
 
     baseline: Baseline | None
     seen: Observation
@@ -41,6 +43,19 @@ class Prepared:
     verdicts: tuple[Verdict, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    registering: tuple[Change, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All that is to be done, to files and to projects of the cloud."""
+        return (*self.registering, *self.plan.changes)
+
+    @property
+    def mode(self) -> Mode:
+        """The plan's, unless it is idle and there are projects to be made."""
+        from bisync.core.plan import Mode
+
+        return Mode.SYNC if self.registering and self.plan.mode is Mode.IDLE else self.plan.mode
 
 
 def baseline_of(session: Session) -> Baseline | None:
@@ -175,13 +190,15 @@ def prepare(
     reveal: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
     coming: ignore.Texts | None = None,
+    projects: Projects | None = None,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
     `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
-    `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched.
+    `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
+    knows which top-level folders are new to the cloud.
     Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
     """
     too_long = blocked_by_name_length(session)
@@ -231,7 +248,9 @@ def prepare(
     )
     texts = _unheard(session, made, seen, coming or {})
     if texts is not None:
-        return prepare(session, resync=resync, max_delete=max_delete, reveal=reveal, coming=texts)
+        return prepare(
+            session, resync=resync, max_delete=max_delete, reveal=reveal, coming=texts, projects=projects
+        )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(
         made, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
@@ -241,6 +260,8 @@ def prepare(
         made, seen.local, seen.cloud, None if first else known,
         compare=compare, keeps_versions=session.remote.keeps_versions, is_ignored=seen.is_ignored,
     )  # fmt: skip
+    notes = tuple(_notes(session, None if first else known, made, rules_changed=rules_changed))
+    registering, said = registry.missing(projects, session, seen)
     return Prepared(
         baseline=None if first else known,
         seen=seen,
@@ -248,7 +269,8 @@ def prepare(
         compare=compare,
         verdicts=verdicts,
         steps=tuple(taken),
-        notes=tuple(_notes(session, None if first else known, made, rules_changed=rules_changed)),
+        notes=(*notes, *said),
+        registering=registering,
     )
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bisync import providers
 from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core.result import Outcome, SyncResult, Tally
-from bisync.errors import BisyncError, GuardRefused, Interrupted, Locked, disk_error
+from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
 from bisync.sync import hooks, observe, record, recover, rules, swap
+from bisync.sync import projects as registry
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
@@ -64,11 +67,17 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
 def _preview(session: Session, options: Options) -> SyncResult:
     from bisync.core import guard
 
-    prepared = prepare(session, resync=options.resync, max_delete=options.max_delete, reveal=options.reveal)
+    prepared = prepare(
+        session,
+        resync=options.resync,
+        max_delete=options.max_delete,
+        reveal=options.reveal,
+        projects=session.projects(dry_run=True),
+    )
     refused = () if options.force else guard.refusals(prepared.verdicts)
     return SyncResult(
         name=session.sync.name,
-        mode=prepared.plan.mode.value,
+        mode=prepared.mode.value,
         outcome=Outcome.REFUSED if refused else Outcome.IDLE,
         run=None,
         exit_code=GuardRefused.exit_code if refused else 0,
@@ -79,17 +88,22 @@ def _preview(session: Session, options: Options) -> SyncResult:
         hint=refused[0].hint if refused else None,
         profile=session.profile.name,
         resolve=session.profile.conflict_resolve.value,
-        preview=prepared.plan.changes,
+        preview=prepared.changes,
     )
 
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = session.app, runs.unused_run_id(session.state, session.app.now())
     mode, tally = "sync", Tally()
+    projects = session.projects(dry_run=False)
 
     def look() -> Prepared:
         found = prepare(
-            session, resync=options.resync, max_delete=options.max_delete, meanwhile=_load_the_rest
+            session,
+            resync=options.resync,
+            max_delete=options.max_delete,
+            meanwhile=_load_the_rest,
+            projects=projects,
         )
         held.save(session.state.held, found.seen.held)
         return found
@@ -102,28 +116,36 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
             raise baseline_needed(session.sync.name)
         if options.reveal:
             held.save(session.state.held, held.NOTHING)
-        prepared = look()
+        prepared, renewed = _looked(session, look)
         from bisync.core import guard
         from bisync.core.plan import Mode
 
-        mode = prepared.plan.mode.value
+        mode = prepared.mode.value
         if expected is not None:
             expected.check(session, prepared)
-        notes = [*([recovered] if recovered else []), *prepared.notes]
+        notes = [*([recovered] if recovered else []), *renewed, *prepared.notes]
         prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
-        mode = prepared.plan.mode.value
+        mode = prepared.mode.value
         notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
         refused = guard.refusals(prepared.verdicts)
         if refused and not options.force:
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
         notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
         _hook(app, session.sync, "before_sync", {"run": run})
-        app.on_plan(session.sync.name, prepared.plan.changes)
+        app.on_plan(session.sync.name, prepared.changes)
+        registered = registry.register(projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
             result = _idle(session, prepared, run)
         else:
             result = _apply(session, prepared, run, tally)
-        result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
+        notes += [
+            *result.notes,
+            *registered.notes,
+            *registry.tell(projects, session.sync, prepared.plan.changes, tally),
+        ]
+        result = replace(
+            _with_projects(result, registered.folders), notes=tuple(notes), seconds=time.monotonic() - began
+        )
     except BisyncError as error:
         result = _failed(session.sync, error, run, mode, began)
     except OSError as error:
@@ -135,6 +157,37 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
     return _conclude(app, session.sync, result)
+
+
+def _with_projects(result: SyncResult, registered: tuple[str, ...]) -> SyncResult:
+    """A run that made projects has done something, whatever became of files."""
+    if registered and result.outcome is Outcome.IDLE:
+        return replace(result, mode="sync", outcome=Outcome.DONE, registered=registered)
+    return replace(result, registered=registered)
+
+
+def _looked(session: Session, look: Callable[[], Prepared]) -> tuple[Prepared, list[str]]:
+    """What is seen, with new keys where the store refuses those there are, once; and what is to be said of that."""
+    try:
+        return look(), []
+    except KeysRefused as refused:
+        said = _renewed(session, refused)
+    return look(), [said]
+
+
+def _renewed(session: Session, refused: KeysRefused) -> str:
+    """Have new keys made in place of those that the store refuses. Raises BisyncError when they cannot be had."""
+    provider = providers.of(session.sync.tenant)
+    around = session.app.around(session.sync)
+    try:
+        made = provider.renew(session.sync.tenant, session.sync.path, session.rclone, around)
+    except BisyncError as error:
+        raise BisyncError(
+            f"{refused.message}, and new keys cannot be had: {error.message}", hint=error.hint
+        ) from None
+    if not made:
+        raise refused
+    return "the store refused the keys; new ones were made"
 
 
 def _on_disk(error: OSError, sync: Sync) -> BisyncError:

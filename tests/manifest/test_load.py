@@ -228,7 +228,8 @@ class TestValues:
     def test_the_defaults(self, home: Path) -> None:
         found = loaded(home, LOGIN)
 
-        assert found.tenants == (BasicMemoryTenant(name="me", tenant_id=None, api_url=None, token=None),)
+        host = "https://cloud.basicmemory.com"
+        assert found.tenants == (BasicMemoryTenant(name="me", tenant_id=None, api_url=host, token=None),)
         (sync,) = found.syncs
         assert (sync.name, sync.dir, sync.path) == ("me", home / "basic-memory-cloud-sync", "")
         assert sync.profile == BUILTIN_PROFILES["balanced"]
