@@ -9,8 +9,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from bisync.core.printable import clean
 from bisync.report.stream import put
-from bisync.report.words import clean, progress_text
+from bisync.report.words import progress_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -24,13 +25,18 @@ WIDE = 100
 
 
 class Listener:
-    """Hears events; shows nothing."""
+    """Hears events; shows nothing but what the user's own hooks say."""
 
     def __init__(self, *, verbose: bool) -> None:
         self.verbose = verbose
 
     def __call__(self, sync: str, event: events.Event) -> None:
-        if self.verbose:
+        from bisync import events
+
+        if isinstance(event, events.HookLine):
+            self.close()
+            put(clean(event.text), sys.stderr)
+        elif self.verbose:
             self.tell(sync, event)
 
     def close(self) -> None:

@@ -104,11 +104,6 @@ def home_text(path: Path) -> str:
         return str(path)
 
 
-def clean(text: str) -> str:
-    """A file name or message for a terminal: control characters made visible."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 # -- what a run does ------------------------------------------------------------------------------------
 
 # By the action's name in `plan --json`; in the order of `change.Action`.
