@@ -113,7 +113,7 @@ def conflict_paths(conflicts: Iterable[Conflict]) -> str:
 
 
 def _on_one_line(path: str) -> str:
-    """A path in rclone's spelling as its user wrote it; a line break, which no synced path has, would be its picture."""
+    """A path in rclone's spelling as its user wrote it; a line break, which no synced path has, as its picture."""
     return names.shown(path).replace("\n", names.PICTURES["\n"])
 
 
