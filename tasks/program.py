@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from bisync import __version__
-from bisync.core.printable import clean
 from bisync.errors import disk_error
 from bisync.report.screen import Screen
+from bisync.report.words import clean
 
 from ._command import Command
 from ._commands import COMMANDS

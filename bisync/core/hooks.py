@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bisync.config import Sync
 from bisync.core import names
-from bisync.core.printable import clean
+from bisync.core.printable import printable
 from bisync.core.result import Conflict, Outcome, Tally
 
 BEFORE = "before_sync"
@@ -119,12 +119,12 @@ def _on_one_line(path: str) -> str:
 
 def shown_line(line: str) -> str:
     """A line that a hook wrote, for the terminal and for the log: tabs become blanks, control characters visible."""
-    return clean(line.rstrip("\r\n").expandtabs())
+    return printable(line.rstrip("\r\n").expandtabs())
 
 
 def shortened(text: str) -> str:
     """A command, or a line that a hook wrote, for a message."""
-    text = clean(text)
+    text = printable(text)
     return text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "…"
 
 

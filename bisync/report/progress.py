@@ -9,9 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from bisync.core.printable import clean
 from bisync.report.stream import put
-from bisync.report.words import progress_text
+from bisync.report.words import clean, progress_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

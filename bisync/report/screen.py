@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bisync.core.printable import clean
 from bisync.report.progress import Bar, Lines, Listener
 from bisync.report.stream import on_terminal, put, style
-from bisync.report.words import Line, Problem, planned_lines, status_rows
+from bisync.report.words import Line, Problem, clean, planned_lines, status_rows
 
 if TYPE_CHECKING:
     from rich.console import Console

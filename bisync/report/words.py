@@ -104,6 +104,13 @@ def home_text(path: Path) -> str:
         return str(path)
 
 
+def clean(text: str) -> str:
+    """A file name or message for a terminal: control characters made visible."""
+    from bisync.core.printable import printable
+
+    return printable(text)
+
+
 # -- what a run does ------------------------------------------------------------------------------------
 
 # By the action's name in `plan --json`; in the order of `change.Action`.

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from bisync import events
-from bisync.core.printable import clean
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError
@@ -204,4 +203,4 @@ def test_a_hooks_words_go_to_stderr_and_are_clean(as_json: bool, capsys: pytest.
 
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"{clean(HOSTILE)}\nplain\n"
+    assert said.err == f"{SHOWN}\nplain\n"

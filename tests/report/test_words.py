@@ -12,7 +12,6 @@ from bisync.actions.history import History
 from bisync.actions.restore import Restoration
 from bisync.actions.setup import SetupResult
 from bisync.config import Manifest
-from bisync.core.printable import clean
 from bisync.core.result import Finding
 from bisync.errors import BisyncError
 from bisync.ignore import LintWarning
@@ -101,8 +100,8 @@ def test_home_text(path: str, text: str, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_clean(text: str, shown: str) -> None:
-    assert clean(text) == shown
-    assert clean(shown) == shown
+    assert words.clean(text) == shown
+    assert words.clean(shown) == shown
     assert shown.isprintable()
 
 

@@ -185,12 +185,8 @@ def test_the_contested_paths_are_in_a_file_while_the_hook_runs(
     ready: Device, cloud: S3, below: str, odd: str
 ) -> None:
     kept = ready.home / "kept"
-    hooked(
-        ready,
-        on_conflict=sh(
-            f'cat "$BISYNC_CONFLICT_PATHS_FILE" >{kept}; stat -c %a "$BISYNC_CONFLICT_PATHS_FILE"'
-        ),
-    )
+    script = f'cat "$BISYNC_CONFLICT_PATHS_FILE" >{kept}; ls -l "$BISYNC_CONFLICT_PATHS_FILE"'
+    hooked(ready, on_conflict=sh(script))
     ready.write(odd, "old", mtime=1_700_000_000)
     ready.write("other.md", "old", mtime=1_700_000_000)
     ready.sync()
