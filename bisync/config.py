@@ -165,14 +165,18 @@ BUILTIN_PROFILES: dict[str, Profile] = {
 DEFAULT_PROFILE = "balanced"
 DEFAULT_WATCH_INTERVAL = 60
 DEFAULT_KEEP_DAYS = 30
+DEFAULT_HOOK_SECONDS = 300
 DEFAULT_IGNORE_FILES: tuple[str, ...] = (".bmignore",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """Commands (argv each) to run around a sync; never through a shell."""
+    """Commands (argv each) to run around a sync; never through a shell. `timeout` in seconds, for each command."""
 
+    timeout: int = DEFAULT_HOOK_SECONDS
     before_sync: tuple[tuple[str, ...], ...] = ()
+    on_conflict: tuple[tuple[str, ...], ...] = ()
+    on_change: tuple[tuple[str, ...], ...] = ()
     after_sync: tuple[tuple[str, ...], ...] = ()
     on_failure: tuple[tuple[str, ...], ...] = ()
 

@@ -80,4 +80,11 @@ class Text:
     text: str
 
 
-Event = Copied | Deleted | Moved | ConflictCopy | Progress | Step | Problem | Text
+@dataclass(frozen=True, slots=True)
+class HookLine:
+    """A line that a hook of the user's wrote, whether to its stdout or its stderr."""
+
+    text: str
+
+
+Event = Copied | Deleted | Moved | ConflictCopy | Progress | Step | Problem | Text | HookLine

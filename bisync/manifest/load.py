@@ -13,9 +13,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bisync.config import (
     BUILTIN_PROFILES,
+    DEFAULT_HOOK_SECONDS,
     DEFAULT_IGNORE_FILES,
     DEFAULT_PROFILE,
     Compare,
@@ -162,9 +164,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
                 path=remote_path(sync.get("path", "")),
                 profile=profiles[sync.get("profile", draft.profile)],
                 ignore=tuple(sync.get("ignore", ())),
-                hooks=Hooks(
-                    **{when: tuple(map(tuple, commands)) for when, commands in sync.get("hooks", {}).items()}
-                ),
+                hooks=_hooks(sync.get("hooks", {})),
             )
             for name, sync in draft.syncs.items()
         ),
@@ -178,6 +178,11 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         rclone_binary=binary,
         rclone_config=draft.rclone_config,
     )
+
+
+def _hooks(says: Mapping[str, Any]) -> Hooks:
+    commands = {when: tuple(map(tuple, listed)) for when, listed in says.items() if when != "timeout"}
+    return Hooks(timeout=int(says.get("timeout", DEFAULT_HOOK_SECONDS)), **commands)
 
 
 def _profile(reading: Reading, name: str, built: dict[str, Profile]) -> Profile:

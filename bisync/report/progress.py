@@ -24,13 +24,18 @@ WIDE = 100
 
 
 class Listener:
-    """Hears events; shows nothing."""
+    """Hears events; shows nothing but what the user's own hooks say."""
 
     def __init__(self, *, verbose: bool) -> None:
         self.verbose = verbose
 
     def __call__(self, sync: str, event: events.Event) -> None:
-        if self.verbose:
+        from bisync import events
+
+        if isinstance(event, events.HookLine):
+            self.close()
+            put(clean(event.text), sys.stderr)
+        elif self.verbose:
             self.tell(sync, event)
 
     def close(self) -> None:

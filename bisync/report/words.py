@@ -106,7 +106,9 @@ def home_text(path: Path) -> str:
 
 def clean(text: str) -> str:
     """A file name or message for a terminal: control characters made visible."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    from bisync.core.printable import printable
+
+    return printable(text)
 
 
 # -- what a run does ------------------------------------------------------------------------------------

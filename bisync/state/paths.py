@@ -53,6 +53,16 @@ class SyncState:
         return self.root / "history.jsonl"
 
     @property
+    def hook_log(self) -> Path:
+        """What hooks said lately."""
+        return self.root / "hooks.log"
+
+    @property
+    def conflict_paths(self) -> Path:
+        """The contested paths of a run, while the hooks that hear of them run."""
+        return self.root / "conflict-paths.txt"
+
+    @property
     def held(self) -> Path:
         """What waits because ignore rules changed in the cloud."""
         return self.root / "held.json"

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from bisync import providers
 from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
+from bisync.providers.base import Created
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
 from bisync.sync import hooks, observe, record, recover, rules, swap
@@ -24,6 +26,7 @@ from bisync.sync import projects as registry
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
+    from bisync.core.change import Change
     from bisync.sync.plan_file import Expected
 
 
@@ -48,7 +51,7 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
     Raises KeyboardInterrupt after everything is in order again, and UsageError for bad options.
     """
     began = time.monotonic()
-    app.profile(sync, options.profile)
+    profile = app.profile(sync, options.profile).name
     try:
         if options.dry_run:
             with app.session(sync, profile=options.profile) as session:
@@ -60,7 +63,8 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
         result = _failed(sync, error, None, "blocked", began)
         if not isinstance(error, Locked) and not options.dry_run:
             # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
-            result = _conclude(app, sync, replace(result, run=runs.new_run_id(app.now())))
+            about = About(run=runs.new_run_id(app.now()), profile=profile)
+            result = _conclude(app, sync, replace(result, run=about.run), about, Tally())
         return result
 
 
@@ -95,7 +99,11 @@ def _preview(session: Session, options: Options) -> SyncResult:
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = session.app, runs.unused_run_id(session.state, session.app.now())
     mode, tally = "sync", Tally()
+    planned: tuple[Change, ...] = ()
+    registered = Created()
     projects = session.projects(dry_run=False)
+    remote = named_remote(session.remote.fs, app.place(session.sync).store)
+    about = About(run=run, profile=session.profile.name, remote=remote)
 
     def look() -> Prepared:
         found = prepare(
@@ -131,21 +139,15 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         if refused and not options.force:
             raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
         notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
-        _hook(app, session.sync, "before_sync", {"run": run})
+        hooks.before(app, session.sync, about)
         app.on_plan(session.sync.name, prepared.changes)
+        planned = prepared.plan.changes
         registered = registry.register(projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
             result = _idle(session, prepared, run)
         else:
             result = _apply(session, prepared, run, tally)
-        notes += [
-            *result.notes,
-            *registered.notes,
-            *registry.tell(projects, session.sync, prepared.plan.changes, tally),
-        ]
-        result = replace(
-            _with_projects(result, registered.folders), notes=tuple(notes), seconds=time.monotonic() - began
-        )
+        result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
     except BisyncError as error:
         result = _failed(session.sync, error, run, mode, began)
     except OSError as error:
@@ -156,14 +158,17 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
         _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
         raise
-    return _conclude(app, session.sync, result)
+    result = _conclude(app, session.sync, _with_projects(result, registered), about, tally)
+    # Last of all, when everything is written down: it may take long, and can be done without.
+    return replace(result, notes=(*result.notes, *registry.tell(projects, session.sync, planned, tally)))
 
 
-def _with_projects(result: SyncResult, registered: tuple[str, ...]) -> SyncResult:
+def _with_projects(result: SyncResult, made: Created) -> SyncResult:
     """A run that made projects has done something, whatever became of files."""
-    if registered and result.outcome is Outcome.IDLE:
-        return replace(result, mode="sync", outcome=Outcome.DONE, registered=registered)
-    return replace(result, registered=registered)
+    result = replace(result, notes=(*result.notes, *made.notes), registered=made.folders)
+    if made.folders and result.outcome is Outcome.IDLE:
+        return replace(result, mode="sync", outcome=Outcome.DONE)
+    return result
 
 
 def _looked(session: Session, look: Callable[[], Prepared]) -> tuple[Prepared, list[str]]:
@@ -200,24 +205,9 @@ def _load_the_rest() -> None:
     from bisync.sync import apply, trash  # noqa: F401
 
 
-def _conclude(app: App, sync: Sync, result: SyncResult) -> SyncResult:
-    """History and the last hook: also for a run that failed."""
-    result = _write_down(app, sync, result)
-    failed = result.outcome in (Outcome.FAILED, Outcome.REFUSED)
-    facts = {"run": result.run or "", "outcome": result.outcome.value, "error": result.error or ""}
-    try:
-        _hook(app, sync, "on_failure" if failed else "after_sync", facts)
-    except BisyncError as problem:
-        return replace(
-            result, notes=(*result.notes, problem.message), exit_code=max(result.exit_code, problem.exit_code)
-        )
-    return result
-
-
-def _hook(app: App, sync: Sync, name: str, facts: dict[str, str]) -> None:
-    hooks.run_all(
-        getattr(sync.hooks, name), what=name, sync=sync.name, folder=sync.dir, env=app.env, facts=facts
-    )
+def _conclude(app: App, sync: Sync, result: SyncResult, about: About, done: Tally) -> SyncResult:
+    """History and the last hooks: also for a run that failed."""
+    return hooks.after(app, sync, _write_down(app, sync, result), about, done)
 
 
 def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:

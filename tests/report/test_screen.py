@@ -193,3 +193,14 @@ def test_text_for_another_program_is_as_it_is_in_a_pipe_alone(monkeypatch: pytes
 
     assert pipe.seen == text + "\n"
     assert terminal.seen == "- /a\\u202fb\n- /\\x1b[31m\\t\n\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_hooks_words_go_to_stderr_and_are_clean(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen(as_json=as_json) as screen:
+        screen.hear("notes", events.HookLine(HOSTILE))
+        screen.hear("notes", events.HookLine("plain"))
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"{SHOWN}\nplain\n"

@@ -147,7 +147,7 @@ class Watch:
             self._busy.now = False
 
 
-def running() -> list[process.Child]:
+def running() -> list[process.Child | process.Group]:
     """The children of ours that have not ended."""
     return [child for child in tuple(process._living) if child.running]
 
