@@ -123,7 +123,7 @@ class Authorization:
             answer = Answer(400, {"error": str(error)})
         return Answer(answer.status, answer.body, {"Cache-Control": "no-store"})
 
-    def _mint(self, grant: Grant, *, refresh: str | None = None) -> Tokens:
+    def mint(self, grant: Grant, *, refresh: str | None = None) -> Tokens:
         """An access token and, unless one is given to go on with, a refresh token."""
         access = f"eyJ{secrets.token_urlsafe(32)}"
         ends = time.monotonic() + self.token_lifetime
@@ -134,7 +134,7 @@ class Authorization:
                 self._refresh[refresh] = grant
         return Tokens(access, refresh, self.token_lifetime)
 
-    def _mint_api_key(self, grant: Grant) -> str:
+    def mint_api_key(self, grant: Grant) -> str:
         key = f"bmc_{secrets.token_hex(20)}"
         with self._lock:
             self._access[key] = Grant(grant.tenant_id, grant.client_id, grant.scope, is_api_key=True)
@@ -197,8 +197,8 @@ class Authorization:
         device.state = "spent"
         grant = Grant(None, device.client_id, device.scope)
         if "offline_access" in device.scope.split():
-            return self._tokens(self._mint(grant), grant)
-        return self._tokens(self._mint(grant, refresh=""), grant)
+            return self._tokens(self.mint(grant), grant)
+        return self._tokens(self.mint(grant, refresh=""), grant)
 
     def _refreshed(self, form: dict[str, str]) -> Answer:
         spent = form.get("refresh_token", "")
@@ -207,8 +207,8 @@ class Authorization:
             raise _Error("invalid_grant")
         if self.rotates_refresh_tokens is True:
             del self._refresh[spent]
-            return self._tokens(self._mint(grant), grant)
-        tokens = self._mint(grant, refresh=spent)
+            return self._tokens(self.mint(grant), grant)
+        tokens = self.mint(grant, refresh=spent)
         if self.rotates_refresh_tokens == "none":
             tokens = Tokens(tokens.access_token, "", tokens.expires_in)
         return self._tokens(tokens, grant)
@@ -225,7 +225,9 @@ class Authorization:
 
 def _proves(verifier: str, challenge: str) -> bool:
     """RFC 7636: whether this verifier belongs to the challenge that began the login."""
-    if not 43 <= len(verifier) <= 128 or not set(verifier) <= set(string.ascii_letters + string.digits + "-._~"):
+    if not 43 <= len(verifier) <= 128 or not set(verifier) <= set(
+        string.ascii_letters + string.digits + "-._~"
+    ):
         return False
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=") == challenge

@@ -61,6 +61,21 @@ class Store:
             if path.is_file() and path.relative_to(top).parts[0] != ".basic-memory"
         }
 
+    def put(self, bucket: str, path: str, text: str) -> None:
+        """Another program's edit, through the server, whose listings know nothing of the disk's."""
+        with self._lock:
+            self.s3.rclone("rcat", f"s3:{bucket}/{path}", stdin=text.encode())
+
+    def delete(self, bucket: str, path: str) -> None:
+        with self._lock:
+            self.s3.rclone("deletefile", f"s3:{bucket}/{path}")
+
+    def purge(self, bucket: str, path: str) -> None:
+        """A folder with all that is in it; there need not be one."""
+        with self._lock:
+            if (self.folder / bucket / path).is_dir():
+                self.s3.rclone("purge", f"s3:{bucket}/{path}")
+
     def _restart(self) -> None:
         if self._process is not None:
             self._process.terminate()
