@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -465,6 +466,39 @@ def test_who_may_see_a_new_project(new: Vendor) -> None:
     body = {"name": "a", "path": "a", "set_default": False}
     assert Client(new)("POST", NEW, {**body, "visibility": "private"}).status_code == 422
     assert Client(new)("POST", NEW, {**body, "visibility": "shared"}).status_code == 201
+
+
+# -- files over HTTP ------------------------------------------------------------------------------------
+
+
+def test_files_are_listed_read_and_written_over_http(new: Vendor) -> None:
+    ask = Client(new)
+    ask.create(NEW, "My Notes")
+    dav = f"{new.url}/webdav/My%20Notes"
+    stamp = {"X-OC-Mtime": "1700000000"}
+
+    def request(method: str, path: str, content: bytes = b"", **headers: str) -> httpx.Response:
+        return httpx.request(method, dav + path, headers={**ask.headers, **headers}, content=content)
+
+    assert request("PROPFIND", "").status_code == 207
+    assert request("PUT", "/a%23/b%20c.md", b"alpha", **stamp).status_code == 201
+    assert request("PUT", "/a%23/b%20c.md", b"beta", **{"If-None-Match": "*"}).status_code == 412
+    assert request("PUT", "/a%23/b%20c.md", b"beta", **stamp).status_code == 204
+    assert new.files() == {"my-notes/a#/b c.md": "beta"}
+    read = request("GET", "/a%23/b%20c.md")
+    assert (read.content, read.headers["Last-Modified"]) == (b"beta", "Tue, 14 Nov 2023 22:13:20 GMT")
+    assert request("GET", "/a%23").status_code == 404
+    assert request("GET", "/a/%2e%2e/%2e%2e/b").status_code == 400
+    listing = request("PROPFIND", "", Depth="infinity").text
+    assert re.findall("<D:href>([^<]*)", listing) == [
+        "/webdav/My%20Notes/", "/webdav/My%20Notes/a%23/", "/webdav/My%20Notes/a%23/b%20c.md",
+    ]  # fmt: skip
+    assert f'<D:getetag>"{hashlib.md5(b"beta").hexdigest()}"</D:getetag>' in listing
+    assert request("PROPFIND", "", Depth="1").text.count("<D:href>") == 2
+    new.default.role = "viewer"
+    assert request("PUT", "/c.md", b"x").status_code == 403
+    assert ask("GET", "/webdav/other/a.md").status_code == 404
+    assert ask("PROPFIND", "/proxy/webdav/My%20Notes").status_code == 404
 
 
 # -- which addresses there are --------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 `old` is what the client 0.15.0 speaks, `new` is 0.24.1; `both` is a service of today that still has the old listing
 and the old way to make a project. What the gateway says in its 401, 403 and 404 answers is made up: nobody outside
 could see it. Differences to the real one that are known: all keys open all buckets, though the credentials call
-gives each out for one; file transfers over WebDAV and bucket snapshots are missing.
+gives each out for one; bucket snapshots are missing.
 """
 
 from tests.support.vendor.server import Vendor, serve_vendor

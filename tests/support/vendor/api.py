@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.support.vendor.dav import Files
 from tests.support.vendor.oauth import Authorization, Grant
 from tests.support.vendor.projects import MOUNT, Projects
 from tests.support.vendor.store import Store
@@ -280,6 +281,26 @@ def _remove(call: Call) -> Answer:
     return Answer(200, {**answer, "file_delete_status": "complete" if asked else "skipped", "job_id": None})
 
 
+def _files(call: Call) -> Files:
+    name = call.parts["project"]
+    project = call.new.named(name) or call.new.linked(name)
+    if project is None:
+        raise Refused(404, f"Project '{name}' not found")
+    return Files(call.api.store, call.tenant, project, call.parts["path"] or "")
+
+
+def _dav_list(call: Call) -> Answer:
+    return _files(call).listing(call.request.headers.get("Depth", "infinity"))
+
+
+def _dav_read(call: Call) -> Answer:
+    return _files(call).read()
+
+
+def _dav_write(call: Call) -> Answer:
+    return _files(call).write(call.request)
+
+
 # Method, address, the generations that have it, what it does.
 ALL, OLD, NEW, KEPT = "old new both", "old", "new both", "old both"
 ROUTES: list[tuple[str, str, str, Action]] = [
@@ -300,4 +321,7 @@ ROUTES: list[tuple[str, str, str, Action]] = [
     ("DELETE", "/proxy/v2/projects/(?P<id>[^/]+)", NEW, _remove),
     ("POST", "/proxy/v2/projects/(?P<id>[^/]+)/index", NEW, _index),
     ("PUT", "/proxy/v2/projects/(?P<id>[^/]+)/default", NEW, _make_default),
+    ("PROPFIND", "/webdav/(?P<project>[^/]+)(?P<path>/.*)?", NEW, _dav_list),
+    ("GET", "/webdav/(?P<project>[^/]+)(?P<path>/.+)", NEW, _dav_read),
+    ("PUT", "/webdav/(?P<project>[^/]+)(?P<path>/.+)", NEW, _dav_write),
 ]

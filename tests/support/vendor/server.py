@@ -108,7 +108,7 @@ class Vendor(Authorization):
 
     def put(self, path: str, text: str, tenant: Tenant | None = None) -> None:
         """Another device's edit, straight to the bucket."""
-        self.store.put((tenant or self.default).bucket, path, text)
+        self.store.put((tenant or self.default).bucket, path, text.encode())
 
     def delete(self, path: str, tenant: Tenant | None = None) -> None:
         self.store.delete((tenant or self.default).bucket, path)
@@ -210,7 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {name.lower(): value for name, value in answer.headers.items()}
         if not body and "Content-Type" not in answer.headers:
             del headers["content-type"]
-        if headers["content-length"] != str(len(body)):
+        if answer.status == 204:
+            del headers["content-length"]
+        elif headers["content-length"] != str(len(body)):
             self.close_connection = True
         self.send_response(answer.status)
         for name, value in headers.items():

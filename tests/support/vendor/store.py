@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -61,10 +62,14 @@ class Store:
             if path.is_file() and path.relative_to(top).parts[0] != ".basic-memory"
         }
 
-    def put(self, bucket: str, path: str, text: str) -> None:
+    def put(self, bucket: str, path: str, content: bytes, mtime: float | None = None) -> None:
         """Another program's edit, through the server, whose listings know nothing of the disk's."""
-        with self._lock:
-            self.s3.rclone("rcat", f"s3:{bucket}/{path}", stdin=text.encode())
+        with self._lock, tempfile.TemporaryDirectory() as scratch:
+            source = Path(scratch) / "source"
+            source.write_bytes(content)
+            if mtime is not None:
+                os.utime(source, (mtime, mtime))
+            self.s3.rclone("copyto", "--ignore-times", str(source), f"s3:{bucket}/{path}")
 
     def delete(self, bucket: str, path: str) -> None:
         with self._lock:
