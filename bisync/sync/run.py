@@ -125,7 +125,6 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         if options.reveal:
             held.save(session.state.held, held.NOTHING)
         prepared, renewed = _looked(session, look)
-        from bisync.core import guard
         from bisync.core.plan import Mode
 
         mode = prepared.mode.value
@@ -135,10 +134,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
         mode = prepared.mode.value
         notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
-        refused = guard.refusals(prepared.verdicts)
-        if refused and not options.force:
-            raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
-        notes += [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
+        notes += _guarded(prepared, force=options.force)
         hooks.before(app, session.sync, about)
         app.on_plan(session.sync.name, prepared.changes)
         planned = prepared.plan.changes
@@ -161,6 +157,16 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
     result = _conclude(app, session.sync, _with_projects(result, registered), about, tally)
     # Last of all, when everything is written down: it may take long, and can be done without.
     return replace(result, notes=(*result.notes, *registry.tell(projects, session.sync, planned, tally)))
+
+
+def _guarded(prepared: Prepared, *, force: bool) -> list[str]:
+    """What is to be said of guards that were passed by force. Raises GuardRefused where none was used."""
+    from bisync.core import guard
+
+    refused = guard.refusals(prepared.verdicts)
+    if refused and not force:
+        raise GuardRefused("; ".join(one.message for one in refused), hint=refused[0].hint)
+    return [f"--force: passed the guard {one.guard}: {one.message}" for one in refused]
 
 
 def _with_projects(result: SyncResult, made: Created) -> SyncResult:
