@@ -140,5 +140,7 @@ def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError
     where = f" ({remote.label})" if remote else ""
     if not any(meaning == known for _, known, _ in _CURES):
         meaning = f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}"
-    kind = KeysRefused if refuses_keys(outcome) else RcloneError
-    return kind(f"{meaning}{where}", hint=cure)
+    if refuses_keys(outcome):
+        keys_cure = remote.keys_cure if remote is not None else None
+        return KeysRefused(f"{meaning}{where}", hint=keys_cure or cure)
+    return RcloneError(f"{meaning}{where}", hint=cure)

@@ -15,6 +15,7 @@ class Remote:
 
     `hashes`: its listings carry MD5s for free. `keeps_versions`: it can move files on its own side, into
     a backup folder. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
+    `keys_cure`: what helps when its store refuses the keys, where that is not what the manifest's references give.
     """
 
     fs: str
@@ -22,6 +23,7 @@ class Remote:
     label: str
     keeps_versions: bool = True
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keys_cure: str | None = None
 
     def below(self, path: str) -> str:
         """The fs of a folder below this one, without a trailing slash."""

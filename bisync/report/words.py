@@ -145,6 +145,8 @@ def plan_summary(changes: Sequence[Change]) -> str:
     for action, count in counts:
         if count and action == "conflict":
             parts.append(_conflicts(count))
+        elif count and action == "register_project":
+            parts.append(f"{count} project{'' if count == 1 else 's'} to create")
         elif count:
             parts.append(f"{count} to {_VERBS[action]}")
     return ", ".join(parts) or "nothing to do"

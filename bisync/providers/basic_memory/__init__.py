@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.config import BasicMemoryTenant
-from bisync.errors import BaselineNeeded
+from bisync.errors import BaselineNeeded, RcloneError
 from bisync.locks.machine import waited
 from bisync.providers.base import Around, Credentials, Projects, Provider, knock
 from bisync.providers.basic_memory import known
@@ -61,7 +61,22 @@ class BasicMemory(Provider[BasicMemoryTenant]):
             hashes=True,
             label=f"s3://{folder.rstrip('/')} at {tenant.endpoint}",
             env=consistent(tenant.endpoint, always=True),
+            keys_cure="have new ones made: bisync sync, or bisync setup --rotate",
         )
+
+    @contextmanager
+    def reach(
+        self, tenant: BasicMemoryTenant, path: str, rclone: Rclone, state_dir: Path
+    ) -> Iterator[Remote]:
+        remote = self.remote(tenant, path, rclone)
+        name = conf.section_name(tenant.id)
+        # rclone says something else of a section without keys, as `bisync logout` leaves it.
+        if "secret_access_key" not in conf.read_sections(conf.read(rclone.config)).get(name, {}):
+            raise RcloneError(
+                f"rclone.conf has no keys for tenants.{tenant.name} ([{name}] in {rclone.config})",
+                hint="type: bisync setup",
+            )
+        yield remote
 
     # -- setup --------------------------------------------------------------------------------------
 
