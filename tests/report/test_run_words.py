@@ -35,7 +35,7 @@ def test_every_action_has_a_verb() -> None:
             [Action.DELETE_CLOUD, Action.DOWNLOAD, Action.UPLOAD, Action.UPLOAD, Action.DELETE_LOCAL],
             "2 to upload, 1 to download, 1 to delete here, 1 to delete in the cloud",
         ),
-        ([Action.REGISTER_PROJECT], "1 to create project"),
+        ([Action.REGISTER_PROJECT], "1 project to create"),
     ],
 )
 def test_plan_summary(changes: Sequence[Action], text: str) -> None:
