@@ -61,7 +61,8 @@ def status(
         from bisync.actions import status as action
 
         app, syncs = open_app(screen, manifest, only)
-        found = each(screen, syncs, partial(action.run, app), None, jobs)
+        look = partial(action.run, app, asked=action.ask(app, syncs))
+        found = each(screen, syncs, look, None, jobs)
         for one in found:
             screen.show(status_table(one, app.now()))
         screen.document(status_document(found))

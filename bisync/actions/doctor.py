@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 from bisync import ignore, providers
@@ -17,6 +20,7 @@ from bisync.core.place import moved
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
 from bisync.locks.machine import is_held
+from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings
 from bisync.rclone.argv import probe_argv
 from bisync.state import baseline, runs
@@ -24,6 +28,10 @@ from bisync.sync import trash
 
 OLD_DAYS = 30
 LITTLE_SPACE = 1 << 30
+# What holds a secret in rclone.conf.
+_KEY_LINE = re.compile(
+    r"^\s*(secret_access_key|access_key_id|session_token|token|pass|password)\s*=\s*\S", re.MULTILINE
+)
 
 
 def everything(app: App, syncs: Sequence[Sync]) -> list[Finding]:
@@ -32,15 +40,21 @@ def everything(app: App, syncs: Sequence[Sync]) -> list[Finding]:
 
 
 def machine(app: App) -> list[Finding]:
-    """What is not about one sync: rclone, rclone.conf, the state dir, the ignore file, the mount dir."""
+    """What is not about one sync: rclone, its configuration and copies of it, folders, what lets us in at clouds."""
     looks: tuple[tuple[str, Callable[[App], Iterator[Finding]]], ...] = (
         ("rclone", _rclone),
         ("rclone.conf", _conf),
+        ("rclone.conf", _conf_copies),
         ("state dir", _state_dir),
         ("ignore file", _ignore_file),
         ("mount dir", _mount_dir),
     )
-    return [finding for about, look in looks for finding in _guarded(about, look, app)]
+    found = [finding for about, look in looks for finding in _guarded(about, look, app)]
+    for tenant in app.manifest.tenants:
+        around = Around(env=app.env, state_dir=app.manifest.state_dir, now=app.now)
+        found += _guarded(tenant.name, providers.of(tenant).look_here, tenant, around)
+    # Tenants may share a login: it is told once.
+    return list(dict.fromkeys([*found, *_overlaps(app)]))
 
 
 def run(app: App, sync: Sync) -> list[Finding]:
@@ -53,7 +67,7 @@ def run(app: App, sync: Sync) -> list[Finding]:
     return [*found, *_guarded(sync.name, _cloud, app, sync)]
 
 
-def _guarded(about: str, look: Callable[..., Iterator[Finding]], *arguments: object) -> Iterator[Finding]:
+def _guarded(about: str, look: Callable[..., Iterable[Finding]], *arguments: object) -> Iterator[Finding]:
     """A look that fails is a finding of its own."""
     try:
         yield from look(*arguments)
@@ -95,6 +109,52 @@ def _conf(app: App) -> Iterator[Finding]:
                 about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
                 cure="type: bisync setup",
             )  # fmt: skip
+
+
+def _conf_copies(app: App) -> Iterator[Finding]:
+    """Copies of rclone.conf that the vendor's clients leave, one each time they write it, keys and all."""
+    home = Path(app.env.get("HOME") or Path.home())
+    ours, theirs = app.manifest.rclone_config, home / ".config" / "rclone" / "rclone.conf"
+    for path in dict.fromkeys([ours, theirs]):
+        copies = sorted(path.parent.glob(f"{path.name}.backup-*"))
+        held = [copy for copy in copies if copy.is_file() and _holds_keys(copy)]
+        if not held:
+            continue
+        modes = [stat.S_IMODE(copy.stat().st_mode) for copy in held]
+        shown = ", ".join(f"{copy} (mode {mode:o})" for copy, mode in zip(held[:3], modes, strict=False))
+        more = f" and {len(held) - 3} more" if len(held) > 3 else ""
+        yield Finding(
+            about="rclone.conf", level="problem" if any(mode & 0o077 for mode in modes) else "warning",
+            text=f"copies of rclone.conf with keys in them: {shown}{more}",
+            cure=f"remove them: rm {shlex.quote(str(path))}.backup-*",
+        )  # fmt: skip
+
+
+def _holds_keys(path: Path) -> bool:
+    try:
+        return _KEY_LINE.search(path.read_text(errors="replace")) is not None
+    except PermissionError:
+        return False  # then nobody of us reads keys in it, either
+
+
+def _overlaps(app: App) -> Iterator[Finding]:
+    """Syncs of different tenants that turn out to be one folder of one store, or to lie in each other.
+
+    (What the manifest alone says about that it is held to when it is read.)
+    """
+    known = [sync for sync in app.manifest.syncs if sync.tenant.tenant_id is not None]
+    places = {sync.name: providers.of(sync.tenant).place(sync.tenant, sync.path) for sync in known}
+    for one, other in combinations(known, 2):
+        here, there = f"{places[one.name]}/", f"{places[other.name]}/"
+        if one.tenant.name == other.tenant.name or not (here.startswith(there) or there.startswith(here)):
+            continue
+        yield Finding(
+            about="manifest", level="problem",
+            text=f"{one.name} and {other.name} sync the same folder of the cloud, or one within the other:"
+            f" tenants.{one.tenant.name} and tenants.{other.tenant.name} are one store"
+            f" ({min(here, there, key=len).rstrip('/')})",
+            cure="keep one of the two tenants, and give each sync a path of its own",
+        )  # fmt: skip
 
 
 def _state_dir(app: App) -> Iterator[Finding]:

@@ -1,18 +1,24 @@
-"""What state every sync is in, from what the last runs left behind. Asks nobody, changes nothing."""
+"""What state every sync is in, from what the last runs left behind, and what its cloud says of itself.
+
+A cloud is asked with little patience and on the side: that it is down, slow or closed to us is no failure.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bisync import providers
+from bisync import ignore, providers
 from bisync.app import App
 from bisync.config import Sync
-from bisync.core import conflict_names
+from bisync.core import conflict_names, names
 from bisync.core.place import moved
-from bisync.errors import Interrupted
+from bisync.errors import IgnoreError, Interrupted
+from bisync.ignore.walk import layer_rules
 from bisync.locks.machine import is_held
+from bisync.providers.base import Asking, Overview
 from bisync.rclone import listings
 from bisync.state import baseline, runs
 
@@ -22,6 +28,7 @@ class SyncStatus:
     """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None.
 
     `left_out`: the files that the last run had to go without. A run that was interrupted speaks of neither.
+    `cloud`: what the cloud says beside its files; None where it is a store and nothing else.
     """
 
     name: str
@@ -39,10 +46,27 @@ class SyncStatus:
     running: bool
     left_out: tuple[str, ...] = ()
     keeps_cloud_versions: bool = True
+    cloud: Overview | None = None
 
 
-def run(app: App, sync: Sync) -> SyncStatus:
-    """Read one sync's state."""
+def ask(app: App, syncs: Sequence[Sync]) -> dict[str, Asking]:
+    """Begin to ask the clouds of these syncs, each tenant once; by the tenant's name. Nothing is waited for."""
+    first = {sync.tenant.name: sync for sync in reversed(syncs)}
+    begun = {
+        name: providers.of(sync.tenant).overview(sync.tenant, app.around(sync))
+        for name, sync in first.items()
+    }
+    return {name: asking for name, asking in begun.items() if asking is not None}
+
+
+def run(app: App, sync: Sync, *, asked: Mapping[str, Asking]) -> SyncStatus:
+    """Read one sync's state. `asked`: what `ask` has begun."""
+    found = _read(app, sync)
+    asking = asked.get(sync.tenant.name)
+    return found if asking is None else replace(found, cloud=_overview(app, sync, asking))
+
+
+def _read(app: App, sync: Sync) -> SyncStatus:
     state = app.state(sync)
     known = baseline.load(state.baseline)
     elsewhere = moved(known.place, app.place(sync)) if known is not None else None
@@ -92,3 +116,38 @@ def _remote(sync: Sync) -> str:
     """The cloud side, for people."""
     base = providers.of(sync.tenant).label(sync.tenant)
     return f"{base.rstrip('/')}/{sync.path}" if sync.path else base
+
+
+def _overview(app: App, sync: Sync, asking: Asking) -> Overview:
+    if not sync.path:
+        return asking(_top_folders(app, sync))
+    # A folder of its bucket is one project, or lies in one; the cloud's others are not missing here.
+    found = asking([sync.path.partition("/")[0]])
+    if found.projects is None:
+        return found
+    return replace(found, projects=found.projects._replace(only_cloud=()))
+
+
+def _top_folders(app: App, sync: Sync) -> list[str] | None:
+    """The folders right in the sync dir that are neither hidden nor ignored; None where that cannot be told.
+
+    The ignore files further down have no say in it: the tree is not walked.
+    """
+    try:
+        here = [sync.dir / name for name in app.manifest.ignore_files]
+        texts = [
+            ignore.Layer(path.name, tuple(ignore.read_ignore_file(path)))
+            for path in here
+            if path.is_file() and not path.is_symlink()
+        ]
+        rules = ignore.RuleSet(layer_rules([*app.layers(sync), *texts]))
+        found = [one.name for one in sync.dir.iterdir() if one.is_dir() and not one.is_symlink()]
+    except (OSError, IgnoreError):
+        return None
+    return sorted(
+        name
+        for name in found
+        if not name.startswith(".")
+        and names.obstacle(name) is None
+        and not rules.decide(name, is_dir=True).ignored
+    )

@@ -64,6 +64,28 @@ def known(folder: str, projects: Iterable[Project], spellings: Iterable[str]) ->
     return None
 
 
+class Compared(NamedTuple):
+    """Projects of the cloud beside folders of the disk, by name and sorted. `both` and `only_local` name folders."""
+
+    both: tuple[str, ...] = ()
+    only_cloud: tuple[str, ...] = ()
+    only_local: tuple[str, ...] = ()
+
+
+def compared(
+    folders: Iterable[str], listed: Iterable[Project], spellings: Callable[[str], Iterable[str]]
+) -> Compared:
+    """Which folders are projects, and which are missing where. `spellings`: a name's permalinks."""
+    projects = list(listed)
+    found = {folder: known(folder, projects, spellings(folder)) for folder in folders}
+    taken = {one for one in found.values() if one is not None}
+    return Compared(
+        both=tuple(sorted(folder for folder, one in found.items() if one is not None)),
+        only_cloud=tuple(sorted(one.name for one in projects if one not in taken)),
+        only_local=tuple(sorted(folder for folder, one in found.items() if one is None)),
+    )
+
+
 class New(NamedTuple):
     """A folder to be made a project of. `path`: its directory in the cloud."""
 

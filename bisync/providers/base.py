@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from bisync.config import Tenant
+from bisync.core.projects import Compared
 from bisync.core.result import Finding
 from bisync.rclone.argv import probe_argv
 from bisync.rclone.diagnosis import failure
@@ -78,6 +79,29 @@ class Created(NamedTuple):
 
     folders: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What a cloud has said of a tenant, beside its files. What is None it has not said.
+
+    `as_of`: when it said so, RFC 3339; `trouble`: why it could not be asked again just now, with the cure; None: it
+    was. `health`: the service's word on its own version, "" where it has none. `projects`: None also where the
+    folders beside which to put them are not known.
+    """
+
+    host: str
+    tenant_id: str | None = None
+    workspace: str | None = None
+    subscribed: bool | None = None
+    health: str | None = None
+    as_of: str | None = None
+    trouble: str | None = None
+    projects: Compared | None = None
+
+
+Asking = Callable[[Sequence[str] | None], Overview]
+"""A question under way: waits for the answer, some seconds at most, and puts these folders beside its projects."""
 
 
 class Provider(ABC, Generic[T]):
@@ -145,6 +169,14 @@ class Provider(ABC, Generic[T]):
     def projects(self, tenant: T, around: Around) -> Projects | None:
         """What the cloud knows of top-level folders; None where it takes them for folders and nothing else."""
         return None
+
+    def overview(self, tenant: T, around: Around) -> Asking | None:
+        """Begin to ask what the cloud says of the tenant as a whole; None where it says nothing. Never raises."""
+        return None
+
+    def look_here(self, tenant: T, around: Around) -> Iterable[Finding]:
+        """What `doctor` can find out on this machine, without a network."""
+        return ()
 
     def look(
         self, tenant: T, remote: Remote, rclone: Rclone, now: Callable[[], datetime]

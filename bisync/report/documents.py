@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bisync.actions.status import SyncStatus
     from bisync.core.result import Finding, SyncResult
     from bisync.errors import BisyncError
+    from bisync.providers.base import Overview
 
 
 def error_document(error: BisyncError) -> dict[str, Any]:
@@ -53,9 +54,32 @@ def status_document(statuses: Iterable[SyncStatus]) -> dict[str, Any]:
                 "left_out": list(one.left_out),
                 "running": one.running,
                 "keeps_cloud_versions": one.keeps_cloud_versions,
+                "cloud": None if one.cloud is None else _cloud(one.cloud),
             }
             for one in statuses
         ],
+    }
+
+
+def _cloud(one: Overview) -> dict[str, Any]:
+    """What a cloud says of itself. `answers`: it was asked just now."""
+    projects = one.projects
+    return {
+        "host": one.host,
+        "answers": one.trouble is None,
+        "as_of": one.as_of,
+        "trouble": one.trouble,
+        "health": one.health,
+        "tenant_id": one.tenant_id,
+        "workspace": one.workspace,
+        "subscribed": one.subscribed,
+        "projects": None
+        if projects is None
+        else {
+            "both": list(projects.both),
+            "only_cloud": list(projects.only_cloud),
+            "only_local": list(projects.only_local),
+        },
     }
 
 

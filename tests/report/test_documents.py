@@ -21,9 +21,17 @@ Shape = dict[str, Any]
 """The type, or the types, of each key; a list of one shape for a list of such."""
 
 
+class Perhaps(NamedTuple):
+    """A shape, or null."""
+
+    shape: Shape
+
+
 def fits(value: Any, shape: Any) -> bool:
     """Whether a document has exactly these keys with values of these types."""
     match shape:
+        case Perhaps(inner):
+            return value is None or fits(value, inner)
         case dict():
             return (
                 isinstance(value, dict)
@@ -70,6 +78,8 @@ CASES = {
         [
             results.status(),
             results.status(last_sync=None, last_outcome=None, blocked="no baseline", left_out=("a",)),
+            results.status(cloud=results.overview()),
+            results.status(cloud=results.never_asked()),
         ],
         "syncs",
         {
@@ -77,6 +87,11 @@ CASES = {
             "last_sync": (str, NONE), "last_outcome": (str, NONE), "projects": int, "storage_bytes": int,
             "conflicts": int, "blocked": (str, NONE), "left_out": [str], "running": bool,
             "keeps_cloud_versions": bool,
+            "cloud": Perhaps({
+                "host": str, "answers": bool, "as_of": (str, NONE), "trouble": (str, NONE), "health": (str, NONE),
+                "tenant_id": (str, NONE), "workspace": (str, NONE), "subscribed": (bool, NONE),
+                "projects": Perhaps({"both": [str], "only_cloud": [str], "only_local": [str]}),
+            }),
         },
     ),
     "check": Case(
@@ -169,6 +184,8 @@ def test_every_document_is_looked_at() -> None:
         ({"a": None}, {"a": str}),
         ({"a": [1, "2"]}, {"a": [int]}),
         ({"a": (1,)}, {"a": [int]}),
+        ({"a": {"b": 1, "c": 1}}, {"a": Perhaps({"b": int})}),
+        ({"a": []}, {"a": Perhaps({"b": int})}),
     ],
 )
 def test_a_document_of_another_shape_is_noticed(value: Any, shape: Shape) -> None:
@@ -191,7 +208,15 @@ def test_what_the_documents_hold() -> None:
     [check] = documents.check_document([results.check_result(error=BisyncError("gone"))])["syncs"]
     assert check["error"] == "gone"
     [status] = documents.status_document([results.status()])["syncs"]
-    assert status["local"] == "/data/notes"
+    assert (status["local"], status["cloud"]) == ("/data/notes", None)
+    [status] = documents.status_document([results.status(cloud=results.overview(trouble="no network"))])[
+        "syncs"
+    ]
+    assert status["cloud"] == {
+        "host": "cloud.example", "answers": False, "as_of": "2026-11-22T09:00:00+00:00", "trouble": "no network",
+        "health": "1.2", "tenant_id": "t-1", "workspace": "personal", "subscribed": True,
+        "projects": {"both": ["a"], "only_cloud": ["b"], "only_local": ["c"]},
+    }  # fmt: skip
     [step] = documents.setup_document([results.setup_result("failed")])["syncs"][0]["steps"]
     assert step == {"step": "rclone", "state": "failed", "detail": "about rclone", "hint": "do it"}
     [group] = documents.conflicts_document([results.conflict_group()])["conflicts"]

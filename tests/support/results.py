@@ -18,10 +18,12 @@ from bisync.config import Compare
 from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict
 from bisync.core.plan import Mode, Plan
+from bisync.core.projects import Compared
 from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
 from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
 from bisync.errors import RcloneError
 from bisync.ignore import RuleSet
+from bisync.providers.base import Overview
 from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -98,6 +100,20 @@ def status(**facts: Any) -> SyncStatus:
         "running": False,
     }  # fmt: skip
     return SyncStatus(**{**usual, **facts})
+
+
+def overview(**facts: Any) -> Overview:
+    """What a cloud says that was asked just now, but for what `facts` say."""
+    usual: dict[str, Any] = {
+        "host": "cloud.example", "tenant_id": "t-1", "workspace": "personal", "subscribed": True, "health": "1.2",
+        "as_of": "2026-11-22T09:00:00+00:00", "projects": Compared(("a",), ("b",), ("c",)),
+    }  # fmt: skip
+    return Overview(**{**usual, **facts})
+
+
+def never_asked() -> Overview:
+    """A cloud that nobody could ask so far."""
+    return Overview(host="cloud.example", trouble="nobody is logged in to the cloud; type: bisync login")
 
 
 def check_result(**facts: Any) -> CheckResult:

@@ -6,16 +6,17 @@ news, and everything that only looks, needs no network but the store's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.config import BasicMemoryTenant
+from bisync.core.result import Finding
 from bisync.errors import BaselineNeeded, RcloneError
 from bisync.locks.machine import waited
-from bisync.providers.base import Around, Credentials, Projects, Provider, knock
+from bisync.providers.base import Around, Asking, Credentials, Projects, Provider, knock
 from bisync.providers.basic_memory import known
 from bisync.rclone import conf
 from bisync.rclone.argv import probe_argv
@@ -178,6 +179,18 @@ class BasicMemory(Provider[BasicMemoryTenant]):
         from bisync.providers.basic_memory.registry import Registry
 
         return Registry(tenant=tenant, around=around)
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def overview(self, tenant: BasicMemoryTenant, around: Around) -> Asking | None:
+        from bisync.providers.basic_memory.overview import Question
+
+        return Question(tenant, around)
+
+    def look_here(self, tenant: BasicMemoryTenant, around: Around) -> Iterable[Finding]:
+        from bisync.providers.basic_memory.papers import findings
+
+        return findings(tenant, around)
 
 
 def _section(tenant: BasicMemoryTenant, keys: tuple[Secret, Secret]) -> dict[str, str | Secret]:
