@@ -1,5 +1,6 @@
 # Each of these sets up what it needs, also as the first command ever typed here:
-#   make demo     the whole story on an embedded S3 server, in a temporary home
+#   make demo     the whole story on an embedded S3 server, in a temporary home; CLOUD=1: that of the Basic Memory
+#                 cloud, on a stand-in for it on this machine
 #   make fast     the tests that need no server and no rclone: seconds
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
@@ -30,7 +31,7 @@ BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 .PHONY: demo fast test lint fmt docs torture blackbox sweep paper bench release venv clean
 
 demo: $(READY)
-	@$(BIN)/bisync demo
+	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(BIN)/bisync demo)
 
 fast: $(READY)
 	$(BIN)/pytest -m pure -n 2

@@ -69,12 +69,13 @@ class Stage:
     say: Say
     root: Path
     env: Mapping[str, str]
+    manifest: str = _MANIFEST
 
     def device(self, name: str) -> Device:
         """A new computer with nothing but a manifest."""
         home = self.root / name
         home.mkdir()
-        (home / "bisync.yaml").write_text(_MANIFEST)
+        (home / "bisync.yaml").write_text(self.manifest)
         return Device(name, home)
 
     def cloud(self) -> Tree:
@@ -275,16 +276,23 @@ def _secret_stayed_home(stage: Stage, laptop: Device) -> None:
     stage.same("where the secret lies", found, [secret])
 
 
-def run(say: Say, *, keep: bool = False, day: Sequence[Step] = DAY) -> int:
+def run(
+    say: Say,
+    *,
+    keep: bool = False,
+    day: Sequence[Step] = DAY,
+    manifest: str = _MANIFEST,
+    more: Mapping[str, str] = {},
+) -> int:
     """Play the day; 0 when every step did what it says, 1 with the step's name when one did not.
 
-    `keep`: leave the temporary home behind.
+    `keep`: leave the temporary home behind. `manifest`: what each device has; `more`: what else is in its environment.
     """
     root = Path(tempfile.mkdtemp(prefix="bisync-demo-")).resolve()
     began = time.monotonic()
     title = ""
     try:
-        stage = Stage(say, root, _environment(root))
+        stage = Stage(say, root, {**_environment(root), **more}, manifest)
         laptop, desktop = stage.device("laptop"), stage.device("desktop")
         for number, step in enumerate(day, 1):
             title = f"{number}. {step.__doc__}"

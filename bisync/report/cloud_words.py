@@ -41,7 +41,7 @@ def cloud_rows(one: Overview | None, now: datetime) -> list[tuple[str, str, str 
 def _project_rows(found: Compared) -> list[tuple[str, str, str | None]]:
     here = len(found.both)
     rows: list[tuple[str, str, str | None]] = [
-        ("Cloud Projects", f"{here + len(found.only_cloud)}, {here} of them here", None)
+        ("Cloud Projects", f"{here + len(found.only_cloud)} ({here} here)", None)
     ]
     if found.only_cloud:
         rows.append(("Only in the Cloud", _names(found.only_cloud), None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bisync.actions import demo
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -49,6 +52,31 @@ def test_the_whole_day_goes_as_told(tmp_path: Path, tmpdir_env: dict[str, str]) 
     assert "✓ Every step did what it says" in ran.stdout.splitlines()[-1]
     assert homes(tmp_path) == []
     assert list((tmp_path / "home").iterdir()) == []  # the person's own home is not touched
+
+
+def test_the_story_of_the_vendors_cloud_goes_as_told(tmp_path: Path, tmpdir_env: dict[str, str]) -> None:
+    make = subprocess.run(
+        ["make", "-n", "demo", "CLOUD=1", f"READY={__file__}", f"BIN={Path(sys.executable).parent}"],
+        cwd=ROOT, env=tmpdir_env, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ran = subprocess.run(
+        shlex.split(make.stdout), env=tmpdir_env, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    for said in (
+        "laptop$ bisync login --no-browser\n",
+        "Found 1 new local project, creating on cloud...",
+        "the store refused the keys; new ones were made",
+        "✓ Logged out",
+        "as of just now: nobody is logged in to the cloud",
+    ):
+        assert said in ran.stdout
+    assert "✓ Every step did what it says" in ran.stdout.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def wrong_exit_code(stage: demo.Stage, laptop: demo.Device, desktop: demo.Device) -> None:
