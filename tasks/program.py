@@ -216,9 +216,22 @@ def run(words: Sequence[str]) -> int:
     return code
 
 
+def _let_threads_end() -> None:
+    """Wait for threads that are no daemons, as Python itself does at its end: a login may just be refreshed."""
+    import threading
+
+    for each in threading.enumerate():
+        if each is not threading.main_thread() and not each.daemon:
+            each.join()
+
+
 def main() -> NoReturn:
     """The program itself."""
     code = run(sys.argv[1:])
+    try:
+        _let_threads_end()
+    except KeyboardInterrupt:
+        code = 130
     if sys.stderr is not None:
         sys.stderr.flush()
     # Everything is closed and written by now: to take apart what is in memory, file by file, helps nobody (60 ms

@@ -52,11 +52,8 @@ class Story:
     def set_up(self, stage: Stage, laptop: Device, desktop: Device) -> None:
         """One-time setup: tenant, bucket and scoped keys come from the cloud"""
         stage.types(laptop, "bisync setup", shows="Ready")
-        stage.types(
-            laptop,
-            "sed 's/\\(access_key[a-z_]*\\) =.*/\\1 = ***/' .config/rclone/rclone.conf",
-            shows="[basic-memory-",
-        )
+        hide = "sed 's/\\(access_key[a-z_]*\\) =.*/\\1 = ***/'"
+        stage.types(laptop, f"{hide} .config/rclone/rclone.conf", shows="[basic-memory-")
         stage.same("how often keys were made", self.vendor.count("POST", MINT), 1)
 
     def new_project(self, stage: Stage, laptop: Device, desktop: Device) -> None:
