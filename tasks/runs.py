@@ -68,7 +68,7 @@ def sync(
             force=force,
             dry_run=dry_run,
             reveal=reveal,
-            project=action.project_of(project, resync=resync, plan=plan),
+            project=_project(project, resync=resync, plan=plan),
         )
         syncs, expected = action.planned(app, syncs, plan)
         results = each(
@@ -79,6 +79,24 @@ def sync(
             jobs,
         )
         finish(screen, results, sync_document)
+
+
+def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:
+    """The folder that `--project` means. Raises UsageError for what is none, and beside what is about everything."""
+    if name is None:
+        return None
+    if resync or plan:
+        other = "--resync" if resync else "--plan"
+        raise UsageError(
+            f"--project does not go with {other}, which is about the whole sync", hint="leave out one"
+        )
+    folder = name.strip("/")
+    if not folder or "/" in folder or folder in (".", ".."):
+        raise UsageError(
+            f"--project takes the name of a folder right in the sync dir, not {name!r}",
+            hint="as in: --project work",
+        )
+    return folder
 
 
 @command(

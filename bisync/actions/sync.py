@@ -7,31 +7,12 @@ from typing import TYPE_CHECKING
 
 from bisync.app import App
 from bisync.config import Sync
-from bisync.errors import UsageError
 from bisync.sync.run import Options, run
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
 
-__all__ = ["Options", "planned", "project_of", "run"]
-
-
-def project_of(name: str | None, *, resync: bool, plan: str | None) -> str | None:
-    """The folder that `--project` means. Raises UsageError for what is none, and beside what is about everything."""
-    if name is None:
-        return None
-    if resync or plan:
-        other = "--resync" if resync else "--plan"
-        raise UsageError(
-            f"--project does not go with {other}, which is about the whole sync", hint="leave out one"
-        )
-    folder = name.strip("/")
-    if not folder or "/" in folder or folder in (".", ".."):
-        raise UsageError(
-            f"--project takes the name of a folder right in the sync dir, not {name!r}",
-            hint="as in: --project work",
-        )
-    return folder
+__all__ = ["Options", "planned", "run"]
 
 
 def planned(
