@@ -7,7 +7,9 @@ import hashlib
 import os
 import re
 import secrets
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -357,8 +359,8 @@ def test_old_projects_are_made_listed_indexed_and_removed(old: Vendor) -> None:
         "message": "Project 'Notes' added successfully", "status": "success", "default": False,
         "old_project": None, "new_project": {"name": "Notes", "path": "notes", "is_default": False},
     }  # fmt: skip
-    item = {"name": "Notes", "path": "/app/data/notes", "is_default": True}
-    assert ask("GET", OLD).json() == {"projects": [item], "default_project": "Notes"}
+    item = {"name": "Notes", "path": "/app/data/notes", "is_default": False}
+    assert ask("GET", OLD).json() == {"projects": [item], "default_project": "main"}
     assert ask("GET", "/proxy/notes/project/item").json() == item
     assert ask("GET", "/proxy/other/project/item").json() == {"detail": "Project: 'other' does not exist"}
     started = ask("POST", "/proxy/notes/project/sync").json()
@@ -366,7 +368,9 @@ def test_old_projects_are_made_listed_indexed_and_removed(old: Vendor) -> None:
     assert old.default.projects[0].indexed == 1
     missing = ask("POST", "/proxy/other/project/sync")
     assert (missing.status_code, missing.json()) == (404, {"detail": "Project 'other' not found."})
-    assert ask("DELETE", "/proxy/projects/notes").status_code == 400
+    ask("POST", OLD, {"name": "First", "path": "first", "set_default": True})
+    assert ask("GET", OLD).json()["default_project"] == "First"
+    assert ask("DELETE", "/proxy/projects/first").status_code == 400
     ask.create(OLD, "日本語ノート")
     assert ask("POST", "/proxy/日本語-no-to/project/sync").status_code == 200
     assert ask("DELETE", "/proxy/projects/日本語-no-to").status_code == 200
@@ -629,3 +633,19 @@ def test_a_tenant_can_be_given_whole(new: Vendor) -> None:
     other = new.add_tenant(Tenant(slug="other", is_default=True))
     assert new.tenants[0] is other
     assert Client(new)("GET", MOUNT).json()["bucket_name"] == other.bucket
+
+
+def test_it_can_be_served_from_a_shell(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.support.vendor", "--folder", str(tmp_path), "--generation", "old"]
+    process = subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert lines[-1].startswith("# bucket")
+        exported = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines[:-1])
+        assert httpx.get(exported["BASIC_MEMORY_CLOUD_HOST"] + MOUNT).status_code == 401
+        assert httpx.get(exported["BASIC_MEMORY_CLOUD_ENDPOINT"]).is_client_error, "no signature, no listing"
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
