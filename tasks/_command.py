@@ -35,6 +35,7 @@ VALUES = {
     "--limit": "N",
     "--also": "PATH",
     "--tenant": "NAME",
+    "--project": "NAME",
 }
 
 

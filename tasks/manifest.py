@@ -6,7 +6,8 @@ from functools import partial
 
 from bisync.report.documents import setup_document
 from bisync.report.screen import Screen
-from bisync.report.words import init_lines, ready_lines, setup_lines, validate_lines
+from bisync.report.setup_words import ready_lines, setup_lines
+from bisync.report.words import init_lines, validate_lines
 
 from ._command import command
 from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest

@@ -32,6 +32,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "max-delete": "allow this many deletions, this once",
         "force": "pass every guard, this once",
         "reveal": "send what ignore rules hid until they changed in the cloud",
+        "project": "only this folder of the sync dir; what else has changed waits",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
@@ -48,6 +49,7 @@ def sync(
     max_delete: int | None = None,
     force: bool = False,
     reveal: bool = False,
+    project: str | None = None,
     plan: str | None = None,
     verbose: bool = False,
     json: bool = False,
@@ -60,7 +62,13 @@ def sync(
         app, syncs = open_app(screen, manifest, only)
         limit = whole_number(max_delete, "--max-delete")
         options = action.Options(
-            profile=profile, resync=resync, max_delete=limit, force=force, dry_run=dry_run, reveal=reveal
+            profile=profile,
+            resync=resync,
+            max_delete=limit,
+            force=force,
+            dry_run=dry_run,
+            reveal=reveal,
+            project=_project(project, resync=resync, plan=plan),
         )
         syncs, expected = action.planned(app, syncs, plan)
         results = each(
@@ -71,6 +79,24 @@ def sync(
             jobs,
         )
         finish(screen, results, sync_document)
+
+
+def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:
+    """The folder that `--project` means. Raises UsageError for what is none, and beside what is about everything."""
+    if name is None:
+        return None
+    if resync or plan:
+        other = "--resync" if resync else "--plan"
+        raise UsageError(
+            f"--project does not go with {other}, which is about the whole sync", hint="leave out one"
+        )
+    folder = name.strip("/")
+    if not folder or "/" in folder or folder in (".", ".."):
+        raise UsageError(
+            f"--project takes the name of a folder right in the sync dir, not {name!r}",
+            hint="as in: --project work",
+        )
+    return folder
 
 
 @command(

@@ -16,7 +16,7 @@ from pathlib import Path
 from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import Sync
-from bisync.core.place import moved
+from bisync.core.place import moved, overlap
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
 from bisync.locks.machine import is_held
@@ -145,14 +145,14 @@ def _overlaps(app: App) -> Iterator[Finding]:
     known = [sync for sync in app.manifest.syncs if sync.tenant.tenant_id is not None]
     places = {sync.name: providers.of(sync.tenant).place(sync.tenant, sync.path) for sync in known}
     for one, other in combinations(known, 2):
-        here, there = f"{places[one.name]}/", f"{places[other.name]}/"
-        if one.tenant.name == other.tenant.name or not (here.startswith(there) or there.startswith(here)):
+        here, there = places[one.name], places[other.name]
+        if one.tenant.name == other.tenant.name or not overlap(here, there):
             continue
         yield Finding(
             about="manifest", level="problem",
             text=f"{one.name} and {other.name} sync the same folder of the cloud, or one within the other:"
             f" tenants.{one.tenant.name} and tenants.{other.tenant.name} are one store"
-            f" ({min(here, there, key=len).rstrip('/')})",
+            f" ({min(here, there, key=len)})",
             cure="keep one of the two tenants, and give each sync a path of its own",
         )  # fmt: skip
 

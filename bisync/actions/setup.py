@@ -121,7 +121,26 @@ class _Setup:
         provider = providers.of(self.sync.tenant)
         tenant = provider.identify(self.sync.tenant, self._around)
         self.sync = replace(self.sync, tenant=tenant)
+        self._refuse_overlap()
         return self._step("tenant", False, provider.describe(tenant))
+
+    def _refuse_overlap(self) -> None:
+        """Raise BisyncError where the tenant turns out to be that of another sync, and their folders there overlap.
+
+        (Of what the manifest itself says it was found out when it was read.)
+        """
+        mine = providers.of(self.sync.tenant).place(self.sync.tenant, self.sync.path)
+        for other in self.app.manifest.syncs:
+            provider = providers.of(other.tenant)
+            tenant = provider.recognise(other.tenant, self.app.manifest.state_dir)
+            theirs = provider.place(tenant, other.path)
+            if other.name != self.sync.name and (
+                f"{mine}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{mine}/")
+            ):
+                raise UsageError(
+                    f"syncs.{self.sync.name} and syncs.{other.name} lie in the same folder of the cloud: {mine}",
+                    hint="give one of them another workspace, or each a path of its own in the manifest",
+                )
 
     def _credentials(self) -> SetupStep:
         """Keys that open the bucket. They are tried before anything is written down."""

@@ -29,3 +29,8 @@ def moved(known: Place | None, now: Place) -> str | None:
         if before and after and before != after:
             return f"the {called} was {before} and is {after} now"
     return None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one folder of a store is the other, or lies in it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from bisync.core.waiting import names_rules
+
 # The cloud's paths begin so; what follows is the key's beginning in the bucket.
 ROOT = "/app/data/"
 _KEPT = "\u4e00-\u9fff"
@@ -86,8 +88,15 @@ def compared(
     )
 
 
-class New(NamedTuple):
-    """A folder to be made a project of. `path`: its directory in the cloud."""
+def within(folder: str, ignore_files: Iterable[str]) -> Callable[[str], bool]:
+    """Says which paths a run over one top-level folder (a key) is about: what lies in it, and ignore rules anywhere.
 
-    name: str
-    path: str
+    Rules decide what may go to the cloud, so they are never left for later.
+    """
+    wanted = frozenset(ignore_files)
+    below = f"{folder}/"
+
+    def is_meant(path: str) -> bool:
+        return path.startswith(below) or path == folder or names_rules(path, wanted)
+
+    return is_meant

@@ -6,7 +6,7 @@ baseline, and what follows. Without a baseline every path is new on the sides th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -41,6 +41,17 @@ class Comparison:
     clashes: tuple[Clash, ...]
     settled: int
     left_out: tuple[LeftOut, ...]
+
+
+def restricted(found: Comparison, is_meant: Callable[[str], bool]) -> Comparison:
+    """As much of a comparison as a run is about."""
+    return replace(
+        found,
+        changes=tuple(one for one in found.changes if all(map(is_meant, one.paths))),
+        conflicts=tuple(one for one in found.conflicts if is_meant(one.path)),
+        clashes=tuple(one for one in found.clashes if is_meant(one.path)),
+        left_out=tuple(one for one in found.left_out if is_meant(one.path)),
+    )
 
 
 def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:

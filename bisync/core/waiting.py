@@ -45,7 +45,7 @@ def waiting(
 def rules_among(changes: Iterable[Change], ignore_files: Iterable[str]) -> tuple[Change, ...]:
     """The changes that are about ignore files, or versions of them that are contested."""
     wanted = frozenset(ignore_files)
-    return tuple(change for change in changes if any(_names_rules(path, wanted) for path in change.paths))
+    return tuple(change for change in changes if any(names_rules(path, wanted) for path in change.paths))
 
 
 def rules_in_cloud(changes: Iterable[Change], ignore_files: Iterable[str]) -> dict[str, Change]:
@@ -60,13 +60,14 @@ def rules_in_cloud(changes: Iterable[Change], ignore_files: Iterable[str]) -> di
         if (
             comes_from_cloud(change)
             and change.action is not Action.DELETE_LOCAL
-            and _names_rules(path, wanted)
+            and names_rules(path, wanted)
         ):
             found[path] = change
     return found
 
 
-def _names_rules(path: str, wanted: frozenset[str]) -> bool:
+def names_rules(path: str, wanted: frozenset[str]) -> bool:
+    """Whether a path is that of an ignore file (one of the names `wanted`), or of a version of it that is contested."""
     return judged_as(path.rpartition("/")[2]) in wanted
 
 

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from bisync.config import Compare, Profile
 
+# rclone's flag --header, from its environment.
+HEADER = "RCLONE_HEADER"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
@@ -44,4 +47,4 @@ def consistent(endpoint: str | None, *, always: bool = False) -> dict[str, str]:
     """
     host = urlsplit(endpoint or "").hostname or ""
     tigris = host.endswith((".tigris.dev", ".storage.dev"))
-    return {"RCLONE_HEADER": "X-Tigris-Consistent: true"} if always or tigris else {}
+    return {HEADER: "X-Tigris-Consistent: true"} if always or tigris else {}

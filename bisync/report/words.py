@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bisync.actions.plan import PlanResult
     from bisync.actions.prune import Pruned
     from bisync.actions.restore import Restoration
-    from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
     from bisync.config import Manifest
     from bisync.core.change import Change
@@ -197,13 +196,20 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
     lines: list[Line] = []
     if dry_run:
         lines += planned_lines(result.name, result.preview, verbose=verbose)
-    lines += [f"✓ Created project: {own(name)}" for name in result.registered]
-    lines += [f"Note: {note}" for note in result.notes]
+    lines += told_lines(result)
     for conflict in result.conflicts:
         lines += _conflict_lines(conflict, result.resolve)
     lines += left_out_lines(result.left_out)
     lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
+
+
+def told_lines(result: SyncResult) -> list[str]:
+    """The projects that a run has made, and what a user should know."""
+    return [
+        *(f"✓ Created project: {own(name)}" for name in result.registered),
+        *(f"Note: {note}" for note in result.notes),
+    ]
 
 
 def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
@@ -276,28 +282,6 @@ def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning]) -> Itera
     for warning in warnings:
         yield f"warning: {warning}"
     yield f"OK: {manifest.path} ({len(manifest.syncs)} syncs, {len(manifest.tenants)} tenants)"
-
-
-def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[Line]:
-    """One line a step; then what the baseline went without, and why a step failed."""
-    width = len("would change" if dry_run else "changed")
-    lines: list[Line] = []
-    for step in result.steps:
-        mark = {"ok": "✓", "failed": "✗"}.get(step.state, "+")
-        detail = "" if step.state == "failed" else step.detail
-        lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
-    lines += [
-        f"Left out: {one.path}: {one.why}" for one in (result.baseline.left_out if result.baseline else ())
-    ]
-    lines += [Problem(step.detail, step.hint) for step in result.steps if step.state == "failed"]
-    return lines
-
-
-def ready_lines(*, dry_run: bool, code: int) -> list[str]:
-    """What to do after setup, when it went well."""
-    if dry_run:
-        return [NOTHING_CHANGED]
-    return [] if code else ["Ready. Next: bisync sync"]
 
 
 # -- looking --------------------------------------------------------------------------------------------

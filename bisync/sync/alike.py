@@ -37,7 +37,7 @@ def agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -
 def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, BaseFile]:
     """The baseline's files, and what the plan does not have to touch, as both sides were seen to hold it.
 
-    Paths that are `left_out` keep what was known of them.
+    Paths that are `left_out`, or that the run is not about, keep what was known of them.
     """
     seen, compare = prepared.seen, prepared.compare
     local, cloud = seen.local.files, seen.cloud.files
@@ -45,7 +45,7 @@ def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, B
     hidden = Hidden(seen.local, left_out)
 
     def is_open(path: str) -> bool:
-        return path not in planned and path not in hidden
+        return path not in planned and path not in hidden and prepared.is_meant(path)
 
     before = prepared.baseline.files if prepared.baseline is not None else {}
     files = {

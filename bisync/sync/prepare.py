@@ -32,9 +32,17 @@ if TYPE_CHECKING:
     from bisync.sync.transfers import Step
 
 
+def _every(path: str) -> bool:
+    """A run is about every path, unless it is told otherwise."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with all it came from and what the guards say of it. `registering`: the projects to be made."""
+    """A plan with all it came from and what the guards say of it. `registering`: the projects to be made.
+
+    `is_meant`: which paths (keys) the run is about; all others stay as they are, and as they were known.
+    """
 
     baseline: Baseline | None
     seen: Observation
@@ -44,6 +52,12 @@ class Prepared:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     registering: tuple[Change, ...] = ()
+    is_meant: Callable[[str], bool] = _every
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run is about the whole sync."""
+        return self.is_meant is _every
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -191,6 +205,7 @@ def prepare(
     meanwhile: Callable[[], object] = lambda: None,
     coming: ignore.Texts | None = None,
     projects: Projects | None = None,
+    only: str | None = None,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
@@ -198,8 +213,9 @@ def prepare(
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
-    knows which top-level folders are new to the cloud.
-    Raises BisyncError when a side cannot be seen, BaselineNeeded when the baseline is damaged.
+    knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
+    Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
+    baseline is damaged.
     """
     too_long = blocked_by_name_length(session)
     if too_long is not None:
@@ -228,6 +244,9 @@ def prepare(
         known = replace(known, files=before, arriving={})
     base = None if first else before
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
+    is_meant = _every if only is None else registry.scope(session, seen, only)
+    if only is not None:
+        found = reconcile.restricted(found, is_meant)
     _make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
     answers = observe.answers(session, seen, plan.questions(found, resolve, first=first))
@@ -249,7 +268,13 @@ def prepare(
     texts = _unheard(session, made, seen, coming or {})
     if texts is not None:
         return prepare(
-            session, resync=resync, max_delete=max_delete, reveal=reveal, coming=texts, projects=projects
+            session,
+            resync=resync,
+            max_delete=max_delete,
+            reveal=reveal,
+            coming=texts,
+            projects=projects,
+            only=only,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(
@@ -261,7 +286,7 @@ def prepare(
         compare=compare, keeps_versions=session.remote.keeps_versions, is_ignored=seen.is_ignored,
     )  # fmt: skip
     notes = tuple(_notes(session, None if first else known, made, rules_changed=rules_changed))
-    registering, said = registry.missing(projects, session, seen)
+    registering, said = registry.missing(projects, session, seen, only)
     return Prepared(
         baseline=None if first else known,
         seen=seen,
@@ -271,6 +296,7 @@ def prepare(
         steps=tuple(taken),
         notes=(*notes, *said),
         registering=registering,
+        is_meant=is_meant,
     )
 
 

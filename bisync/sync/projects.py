@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bisync.app import Session
 from bisync.config import Sync
 from bisync.core import names
 from bisync.core.change import Action, Change
+from bisync.core.projects import within
 from bisync.core.result import Tally
+from bisync.errors import UsageError
 from bisync.providers.base import Created, Projects
 from bisync.sync.observe import Observation
 
 
+def scope(session: Session, seen: Observation, only: str) -> Callable[[str], bool]:
+    """Says which paths (keys) a run over one project is about. Raises UsageError when neither side has its folder."""
+    folder = names.key(names.to_rclone(only))
+    known = {
+        path.partition("/")[0]
+        for side in (seen.local.files, seen.cloud.files)
+        for path in side
+        if "/" in path
+    }
+    known |= {names.key(names.to_rclone(name)) for name in top_folders(session, seen, anywhere=True)}
+    if folder not in known:
+        have = ", ".join(sorted(names.shown(name) for name in known)) or "none"
+        raise UsageError(
+            f"{session.sync.name} has no project {only} on either side (it has: {have})",
+            hint="a project is a folder right in the sync dir",
+        )
+    return within(folder, session.app.manifest.ignore_files)
+
+
 def missing(
-    projects: Projects | None, session: Session, seen: Observation
+    projects: Projects | None, session: Session, seen: Observation, only: str | None
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """The projects to be made, and notes."""
+    """The projects to be made, and notes. `only`: the one folder that is meant; None: all."""
     if projects is None:
         return (), ()
-    found = projects.missing(top_folders(session, seen))
+    found = projects.missing([name for name in top_folders(session, seen) if only in (None, name)])
     why = "the cloud has no project of it"
     changes = [Change(Action.REGISTER_PROJECT, names.to_rclone(name), 0, why) for name in found.folders]
     return tuple(changes), found.notes
 
 
-def top_folders(session: Session, seen: Observation) -> list[str]:
+def top_folders(session: Session, seen: Observation, *, anywhere: bool = False) -> list[str]:
     """The folders right in the sync dir that are neither hidden nor ignored, sorted.
 
-    None where the sync is a folder of its bucket: then they are no top-level folders of the cloud.
+    None where the sync is a folder of its bucket, unless `anywhere`: then they are no top-level folders of the cloud.
     """
-    if session.sync.path:
+    if session.sync.path and not anywhere:
         return []
     with os.scandir(session.sync.dir) as entries:
         found = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
@@ -51,10 +72,17 @@ def register(projects: Projects | None, planned: Sequence[Change]) -> Created:
     return projects.create([names.from_rclone(change.path) for change in planned])
 
 
-def tell(projects: Projects | None, sync: Sync, planned: Sequence[Change], tally: Tally) -> Sequence[str]:
-    """Tell the cloud which of its projects a run has changed; notes. `planned`: what was to be done to files."""
+def tell(
+    projects: Projects | None, sync: Sync, planned: Sequence[Change], tally: Tally, only: str | None
+) -> Sequence[str]:
+    """Tell the cloud which of its projects a run has changed; notes. `planned`: what was to be done to files.
+
+    `only`: the one folder that the run was about, which the cloud is told of in any case.
+    """
     if projects is None:
         return ()
+    if only is not None and not sync.path:
+        return projects.changed([only])
     moved = {
         path
         for change in planned

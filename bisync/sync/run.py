@@ -26,7 +26,6 @@ from bisync.sync import projects as registry
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
-    from bisync.core.change import Change
     from bisync.sync.plan_file import Expected
 
 
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 class Options:
     """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
 
-    `reveal`: what waits since ignore rules changed in the cloud may go there.
+    `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
+    it is about; everything else waits for another run.
     """
 
     profile: str | None = None
@@ -43,6 +43,7 @@ class Options:
     force: bool = False
     dry_run: bool = False
     reveal: bool = False
+    project: str | None = None
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -77,6 +78,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
         max_delete=options.max_delete,
         reveal=options.reveal,
         projects=session.projects(dry_run=True),
+        only=options.project,
     )
     refused = () if options.force else guard.refusals(prepared.verdicts)
     return SyncResult(
@@ -98,8 +100,8 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = session.app, runs.unused_run_id(session.state, session.app.now())
-    mode, tally = "sync", Tally()
-    planned: tuple[Change, ...] = ()
+    tally = Tally()
+    prepared: Prepared | None = None
     registered = Created()
     projects = session.projects(dry_run=False)
     remote = named_remote(session.remote.fs, app.place(session.sync).store)
@@ -112,6 +114,7 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
             max_delete=options.max_delete,
             meanwhile=_load_the_rest,
             projects=projects,
+            only=options.project,
         )
         held.save(session.state.held, found.seen.held)
         return found
@@ -127,17 +130,14 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         prepared, renewed = _looked(session, look)
         from bisync.core.plan import Mode
 
-        mode = prepared.mode.value
         if expected is not None:
             expected.check(session, prepared)
         notes = [*([recovered] if recovered else []), *renewed, *prepared.notes]
         prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
-        mode = prepared.mode.value
         notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
         notes += _guarded(prepared, force=options.force)
         hooks.before(app, session.sync, about)
         app.on_plan(session.sync.name, prepared.changes)
-        planned = prepared.plan.changes
         registered = registry.register(projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
             result = _idle(session, prepared, run)
@@ -145,18 +145,26 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
             result = _apply(session, prepared, run, tally)
         result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
     except BisyncError as error:
-        result = _failed(session.sync, error, run, mode, began)
+        result = _failed(session.sync, error, run, _mode(prepared), began)
     except OSError as error:
-        result = _failed(session.sync, _on_disk(error, session.sync), run, mode, began)
+        result = _failed(session.sync, _on_disk(error, session.sync), run, _mode(prepared), began)
     except KeyboardInterrupt:
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         again = "bisync setup" if known is None else "bisync sync"
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
-        _write_down(app, session.sync, _failed(session.sync, stopped, run, mode, began))
+        _write_down(app, session.sync, _failed(session.sync, stopped, run, _mode(prepared), began))
         raise
     result = _conclude(app, session.sync, _with_projects(result, registered), about, tally)
     # Last of all, when everything is written down: it may take long, and can be done without.
-    return replace(result, notes=(*result.notes, *registry.tell(projects, session.sync, planned, tally)))
+    meant = options.project if result.error is None else None
+    planned = prepared.plan.changes if prepared is not None else ()
+    told = registry.tell(projects, session.sync, planned, tally, meant)
+    return replace(result, notes=(*result.notes, *told))
+
+
+def _mode(prepared: Prepared | None) -> str:
+    """What kind of run it is, as far as that is known."""
+    return prepared.mode.value if prepared is not None else "sync"
 
 
 def _guarded(prepared: Prepared, *, force: bool) -> list[str]:
@@ -263,7 +271,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done, found)
         record.keep(session, made, prepared.seen, found)
-        if made.compare is not session.compare:
+        if made.compare is not session.compare and prepared.is_whole:
             again = observe.both(session, made.files, session.compare, None)
             switched = record.converted(made, again, session.compare)
             if switched is not None:

@@ -18,6 +18,7 @@ from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv, File, move_argv, remove_empty_argv
+from bisync.rclone.remote import HEADER
 from bisync.sync import alike, transfers
 from bisync.sync.frame import lines, listed
 from bisync.sync.prepare import Prepared
@@ -36,6 +37,7 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
         )
     marker = session.sync.dir / MARKER_PATH
     return {
+        "header": session.remote.env.get(HEADER),
         "folders": [str(folder) for folder in (session.state.work, session.state.frame, session.state.lists)],
         "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,

@@ -1,15 +1,15 @@
-"""The stand-in for the vendor's cloud does what its wire is known to do, in both generations."""
+"""The stand-in for the vendor's cloud: logins, workspaces, keys, addresses and faults, in both generations."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
-import re
 import secrets
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,51 +18,12 @@ import httpx
 import pytest
 
 from tests.support.vendor import Answer, Generation, Tenant, Vendor, serve_vendor
-from tests.support.vendor.permalink import permalink
+from tests.support.vendor.caller import Caller
 from tests.support.world import rclone_path
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 MOUNT, CREDENTIALS = "/tenant/mount/info", "/tenant/mount/credentials"
 OLD, NEW = "/proxy/projects/projects", "/proxy/v2/projects/"
-
-
-def served(path: Path, generation: Generation) -> Iterator[Vendor]:
-    with serve_vendor(path, generation) as vendor:
-        yield vendor
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Vendor]:
-    yield from served(tmp_path, "old")
-
-
-@pytest.fixture
-def new(tmp_path: Path) -> Iterator[Vendor]:
-    yield from served(tmp_path, "new")
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[Vendor]:
-    yield from served(tmp_path, "both")
-
-
-class Client:
-    """Asks as a client does that is logged in; redirects are not followed."""
-
-    def __init__(self, vendor: Vendor, token: str | None = None) -> None:
-        self.vendor = vendor
-        self.headers = {"Authorization": f"Bearer {token or vendor.login().access_token}"}
-
-    def __call__(
-        self, method: str, path: str, body: Any = None, workspace: str | None = None
-    ) -> httpx.Response:
-        more = {} if workspace is None else {"X-Workspace-ID": workspace}
-        return httpx.request(
-            method, self.vendor.url + path, headers={**self.headers, **more}, json=body, timeout=10
-        )
-
-    def create(self, path: str, name: str, wanted: str = "x") -> httpx.Response:
-        return self("POST", path, {"name": name, "path": wanted, "set_default": False})
 
 
 def form(vendor: Vendor, path: str, **fields: str) -> httpx.Response:
@@ -117,34 +78,6 @@ def listed(vendor: Vendor, access: str, secret: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-# -- names ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.pure
-@pytest.mark.parametrize(
-    ("name", "before", "today"),
-    [
-        ("My Notes", "my-notes", "my-notes"),
-        ("MyNotes", "my-notes", "my-notes"),
-        ("notes.v2", "notes", "notes.v2"),
-        ("v1.0", "v1", "v1.0"),
-        ("2025.01 log", "2025", "2025.01-log"),
-        (".hidden", "hidden", ".hidden"),
-        ("Café", "cafe", "cafe"),
-        ("Über Straße", "uber-strasse", "uber-strasse"),
-        ("a_b", "a-b", "a-b"),
-        ("Bob's", "bobs", "bobs"),
-        ("C++ & Go", "c-go", "c-go"),
-        ("日本語ノート", "日本語-no-to", "日本語-no-to"),
-        ("\N{ROCKET}", "", ""),
-        ("--", "", ""),
-        ("notes.md", "notes", "notes"),
-    ],
-)
-def test_a_name_becomes_a_permalink(name: str, before: str, today: str) -> None:
-    assert (permalink(name, "old"), permalink(name, "new")) == (before, today)
-
-
 # -- who may come in ------------------------------------------------------------------------------------
 
 
@@ -164,7 +97,7 @@ def test_a_login_goes_on_until_the_user_has_said_yes(new: Vendor) -> None:
 
     assert tokens["token_type"] == "Bearer"
     assert tokens["expires_in"] == 3600
-    assert Client(new, tokens["access_token"])("GET", "/proxy/health").status_code == 200
+    assert Caller(new, tokens["access_token"])("GET", "/proxy/health").status_code == 200
     assert login.error() == "invalid_grant"
 
 
@@ -231,7 +164,7 @@ def test_a_refresh_brings_a_new_token_the_same_or_none(new: Vendor, rotates: Any
         return form(new, "/oauth2/token", grant_type="refresh_token", refresh_token=token)
 
     tokens = refresh(first).json()
-    assert Client(new, tokens["access_token"])("GET", MOUNT).status_code == 200
+    assert Caller(new, tokens["access_token"])("GET", MOUNT).status_code == 200
     again = refresh(first)
     if rotates is True:
         assert tokens["refresh_token"] != first
@@ -247,12 +180,12 @@ def test_access_tokens_end_and_refresh_tokens_and_api_keys_go_on(new: Vendor) ->
     tokens, key = new.login(), new.api_key()
     new.expire_tokens()
 
-    assert Client(new, tokens.access_token)("GET", MOUNT).status_code == 401
-    assert Client(new, key)("GET", MOUNT).status_code == 200
+    assert Caller(new, tokens.access_token)("GET", MOUNT).status_code == 401
+    assert Caller(new, key)("GET", MOUNT).status_code == 200
     refreshed = form(new, "/oauth2/token", grant_type="refresh_token", refresh_token=tokens.refresh_token)
-    assert Client(new, refreshed.json()["access_token"])("GET", MOUNT).status_code == 200
+    assert Caller(new, refreshed.json()["access_token"])("GET", MOUNT).status_code == 200
     new.token_lifetime = 0
-    assert Client(new, new.login().access_token)("GET", MOUNT).status_code == 401
+    assert Caller(new, new.login().access_token)("GET", MOUNT).status_code == 401
 
 
 def test_nobody_comes_in_without_a_good_token(new: Vendor) -> None:
@@ -263,12 +196,12 @@ def test_nobody_comes_in_without_a_good_token(new: Vendor) -> None:
 
 
 def test_an_api_key_opens_everything_but_cannot_make_another(new: Vendor) -> None:
-    made = Client(new)("POST", "/api/keys", {"name": "laptop"}).json()["key"]
+    made = Caller(new)("POST", "/api/keys", {"name": "laptop"}).json()["key"]
 
     assert made.startswith("bmc_")
-    assert Client(new, made)("GET", "/workspaces/").status_code == 200
-    assert Client(new, made)("POST", "/api/keys", {"name": "another"}).status_code == 403
-    assert Client(new)("POST", "/api/keys", {}).status_code == 422
+    assert Caller(new, made)("GET", "/workspaces/").status_code == 200
+    assert Caller(new, made)("POST", "/api/keys", {"name": "another"}).status_code == 403
+    assert Caller(new)("POST", "/api/keys", {}).status_code == 422
 
 
 # -- tenants and keys -----------------------------------------------------------------------------------
@@ -279,7 +212,7 @@ def test_keys_work_when_they_are_answered_and_end_when_they_are_revoked(
     tmp_path: Path, generation: Generation
 ) -> None:
     with serve_vendor(tmp_path, generation) as vendor:
-        ask = Client(vendor)
+        ask = Caller(vendor)
         info = ask("GET", MOUNT).json()
         assert info == {"tenant_id": vendor.default.tenant_id, "bucket_name": vendor.default.bucket}
         vendor.put("a.md", "alpha")
@@ -303,7 +236,7 @@ def test_keys_work_when_they_are_answered_and_end_when_they_are_revoked(
 def test_a_workspace_is_named_by_its_id_alone(new: Vendor) -> None:
     team = new.add_tenant(slug="team", name="Team", workspace_type="organization", role="editor")
     hidden = new.add_tenant(slug="hidden", member=False)
-    ask = Client(new)
+    ask = Caller(new)
 
     assert ask("GET", MOUNT).json()["tenant_id"] == new.default.tenant_id
     assert ask("GET", MOUNT, workspace=team.tenant_id).json()["bucket_name"] == team.bucket
@@ -312,13 +245,13 @@ def test_a_workspace_is_named_by_its_id_alone(new: Vendor) -> None:
     assert ask("POST", CREDENTIALS, workspace=team.tenant_id).status_code == 403
     team.role = "owner"
     assert ask("POST", CREDENTIALS, workspace=team.tenant_id).status_code == 200
-    assert Client(new, new.login(team).access_token)("GET", MOUNT).json()["tenant_id"] == team.tenant_id
+    assert Caller(new, new.login(team).access_token)("GET", MOUNT).json()["tenant_id"] == team.tenant_id
 
 
 def test_workspaces_are_those_of_the_user(new: Vendor) -> None:
     team = new.add_tenant(slug="team", workspace_type="organization", role="editor", subscribed=False)
     new.add_tenant(slug="hidden", member=False)
-    answer = Client(new)("GET", "/workspaces/").json()
+    answer = Caller(new)("GET", "/workspaces/").json()
 
     assert [one["slug"] for one in answer["workspaces"]] == ["personal", "team"]
     assert answer["count"] == 2
@@ -330,7 +263,7 @@ def test_workspaces_are_those_of_the_user(new: Vendor) -> None:
 
 
 def test_the_old_generation_has_one_workspace_and_reads_no_header(old: Vendor) -> None:
-    assert Client(old)("GET", MOUNT, workspace="nonsense").status_code == 200
+    assert Caller(old)("GET", MOUNT, workspace="nonsense").status_code == 200
 
 
 @pytest.mark.parametrize("generation", ["old", "new"])
@@ -338,167 +271,10 @@ def test_without_a_subscription_every_call_says_so(tmp_path: Path, generation: G
     with serve_vendor(tmp_path, generation) as vendor:
         vendor.default.subscribed = False
         for method, path in (("GET", "/proxy/health"), ("GET", MOUNT), ("POST", CREDENTIALS)):
-            refused = Client(vendor)(method, path)
+            refused = Caller(vendor)(method, path)
             assert refused.status_code == 403
             assert refused.json()["detail"]["error"] == "subscription_required"
             assert refused.json()["detail"]["subscribe_url"].startswith("https://basicmemory.com/")
-
-
-# -- projects of the old generation ---------------------------------------------------------------------
-
-
-def test_old_projects_are_made_listed_indexed_and_removed(old: Vendor) -> None:
-    ask = Client(old)
-    assert ask("GET", OLD).json() == {"projects": [], "default_project": "main"}
-    made = ask.create(OLD, "Notes", "notes")
-
-    assert made.status_code == 200
-    assert made.json() == {
-        "message": "Project 'Notes' added successfully", "status": "success", "default": False,
-        "old_project": None, "new_project": {"name": "Notes", "path": "notes", "is_default": False},
-    }  # fmt: skip
-    item = {"name": "Notes", "path": "/app/data/notes", "is_default": True}
-    assert ask("GET", OLD).json() == {"projects": [item], "default_project": "Notes"}
-    assert ask("GET", "/proxy/notes/project/item").json() == item
-    assert ask("GET", "/proxy/other/project/item").json() == {"detail": "Project: 'other' does not exist"}
-    started = ask("POST", "/proxy/notes/project/sync").json()
-    assert started["status"] == "sync_started"
-    assert old.default.projects[0].indexed == 1
-    missing = ask("POST", "/proxy/other/project/sync")
-    assert (missing.status_code, missing.json()) == (404, {"detail": "Project 'other' not found."})
-    assert ask("DELETE", "/proxy/projects/notes").status_code == 400
-    ask.create(OLD, "日本語ノート")
-    assert ask("POST", "/proxy/日本語-no-to/project/sync").status_code == 200
-    assert ask("DELETE", "/proxy/projects/日本語-no-to").status_code == 200
-    assert ask("DELETE", "/proxy/projects/other").status_code == 404
-
-
-def test_an_old_project_that_is_there_is_refused(old: Vendor) -> None:
-    ask = Client(old)
-    ask.create(OLD, "My Notes", "my-notes")
-    for again in ("My Notes", "MyNotes", "my-notes"):
-        refused = ask.create(OLD, again, "my-notes")
-        assert (refused.status_code, refused.json()) == (400, {"detail": f"Project '{again}' already exists"})
-    assert [one.path for one in old.default.projects] == ["my-notes"]
-
-
-@pytest.mark.parametrize("missing", ["name", "path", "set_default"])
-@pytest.mark.parametrize("generation", ["old", "new"])
-def test_what_a_new_project_needs(tmp_path: Path, generation: Generation, missing: str) -> None:
-    body: dict[str, Any] = {"name": "a", "path": "a", "set_default": False}
-    del body[missing]
-    with serve_vendor(tmp_path, generation) as vendor:
-        refused = Client(vendor)("POST", OLD if generation == "old" else NEW, body)
-
-    assert refused.status_code == 422
-    assert refused.json()["detail"] == [
-        {"type": "missing", "loc": ["body", missing], "msg": "Field required", "input": body}
-    ]
-
-
-# -- projects of today ----------------------------------------------------------------------------------
-
-
-def test_projects_are_made_listed_indexed_and_removed(new: Vendor) -> None:
-    ask = Client(new)
-    assert ask("GET", NEW).json() == {"projects": [], "default_project": None}
-    made = ask.create(NEW, "My Notes", "anything")
-
-    assert made.status_code == 201
-    project = new.default.projects[0]
-    item = {
-        "id": project.id, "external_id": project.external_id, "name": "My Notes", "path": "/app/data/my-notes",
-        "is_default": True, "display_name": None, "is_private": False,
-    }  # fmt: skip
-    assert made.json()["new_project"] == item
-    assert ask("GET", NEW).json() == {"projects": [item], "default_project": "My Notes"}
-    new.api.mount = "/"
-    assert ask("GET", NEW + project.external_id).json()["path"] == "/my-notes"
-    assert ask("POST", f"{NEW}{project.external_id}/index?force_full=true").json().keys() == {"message"}
-    new.put("my-notes/a.md", "a")
-    counted = ask("POST", f"{NEW}{project.external_id}/index?run_in_background=false").json()
-    assert counted["total_files"] == 1
-    assert project.indexed == 2
-    assert ask("POST", f"{NEW}nonsense/index").status_code == 404
-    assert ask("DELETE", f"{NEW}{project.external_id}?delete_notes=true").status_code == 400
-    ask.create(NEW, "Other")
-    assert ask("PUT", f"{NEW}{new.default.projects[1].external_id}/default").status_code == 200
-    gone = ask("DELETE", f"{NEW}{project.external_id}?delete_notes=true").json()
-    assert (gone["file_delete_status"], new.files()) == ("complete", {})
-
-
-def test_a_project_that_is_there_is_there(new: Vendor) -> None:
-    ask = Client(new)
-    ask.create(NEW, "My Notes")
-
-    for path in ("my-notes", "/app/data/my-notes"):
-        again = ask.create(NEW, "My Notes", path)
-        assert (again.status_code, again.json()["message"]) == (200, "Project 'My Notes' already exists")
-    other = ask.create(NEW, "My Notes", "elsewhere")
-    assert other.status_code == 400
-    assert other.json()["detail"].startswith(
-        "Project 'My Notes' already exists with different path. Existing: "
-    )
-    same_folder = ask.create(NEW, "MyNotes")
-    assert same_folder.status_code == 400
-    assert same_folder.json()["detail"].startswith("Cannot create project at '/app/data/my-notes': ")
-    assert len(new.default.projects) == 1
-
-
-def test_a_project_is_found_by_each_of_its_names(new: Vendor) -> None:
-    ask = Client(new)
-    nobody = ask("POST", f"{NEW}resolve", {"identifier": "x"})
-    assert nobody.status_code == 404
-    assert nobody.json()["detail"].startswith("Project not found: 'x'. No projects are set up yet")
-    ask.create(NEW, "My Notes")
-    known = new.default.projects[0].external_id
-
-    for identifier, method in (
-        (known, "external_id"), ("my-notes", "permalink"), ("personal/My Notes", "permalink"),
-    ):  # fmt: skip
-        found = ask("POST", f"{NEW}resolve", {"identifier": identifier}).json()
-        assert (found["external_id"], found["resolution_method"]) == (known, method)
-    assert ask("POST", f"{NEW}resolve", {"identifier": ""}).status_code == 422
-    assert ask("POST", f"{NEW}resolve", {"identifier": "x"}).json() == {"detail": "Project not found: 'x'"}
-
-
-def test_who_may_see_a_new_project(new: Vendor) -> None:
-    body = {"name": "a", "path": "a", "set_default": False}
-    assert Client(new)("POST", NEW, {**body, "visibility": "private"}).status_code == 422
-    assert Client(new)("POST", NEW, {**body, "visibility": "shared"}).status_code == 201
-
-
-# -- files over HTTP ------------------------------------------------------------------------------------
-
-
-def test_files_are_listed_read_and_written_over_http(new: Vendor) -> None:
-    ask = Client(new)
-    ask.create(NEW, "My Notes")
-    dav = f"{new.url}/webdav/My%20Notes"
-    stamp = {"X-OC-Mtime": "1700000000"}
-
-    def request(method: str, path: str, content: bytes = b"", **headers: str) -> httpx.Response:
-        return httpx.request(method, dav + path, headers={**ask.headers, **headers}, content=content)
-
-    assert request("PROPFIND", "").status_code == 207
-    assert request("PUT", "/a%23/b%20c.md", b"alpha", **stamp).status_code == 201
-    assert request("PUT", "/a%23/b%20c.md", b"beta", **{"If-None-Match": "*"}).status_code == 412
-    assert request("PUT", "/a%23/b%20c.md", b"beta", **stamp).status_code == 204
-    assert new.files() == {"my-notes/a#/b c.md": "beta"}
-    read = request("GET", "/a%23/b%20c.md")
-    assert (read.content, read.headers["Last-Modified"]) == (b"beta", "Tue, 14 Nov 2023 22:13:20 GMT")
-    assert request("GET", "/a%23").status_code == 404
-    assert request("GET", "/a/%2e%2e/%2e%2e/b").status_code == 400
-    listing = request("PROPFIND", "", Depth="infinity").text
-    assert re.findall("<D:href>([^<]*)", listing) == [
-        "/webdav/My%20Notes/", "/webdav/My%20Notes/a%23/", "/webdav/My%20Notes/a%23/b%20c.md",
-    ]  # fmt: skip
-    assert f'<D:getetag>"{hashlib.md5(b"beta").hexdigest()}"</D:getetag>' in listing
-    assert request("PROPFIND", "", Depth="1").text.count("<D:href>") == 2
-    new.default.role = "viewer"
-    assert request("PUT", "/c.md", b"x").status_code == 403
-    assert ask("GET", "/webdav/other/a.md").status_code == 404
-    assert ask("PROPFIND", "/proxy/webdav/My%20Notes").status_code == 404
 
 
 # -- which addresses there are --------------------------------------------------------------------------
@@ -533,7 +309,7 @@ def test_which_addresses_a_generation_has(
     tmp_path: Path, generation: Generation, method: str, path: str, status: int
 ) -> None:
     with serve_vendor(tmp_path, generation) as vendor:
-        answer = Client(vendor)(method, path)
+        answer = Caller(vendor)(method, path)
         assert answer.status_code == status
         if status == 307:
             slashed = path.rstrip("/") if path.endswith("/") else f"{path}/"
@@ -541,7 +317,7 @@ def test_which_addresses_a_generation_has(
 
 
 def test_a_service_with_both_has_one_list_behind_them(both: Vendor) -> None:
-    ask = Client(both)
+    ask = Caller(both)
 
     assert ask.create(OLD, "notes.v2").status_code == 200
     assert ask("GET", OLD).json() == ask("GET", NEW).json()
@@ -552,7 +328,7 @@ def test_a_service_with_both_has_one_list_behind_them(both: Vendor) -> None:
 
 
 def test_a_fault_comes_as_often_as_it_was_asked_for_and_nowhere_else(new: Vendor) -> None:
-    ask = Client(new)
+    ask = Caller(new)
     new.fault("GET", MOUNT, Answer(503, "<h1>gone</h1>"), times=2)
     new.fault("GET", MOUNT, Answer.rate_limited("7"))
 
@@ -569,7 +345,7 @@ def test_a_fault_comes_as_often_as_it_was_asked_for_and_nowhere_else(new: Vendor
 
 
 def test_a_connection_can_be_dropped_before_and_after_the_deed(new: Vendor) -> None:
-    ask = Client(new)
+    ask = Caller(new)
     for after in (False, True):
         new.fault("POST", CREDENTIALS, Answer(drop=True, after=after))
         with pytest.raises(httpx.RemoteProtocolError):
@@ -578,7 +354,7 @@ def test_a_connection_can_be_dropped_before_and_after_the_deed(new: Vendor) -> N
 
 
 def test_an_answer_can_be_late_or_broken_off_or_never_come(new: Vendor) -> None:
-    ask = Client(new)
+    ask = Caller(new)
     new.fault("GET", MOUNT, Answer(200, {}, delay=0.2))
     began = time.monotonic()
     assert ask("GET", MOUNT).status_code == 200
@@ -597,7 +373,7 @@ def test_faults_reach_the_authorization_server(new: Vendor) -> None:
 
 
 def test_every_request_is_written_down(new: Vendor) -> None:
-    ask = Client(new)
+    ask = Caller(new)
     ask("POST", f"{NEW}resolve?x=1", {"identifier": "ä"}, workspace=new.default.tenant_id)
 
     seen = new.requests[-1]
@@ -609,7 +385,7 @@ def test_every_request_is_written_down(new: Vendor) -> None:
 
 
 def test_many_may_ask_at_once(new: Vendor) -> None:
-    ask = Client(new)
+    ask = Caller(new)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ask("GET", MOUNT).status_code, range(40)))
 
@@ -628,4 +404,20 @@ def test_a_device_finds_it_by_its_environment(new: Vendor) -> None:
 def test_a_tenant_can_be_given_whole(new: Vendor) -> None:
     other = new.add_tenant(Tenant(slug="other", is_default=True))
     assert new.tenants[0] is other
-    assert Client(new)("GET", MOUNT).json()["bucket_name"] == other.bucket
+    assert Caller(new)("GET", MOUNT).json()["bucket_name"] == other.bucket
+
+
+def test_it_can_be_served_from_a_shell(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.support.vendor", "--folder", str(tmp_path), "--generation", "old"]
+    process = subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert lines[-1].startswith("# bucket")
+        exported = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines[:-1])
+        assert httpx.get(exported["BASIC_MEMORY_CLOUD_HOST"] + MOUNT).status_code == 401
+        assert httpx.get(exported["BASIC_MEMORY_CLOUD_ENDPOINT"]).is_client_error, "no signature, no listing"
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")

@@ -15,7 +15,7 @@ from bisync.config import Manifest
 from bisync.core.result import Finding
 from bisync.errors import BisyncError
 from bisync.ignore import LintWarning
-from bisync.report import words
+from bisync.report import setup_words, words
 from bisync.report.words import Line, Problem
 from tests.support import results
 
@@ -138,7 +138,7 @@ def test_clean(text: str, shown: str) -> None:
     ],
 )
 def test_setup_lines(result: SetupResult, dry_run: bool, lines: list[Line]) -> None:
-    assert words.setup_lines(result, dry_run=dry_run) == lines
+    assert setup_words.setup_lines(result, dry_run=dry_run) == lines
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_setup_lines(result: SetupResult, dry_run: bool, lines: list[Line]) -> N
     ],
 )
 def test_ready_lines(dry_run: bool, code: int, lines: list[str]) -> None:
-    assert words.ready_lines(dry_run=dry_run, code=code) == lines
+    assert setup_words.ready_lines(dry_run=dry_run, code=code) == lines
 
 
 def test_validate_lines() -> None:

@@ -127,7 +127,8 @@ class Projects:
     def _add(self, name: str, path: str, link: str, set_default: bool) -> Project:
         project = Project(name, path, link, next(_ids))
         self.tenant.projects.append(project)
-        if set_default or len(self.tenant.projects) == 1:
+        # Today a default there must be, so the first becomes it; the old default was a name that needed no project.
+        if set_default or (self.generation == "new" and len(self.tenant.projects) == 1):
             for one in self.tenant.projects:
                 one.is_default = one is project
         return project
