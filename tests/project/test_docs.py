@@ -290,7 +290,7 @@ def test_every_flag_given_to_bisync_is_argued_for() -> None:
 
 def test_the_manifests_in_the_readme_and_the_guides_are_valid(tmp_path: Path) -> None:
     found = 0
-    for page in (ROOT / "README.md", DOCS / "devices.md"):
+    for page in (ROOT / "README.md", DOCS / "devices.md", DOCS / "cloud.md"):
         for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.DOTALL):
             if "version: 1" in text:
                 path = tmp_path / "bisync.yaml"
@@ -298,7 +298,7 @@ def test_the_manifests_in_the_readme_and_the_guides_are_valid(tmp_path: Path) ->
                 assert load(path, env={}, home=tmp_path).syncs
                 found += 1
 
-    assert found >= 2
+    assert found >= 3
 
 
 @pytest.mark.parametrize("picture", ["sync", "status", "refused"])
