@@ -8,10 +8,12 @@ the last of two equal keys counts, and a value in backquotes keeps its blanks an
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bisync.errors import RcloneError
@@ -79,19 +81,45 @@ def write_section(
     change too. No copy of the file stays behind. Raises RcloneError for an encrypted file, for a value
     that rclone.conf cannot hold (naming its key) and for a file that cannot be read or written.
     """
+    body = section_text(section, values)
+    target = Path(os.path.realpath(path))
     try:
-        text = read(path)
-        new = splice(text, section, section_text(section, values))
-        target = Path(os.path.realpath(path))
-        if target.exists() and new == text and stat.S_IMODE(target.stat().st_mode) == 0o600:
-            return False
         if dry_run:
-            return True
+            return _changed(path, target, section, body) is not None
         private_dir(target.parent)
-        atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
+        with _alone(target):
+            new = _changed(path, target, section, body)
+            if new is None:
+                return False
+            atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
     except OSError as error:
         raise RcloneError(f"{path}: cannot be written: {error.strerror}", hint=_ANOTHER_FILE) from None
     return True
+
+
+def _changed(path: Path, target: Path, section: str, body: str) -> str | None:
+    """The file's new text; None where it, and its mode, are right already."""
+    text = read(path)
+    new = splice(text, section, body)
+    right = target.exists() and new == text and stat.S_IMODE(target.stat().st_mode) == 0o600
+    return None if right else new
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Be the only program of ours that reads and writes the file; it is made, empty and private, where it is missing.
+
+    The lock is on the file itself, which every writer replaces: whoever waited has to look whether it is still the one.
+    """
+    while True:
+        descriptor = os.open(target, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if target.exists() and os.path.samestat(os.fstat(descriptor), target.stat()):
+                yield
+                return
+        finally:
+            os.close(descriptor)
 
 
 def forget_keys(path: Path, section: str) -> bool:

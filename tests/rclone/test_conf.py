@@ -378,3 +378,23 @@ def test_the_sections_as_rclone_reads_them(tmp_path: Path) -> None:
     found = dump(tmp_path / "rclone.conf")
     found.pop("DEFAULT")  # goconfig's name for what stands before the first section
     assert read_sections(text) == found
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from bisync.rclone import conf
+for number in range(8):
+    conf.write_section(Path(sys.argv[1]), f"basic-memory-{sys.argv[2]}-{number}", {"type": "s3"})
+"""
+
+
+def test_programs_that_write_at_once_lose_no_section(tmp_path: Path) -> None:
+    path = tmp_path / "rclone.conf"
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "abcd"]
+
+    assert [one.wait(60) for one in writers] == [0, 0, 0, 0]
+
+    expected = {f"basic-memory-{name}-{number}" for name in "abcd" for number in range(8)}
+    assert set(read_sections(path.read_text())) == expected
+    assert [each.name for each in tmp_path.iterdir()] == ["rclone.conf"]
