@@ -51,11 +51,11 @@ class Player:
         return self.device.notes
 
     def files(self) -> dict[str, str]:
-        """What is synced here: path to content."""
+        """What is synced here: path to content. What a killed run has moved aside counts, and is put back by the next."""
         sync = self.app.manifest.syncs[0]
         tree = ignore.walk(self.root, self.app.layers(sync), self.app.manifest.ignore_files)
         return {
-            entry.path: (self.root / entry.path).read_text()
+            entry.path: (self.root / tree.held.get(entry.path, entry.path)).read_text()
             for entry in tree.entries
             if entry.kind is ignore.Kind.FILE and entry.path != MARKER_PATH
         }
@@ -192,7 +192,8 @@ class Users:
             os.utime(path, (then, then))
 
     def pick(self, player: Player) -> Path | None:
-        files = sorted(player.files())
+        # What a killed run has moved aside, its user does not see.
+        files = [path for path in sorted(player.files()) if (player.root / path).is_file()]
         return player.root / self.random.choice(files) if files else None
 
     def delete(self, player: Player) -> None:
