@@ -234,6 +234,12 @@ def known_versions(session: Session, prepared: Prepared, done: Execution) -> tup
     return tuple(found)
 
 
+def passed_by(done: Execution) -> list[str]:
+    """The paths (keys) that the plan named and the run did not bring about, because they changed under its hands."""
+    told = {names.key(one.path) for one in done.failed} | {one.path for one in done.tally.conflicts}
+    return sorted(set(done.skipped) - told - done.tally.uploaded - done.tally.downloaded)
+
+
 def history_entry(result: SyncResult, at: str) -> dict[str, Any]:
     """One line of the history: the run, when and how it was made, and whose version was whose."""
     told = facts(result)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bisync import providers
 from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core import names
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
@@ -284,6 +285,10 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
                     f"changes are still told by {made.compare.value}: not every file could be looked at;"
                     f" by {session.compare.value} once that is mended"
                 )
+        notes += [
+            f"{names.shown(path)} changed while the run was at work; the next one has it"
+            for path in record.passed_by(done)
+        ]
         waits = rules.settle(session, made.files)
         notes += [waits] if waits is not None else []
     except BaseException:

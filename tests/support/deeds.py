@@ -51,7 +51,7 @@ class Player:
         return self.device.notes
 
     def files(self) -> dict[str, str]:
-        """What is synced here: path to content. What a killed run has moved aside counts, and is put back by the next."""
+        """What is synced here: path to content. What a killed run has moved aside counts: the next one puts it back."""
         sync = self.app.manifest.syncs[0]
         tree = ignore.walk(self.root, self.app.layers(sync), self.app.manifest.ignore_files)
         return {

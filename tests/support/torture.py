@@ -39,6 +39,8 @@ from bisync.manifest.load import load
 from tests.support.deeds import Foreigner, Player, Stakes, Users
 from tests.support.world import S3, Device, serve_s3
 
+PASSED_BY = " changed while the run was at work; the next one has it"
+
 
 class Torture:
     """The game: one `step` after the other, `settle` to check."""
@@ -124,8 +126,10 @@ class Torture:
         assert result.error is None, result
         # Rules that came with this run may say that a file is its device's own business from now on.
         ignored = player.on_disk() - set(player.files().values())
-        # What such rules hid until then is synced no sooner than its user says the word, or writes it anew.
+        # What such rules hid until then is synced no sooner than its user says the word, or writes it anew; what
+        # changed under the run's hands is the next one's. Either is named.
         waits = {one.path for one in result.left_out if one.waits}
+        waits |= {note.removesuffix(PASSED_BY) for note in result.notes if note.endswith(PASSED_BY)}
         held = {text for path, text in player.files().items() if path in waits}
         stakes.required |= player.pending - ignored - held
         stakes.required |= stakes.offered - self.ignored_there(player)
