@@ -131,7 +131,7 @@ class _Setup:
             tenant, self.sync.path, rclone, self._around, rotate=self.rotate
         )
         self.section = found.section
-        return self._step("credentials", False, found.text)
+        return self._step("credentials", found.made, found.text)
 
     def _conf(self) -> SetupStep:
         if self.section is None:

@@ -6,13 +6,16 @@ is not its permalink (`My Notes`, `my-notes`) the project stays empty until the 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 # The cloud's paths begin so; what follows is the key's beginning in the bucket.
 ROOT = "/app/data/"
-_KEPT = "\u4e00-\u9fff"
+# Ideographs and their punctuation stay, letters of full width go. (The public server's generate_permalink.)
+_KEPT = "\u4e00-\u9fff\u3000-\u303f\u3400-\u4dbf"
+_WIDE = "\uff00-\uffef"
 
 
 class Project(NamedTuple):
@@ -39,17 +42,23 @@ def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
     `ascii_of` writes other letters in ASCII. `dots`: they are kept, and nothing is a suffix (since 0.18.1).
     """
     if not dots:
-        stem, dot, _ = name.rpartition(".")
-        name = stem if dot and stem else name.lstrip(".")
+        name = posixpath.splitext(name)[0]
+    if re.search(f"[{_KEPT}{_WIDE}]", name):
+        name = re.sub(f"[{_WIDE}]", "", name)
     text = "".join(char if re.match(f"[{_KEPT}]", char) else ascii_of(char) for char in name)
+    text = re.sub(f"([{_KEPT}])([a-zA-Z0-9])", r"\1-\2", text)
+    text = re.sub(f"([a-zA-Z0-9])([{_KEPT}])", r"\1-\2", text)
     text = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text).lower().replace("_", "-").replace("'", "")
     kept = f"a-z0-9{_KEPT}/." if dots else f"a-z0-9{_KEPT}/"
     text = re.sub(f"[^{kept}]+", "-", text)
     return re.sub("-+", "-", text).strip("-")
 
 
-def known(folder: str, projects: Iterable[Project], spellings: Iterable[str]) -> Project | None:
-    """The project that a folder is: by name, then by path, then by permalink (`spellings`, in both generations)."""
+def known(folder: str, projects: Iterable[Project], spelled: str) -> Project | None:
+    """The project that a folder is: by name, then by path, then by `spelled`, its permalink where that is not empty.
+
+    The permalink of the other generation would find another folder's project: 0.15 calls `notes.v2` `notes`.
+    """
     listed = list(projects)
     for one in listed:
         if one.name == folder:
@@ -57,11 +66,7 @@ def known(folder: str, projects: Iterable[Project], spellings: Iterable[str]) ->
     for one in listed:
         if one.folder == folder:
             return one
-    names = {spelled for spelled in spellings if spelled}
-    for one in listed:
-        if one.folder in names:
-            return one
-    return None
+    return next((one for one in listed if spelled and one.folder == spelled), None)
 
 
 class New(NamedTuple):

@@ -37,6 +37,7 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
     marker = session.sync.dir / MARKER_PATH
     return {
         "folders": [str(folder) for folder in (session.state.work, session.state.frame, session.state.lists)],
+        "header": session.remote.env.get("RCLONE_HEADER"),
         "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,
         "marker_folder": str(marker.parent),
