@@ -45,6 +45,8 @@ def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
         name = posixpath.splitext(name)[0]
     if re.search(f"[{_KEPT}{_WIDE}]", name):
         name = re.sub(f"[{_WIDE}]", "", name)
+    # The mark of a long vowel, which tables of other letters leave out.
+    name = name.replace("ー", "-")
     text = "".join(char if re.match(f"[{_KEPT}]", char) else ascii_of(char) for char in name)
     text = re.sub(f"([{_KEPT}])([a-zA-Z0-9])", r"\1-\2", text)
     text = re.sub(f"([a-zA-Z0-9])([{_KEPT}])", r"\1-\2", text)
