@@ -158,8 +158,9 @@ class Registry(Projects):
         # Its matching is not exact in every corner; here a wrong answer can neither leak nor lose anything.
         from pathspec import GitIgnoreSpec
 
-        spec = GitIgnoreSpec.from_lines(self.tenant.projects)
-        return [name for name in folders if spec.match_file(f"{name}/")]
+        # All are folders, so a pattern for folders alone is one for all.
+        spec = GitIgnoreSpec.from_lines(pattern.rstrip("/") for pattern in self.tenant.projects)
+        return [name for name in folders if spec.match_file(name)]
 
 
 def spelled(name: str, generation: Generation | None) -> str:
