@@ -55,7 +55,9 @@ class User:
     def state(self) -> Path:
         return self.home / ".basic-memory"
 
-    def logged_in(self, given: Tokens | None = None, *, host: str | None = None, expires_in: float = 3600) -> User:
+    def logged_in(
+        self, given: Tokens | None = None, *, host: str | None = None, expires_in: float = 3600
+    ) -> User:
         """With a login as the vendor's client keeps it; `host`: as we do."""
         got = given or self.vendor.login()
         document = {
@@ -80,7 +82,9 @@ class User:
         return Access(url=url or self.vendor.url, own=own, user=self.own, reference=None)
 
     @contextmanager
-    def cloud(self, *, generation: Generation | None = None, own: bool = True, **host: Any) -> Iterator[Cloud]:
+    def cloud(
+        self, *, generation: Generation | None = None, own: bool = True, **host: Any
+    ) -> Iterator[Cloud]:
         """The API as this user's program asks it."""
         asked = quick(self.vendor.url, say=self.said.append, **host)
         try:

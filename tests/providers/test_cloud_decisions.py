@@ -297,7 +297,9 @@ def test_a_workspace_that_is_not_there_or_not_alone_is_named() -> None:
     assert chosen((TEAM,), None, "host") is None
 
 
-@pytest.mark.parametrize("value", ["", ".", "-x", "a/b", "a]b", "a\nb", "ä", "x" * 256, None, 7, "a b", "../x"])
+@pytest.mark.parametrize(
+    "value", ["", ".", "-x", "a/b", "a]b", "a\nb", "ä", "x" * 256, None, 7, "a b", "../x"]
+)
 def test_what_could_leave_its_folder_or_section_is_no_name(value: Any) -> None:
     assert not is_name(value)
 

@@ -34,7 +34,9 @@ class Keys:
 
     def __init__(self, user: User, tenant: BasicMemoryTenant) -> None:
         self.user, self.tenant = user, tenant
-        self.rclone = Rclone(binary=rclone_path(), config=user.home / "rclone.conf", version="1.75", env=user.env)
+        self.rclone = Rclone(
+            binary=rclone_path(), config=user.home / "rclone.conf", version="1.75", env=user.env
+        )
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
 
     @property
@@ -46,7 +48,9 @@ class Keys:
 
     def setup(self, *, rotate: bool = False, dry_run: bool = False) -> str:
         """What setup says of them; the section is written as its next step does."""
-        found = PROVIDER.credentials(self.tenant, "", self.rclone, self.around(dry_run=dry_run), rotate=rotate)
+        found = PROVIDER.credentials(
+            self.tenant, "", self.rclone, self.around(dry_run=dry_run), rotate=rotate
+        )
         if not dry_run:
             assert found.section is not None
             conf.write_section(self.rclone.config, self.name, found.section)
@@ -248,7 +252,9 @@ def test_keys_that_cannot_be_had_are_asked_for_once_and_nothing_is_written(
 def test_a_member_is_told_what_he_can_do(user: User, today: Vendor) -> None:
     team = today.add_tenant(slug="team", workspace_type="organization", role="editor")
     keys = Keys(user, user.identified(workspace="team"))
-    with pytest.raises(CloudError, match=r"for the owner of a workspace alone \(403\): Only workspace") as caught:
+    with pytest.raises(
+        CloudError, match=r"for the owner of a workspace alone \(403\): Only workspace"
+    ) as caught:
         keys.setup()
     assert "ask an owner" in str(caught.value.hint)
     assert f"[basic-memory-{team.tenant_id}] in rclone.conf" in str(caught.value.hint)

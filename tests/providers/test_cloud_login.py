@@ -26,7 +26,10 @@ from tests.providers.cloud_user import DEVICE, INFO, TOKEN, User
 from tests.support import vendor as stand_in
 from tests.support.vendor import Vendor
 
-PENDING, SLOW = Answer(400, {"error": "authorization_pending"}, True), Answer(400, {"error": "slow_down"}, True)
+PENDING, SLOW = (
+    Answer(400, {"error": "authorization_pending"}, True),
+    Answer(400, {"error": "slow_down"}, True),
+)
 GIVEN = Answer(200, {"access_token": "at", "refresh_token": "rt", "expires_in": 60}, True)
 TROUBLE = HostTrouble("host cannot be reached")
 
@@ -274,7 +277,9 @@ def test_a_login_without_a_subscription_is_kept_and_says_so(tmp_path: Path, toda
     assert "https://basicmemory.com/pricing" in str(result.trouble.hint)
 
 
-@pytest.mark.parametrize("bad", [stand_in.Answer(500), stand_in.Answer(200, "<html>"), stand_in.Answer.detail(404, "x")])
+@pytest.mark.parametrize(
+    "bad", [stand_in.Answer(500), stand_in.Answer(200, "<html>"), stand_in.Answer.detail(404, "x")]
+)
 def test_a_code_that_cannot_be_had_is_said(tmp_path: Path, today: Vendor, bad: stand_in.Answer) -> None:
     user = User(tmp_path / "home", today)
     today.fault("POST", DEVICE, bad, times=None)
@@ -330,7 +335,10 @@ def test_the_manifest_s_tenant_says_where_to_log_in(tmp_path: Path) -> None:
 
 def test_a_tenant_with_a_token_of_its_own_needs_no_login(tmp_path: Path) -> None:
     a = one("a", "https://a", token=object())
-    assert action.address_of(manifest(a, one("b", "https://b")), None, Own(env={}, home=tmp_path))[0] == "https://b"
+    assert (
+        action.address_of(manifest(a, one("b", "https://b")), None, Own(env={}, home=tmp_path))[0]
+        == "https://b"
+    )
 
 
 def test_an_address_of_the_user_s_own_that_is_not_safe_is_refused(tmp_path: Path) -> None:

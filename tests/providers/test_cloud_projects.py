@@ -72,19 +72,31 @@ def test_a_host_that_has_moved_on_is_asked_again(user: User, today: Vendor) -> N
 
 def test_a_host_without_either_route_is_said(user: User, today: Vendor) -> None:
     today.fault("GET", "*", Answer.detail(404, "nothing here"), times=None)
-    with user.cloud() as cloud, pytest.raises(CloudError, match=r"does not know the projects \(404\): nothing here"):
+    with (
+        user.cloud() as cloud,
+        pytest.raises(CloudError, match=r"does not know the projects \(404\): nothing here"),
+    ):
         cloud.projects()
     assert (today.count("GET", NEW), today.count("GET", OLD)) == (1, 1)
 
 
 def test_what_is_no_project_is_passed_over(user: User, today: Vendor) -> None:
-    listed: list[Any] = [None, 7, {}, {"name": None}, {"name": ""}, {"name": "a", "path": None, "external_id": 7}]
+    listed: list[Any] = [
+        None,
+        7,
+        {},
+        {"name": None},
+        {"name": ""},
+        {"name": "a", "path": None, "external_id": 7},
+    ]
     today.fault("GET", NEW, Answer(200, {"projects": listed}))
     with user.cloud() as cloud:
         assert cloud.projects() == (("a", "", None),)
 
 
-@pytest.mark.parametrize("answer", [Answer(201), Answer(204), Answer(200, []), Answer(200, "<html>"), Answer(202, {})])
+@pytest.mark.parametrize(
+    "answer", [Answer(201), Answer(204), Answer(200, []), Answer(200, "<html>"), Answer(202, {})]
+)
 def test_any_success_of_a_create_is_one(user: User, today: Vendor, answer: Answer) -> None:
     today.fault("POST", NEW, answer)
     with user.cloud(generation=Generation.NEW) as cloud:
@@ -125,7 +137,9 @@ def test_a_service_of_2025_is_sent_no_workspace(tmp_path: Path, in_2025: Vendor)
         user.identified(workspace="team")
 
 
-def test_another_workspace_s_bucket_is_not_taken_for_the_one_that_was_named(user: User, today: Vendor) -> None:
+def test_another_workspace_s_bucket_is_not_taken_for_the_one_that_was_named(
+    user: User, today: Vendor
+) -> None:
     today.add_tenant(slug="team")
     mine = today.default
     today.fault("GET", INFO, Answer(200, {"tenant_id": mine.tenant_id, "bucket_name": mine.bucket}))
@@ -306,7 +320,12 @@ def test_a_host_that_has_no_index_is_nothing_to_worry_about(tmp_path: Path) -> N
         projects = user.registry()
         projects.missing(["a"])
         projects.create(["a"])
-        both.fault("POST", f"/proxy/v2/projects/{both.default.projects[0].external_id}/index", Answer(404), times=None)
+        both.fault(
+            "POST",
+            f"/proxy/v2/projects/{both.default.projects[0].external_id}/index",
+            Answer(404),
+            times=None,
+        )
         assert projects.changed(["a"]) == []
         found = known.load(user.tenant(), user.state)
         assert found is not None
@@ -380,5 +399,3 @@ def test_several_projects_refresh_one_token_once(user: User, today: Vendor) -> N
 def test_nobody_logged_in_is_said_to_who_looks(tmp_path: Path, today: Vendor) -> None:
     with pytest.raises(LoginNeeded):
         User(tmp_path / "home", today).identified()
-
-

@@ -36,7 +36,9 @@ def get(host: Host, **values: Any) -> int:
     return host.ask("GET", INFO, token=TOKEN_SENT, **values).status
 
 
-@pytest.mark.parametrize("bad", [Answer.detail(500, "x"), HTML, Answer(503), Answer(504), Answer.rate_limited("0")])
+@pytest.mark.parametrize(
+    "bad", [Answer.detail(500, "x"), HTML, Answer(503), Answer(504), Answer.rate_limited("0")]
+)
 def test_a_busy_server_is_asked_again(today: Vendor, host: Host, bad: Answer) -> None:
     today.fault("GET", INFO, bad, times=2)
     assert get(host) == 401
@@ -252,14 +254,20 @@ def test_https_goes_through_the_proxy_of_the_environment(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ALL_PROXY", "socks5://127.0.0.1:1080"), ("HTTPS_PROXY", "gopher://me:pass@x"), ("SSL_CERT_FILE", "/nowhere")],
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("HTTPS_PROXY", "gopher://me:pass@x"),
+        ("SSL_CERT_FILE", "/nowhere"),
+    ],
 )
 def test_a_proxy_or_certificate_that_cannot_be_used_is_said(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
     host = quick("https://cloud.example")
-    with pytest.raises(CloudError, match="the proxy or the certificates that the environment names") as caught:
+    with pytest.raises(
+        CloudError, match="the proxy or the certificates that the environment names"
+    ) as caught:
         host.ask("GET", "/")
     assert "pass" not in str(caught.value.hint)
 

@@ -98,7 +98,10 @@ def test_nobody_logged_in_is_said(user: User) -> None:
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
 def test_a_file_that_others_can_read_is_not_used(user: User, today: Vendor, mode: int) -> None:
     user.token_file.chmod(mode)
-    with user.cloud() as cloud, pytest.raises(CloudError, match=f"can be read by others .mode {mode:04o}") as caught:
+    with (
+        user.cloud() as cloud,
+        pytest.raises(CloudError, match=f"can be read by others .mode {mode:04o}") as caught,
+    ):
         cloud.store()
     assert f"chmod 600 {user.token_file}" in str(caught.value.hint)
     assert not today.requests
@@ -224,9 +227,7 @@ print(own.login.token(sys.argv[3], own=True).reveal())
 def test_four_programs_at_once_refresh_once(user: User, today: Vendor) -> None:
     stale(user)
     argv = [sys.executable, "-c", SCRIPT, str(user.home), today.auth, today.url]
-    ran = [
-        subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)
-    ]
+    ran = [subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
     for one in ran:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"
@@ -258,9 +259,14 @@ def test_a_new_login_waits_for_a_refresh_under_way(user: User) -> None:
 
 
 @pytest.mark.parametrize("host", [None, ELSEWHERE, "http://127.0.0.1:1", "not an address", "https://[x"])
-def test_the_login_is_not_sent_where_only_a_manifest_says(user: User, today: Vendor, host: str | None) -> None:
+def test_the_login_is_not_sent_where_only_a_manifest_says(
+    user: User, today: Vendor, host: str | None
+) -> None:
     user.logged_in(host=host)
-    with user.cloud(own=False) as cloud, pytest.raises(LoginNeeded, match="only the manifest names") as caught:
+    with (
+        user.cloud(own=False) as cloud,
+        pytest.raises(LoginNeeded, match="only the manifest names") as caught,
+    ):
         cloud.store()
     assert "bisync login" in str(caught.value.hint)
     assert not today.requests
@@ -340,7 +346,9 @@ def test_a_key_that_is_none_is_said_without_it(user: User) -> None:
     assert "and more" not in caught.value.message
 
 
-def test_a_reference_of_the_manifest_is_sent_to_its_address_and_nothing_else_is(user: User, today: Vendor) -> None:
+def test_a_reference_of_the_manifest_is_sent_to_its_address_and_nothing_else_is(
+    user: User, today: Vendor
+) -> None:
     key = today.api_key()
     user.env |= {"MINE": key, "BASIC_MEMORY_CLOUD_API_KEY": "bmc_other"}
     reference = SecretRef(kind="env", value="MINE", where="tenants.team.token")
