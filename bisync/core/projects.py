@@ -30,11 +30,6 @@ class Project(NamedTuple):
         """Its directory below the bucket's root, without slashes at its ends."""
         return self.path.removeprefix(ROOT).strip("/")
 
-    @property
-    def permalink(self) -> str:
-        """What the old routes call it by: its path's last part."""
-        return self.folder.rpartition("/")[2]
-
 
 def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
     """A name as the vendor's cloud spells it in addresses; may be empty.

@@ -196,7 +196,7 @@ def test_new_keys_that_are_refused_too_are_not_followed_by_others(far: tuple[Key
     with pytest.raises(KeysRefused):
         keys.renew()
     for _ in range(2):
-        with pytest.raises(RcloneError, match="made at 2026-01-01T00:00:00.*are refused, too") as caught:
+        with pytest.raises(RcloneError, match=r"made at 2026-01-01T00:00:00.*are refused, too") as caught:
             keys.renew()
         assert "bisync setup --rotate" in str(caught.value.hint)
     assert keys.minted == 2

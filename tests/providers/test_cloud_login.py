@@ -283,7 +283,7 @@ def test_a_login_without_a_subscription_is_kept_and_says_so(tmp_path: Path, toda
 def test_a_code_that_cannot_be_had_is_said(tmp_path: Path, today: Vendor, bad: stand_in.Answer) -> None:
     user = User(tmp_path / "home", today)
     today.fault("POST", DEVICE, bad, times=None)
-    with pytest.raises(CloudError, match="a code to log in with|trouble of its own"):
+    with pytest.raises(CloudError, match=r"a code to log in with|trouble of its own"):
         log_in(user)
     assert not user.token_file.exists()
 

@@ -300,13 +300,22 @@ def indexed(vendor: Vendor) -> dict[str, int]:
 
 def test_the_projects_that_changed_are_indexed_each_once(tmp_path: Path, either: Vendor) -> None:
     projects = User(tmp_path / "home", either).logged_in().registry()
-    folders = ["a", "b", "My Notes", "c", "d", "e"]
+    folders = ["a", "b", "My Notes", "c", "d", "C++ & Go", "日本語"]
     projects.missing(folders)
     projects.create(folders)
     either.reset()
-    assert projects.changed(["a", "My Notes", "c", "d", "e"]) == []
-    assert indexed(either) == {"a": 1, "b": 0, "My Notes": 1, "c": 1, "d": 1, "e": 1}
-    assert len(either.requests) == 5
+    assert projects.changed(["a", "My Notes", "c", "d", "C++ & Go", "日本語"]) == []
+    assert indexed(either) == {name: int(name != "b") for name in folders}
+    assert len(either.requests) == 6
+
+
+def test_a_project_of_2025_is_called_by_its_name_wherever_it_lies(tmp_path: Path, in_2025: Vendor) -> None:
+    in_2025.default.projects += [
+        Project("My Folder", "My Folder", "my-folder", 903),
+        Project("x", "y", "x", 904),
+    ]
+    assert User(tmp_path / "home", in_2025).logged_in().registry().changed(["My Folder", "y"]) == []
+    assert indexed(in_2025) == {"My Folder": 1, "x": 1}
 
 
 def test_folders_that_are_no_projects_are_not_indexed(user: User, today: Vendor) -> None:

@@ -104,6 +104,27 @@ def test_waiting_is_said(today: Vendor) -> None:
     assert said == [f"{host.name} is busy (503), trying again"]
 
 
+def test_what_is_not_tried_again_is_not_said_to_be(today: Vendor) -> None:
+    said: list[str] = []
+    host = quick(today.url, say=said.append)
+    today.fault("GET", INFO, Answer(503), times=4)
+    today.fault("GET", INFO, Answer.rate_limited("3600"))
+    assert get(host) == 503
+    assert get(host) == 429
+    host.close()
+    assert len(said) == 3
+
+
+def test_pauses_together_are_no_longer_than_one_may_be(today: Vendor) -> None:
+    host = quick(today.url, patience=1.5)
+    today.fault("GET", INFO, Answer.rate_limited("1"), times=None)
+    began = time.monotonic()
+    assert get(host) == 429
+    host.close()
+    assert time.monotonic() - began < 2
+    assert today.count("GET", INFO) == 2
+
+
 def test_a_silent_server_is_left(today: Vendor, host: Host) -> None:
     today.fault("GET", INFO, Answer(hang=True))
     began = time.monotonic()

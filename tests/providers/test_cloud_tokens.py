@@ -355,7 +355,7 @@ def test_a_reference_of_the_manifest_is_sent_to_its_address_and_nothing_else_is(
     tenant = user.tenant(token=reference, own_address=False)
     assert Access.of(tenant, user.own).token().reveal() == key
     del user.env["MINE"]
-    with pytest.raises(SecretError, match="tenants.team.token: {env: MINE} is not set"):
+    with pytest.raises(SecretError, match=r"tenants.team.token: {env: MINE} is not set"):
         Access.of(tenant, user.own).token()
     user.env["MINE"] = "two words"
     with pytest.raises(LoginNeeded, match="gives no token"):

@@ -132,14 +132,28 @@ class Host:
         secrets = [secret for secret in secrets if len(secret) >= LEAST_SECRET]
         send = {"json": body} if body is not None else {"data": form} if form is not None else {}
 
+        ends, tried = time.monotonic() + self.patience, 0
+
         def once() -> Answer:
+            nonlocal tried
+            tried += 1
             return self._once(method, path, sent, send, secrets)
+
+        def pause(problem: Exception) -> bool | float:
+            """Whether to try again; how long the server asks to wait, where it does. (stamina docs, backoff hooks.)"""
+            if tried >= ATTEMPTS or not isinstance(problem, _Busy):
+                return tried < ATTEMPTS and isinstance(problem, _CutOff)
+            asked = problem.answer.retry_after
+            if asked is not None and asked > ends - time.monotonic():
+                return False
+            self.say(f"{self.name} is busy ({problem.answer.status}), trying again")
+            return True if asked is None else max(asked, 0.1)
 
         if not again:
             return once()
         try:
             for attempt in stamina.retry_context(
-                on=self._pause,
+                on=pause,
                 attempts=ATTEMPTS,
                 timeout=self.patience,
                 wait_initial=self.first_pause,
@@ -154,14 +168,6 @@ class Host:
         except _Busy as busy:
             return busy.answer
         raise AssertionError("every attempt returns or raises")
-
-    def _pause(self, problem: Exception) -> bool | float:
-        """Whether to try again; how long the server asks to wait, where it does. (stamina docs, backoff hooks.)"""
-        if isinstance(problem, _Busy):
-            asked = problem.answer.retry_after
-            self.say(f"{self.name} is busy ({problem.answer.status}), trying again")
-            return True if asked is None else asked <= self.patience and max(asked, 0.1)
-        return isinstance(problem, _CutOff)
 
     def _once(
         self,

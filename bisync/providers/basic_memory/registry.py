@@ -196,7 +196,7 @@ def _indexed(cloud: Cloud, wanted: Sequence[Project]) -> tuple[Mapping[Project, 
         error = trouble[0] if trouble else None
         try:
             if error is None:
-                asked[project] = cloud.index(project)
+                asked[project] = cloud.index(project, spelled(project.name, cloud.generation))
                 return
         except BisyncError as problem:
             error = problem

@@ -133,10 +133,13 @@ class Cloud:
             route, body = "/proxy/v2/projects/", {**body, "visibility": "workspace"}
         self._ask("POST", route, f"the project {name}", body=body, read=False)
 
-    def index(self, project: Project) -> bool:
-        """Ask for a project to be indexed; whether the host has a way to ask. (Where not, it finds changes itself.)"""
+    def index(self, project: Project, permalink: str) -> bool:
+        """Ask for a project to be indexed; whether the host has a way to ask. (Where not, it finds changes itself.)
+
+        `permalink`: what the old routes call it by, made of its name wherever its folder is.
+        """
         if self.generation is Generation.OLD:
-            route = f"/proxy/{quote(project.permalink, safe='')}/project/sync"
+            route = f"/proxy/{quote(permalink, safe='')}/project/sync"
         elif project.external_id is not None:
             route = f"/proxy/v2/projects/{quote(project.external_id, safe='')}/index"
         else:
