@@ -6,7 +6,6 @@ is not its permalink (`My Notes`, `my-notes`) the project stays empty until the 
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -37,7 +36,9 @@ def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
     `ascii_of` writes other letters in ASCII. `dots`: they are kept, and nothing is a suffix (since 0.18.1).
     """
     if not dots:
-        name = posixpath.splitext(name)[0]
+        # As os.path.splitext does it: dots at the beginning are no suffix's.
+        stem, _, _ = name.rpartition(".")
+        name = stem if stem.strip(".") else name
     if re.search(f"[{_KEPT}{_WIDE}]", name):
         name = re.sub(f"[{_WIDE}]", "", name)
     # The mark of a long vowel, which tables of other letters leave out.

@@ -340,7 +340,7 @@ def test_the_store_is_asked_for_one_state_in_every_request(tmp_path: Path, cloud
         made.write("ideas/d.md", "by a script")
         made.run("plan", "--script", "plan.sh")
         proxy.reset()
-        env = {**made.environment, "RCLONE": str(rclone_path()), "RCLONE_HEADER": ""}
+        env = {**made.environment, "RCLONE": str(rclone_path())}
         subprocess.run(["sh", "plan.sh"], cwd=made.home, env=env, capture_output=True, timeout=60, check=True)
         scripted = list(proxy.seen)
 

@@ -213,6 +213,7 @@ def test_a_project_of_another_device_is_no_failure(tmp_path: Path, either: Vendo
     projects = user.registry()
     assert projects.missing(["ideas"]).folders == ("ideas",)
     User(tmp_path / "other", either).logged_in().registry().create(["ideas"])
+    assert names(either) == ["ideas"]  # also without having looked before
     made = projects.create(["ideas"])
     assert (made.folders, made.notes) == (("ideas",), ())
     assert names(either) == ["ideas"]
