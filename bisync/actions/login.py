@@ -55,6 +55,8 @@ def address_of(manifest: Manifest | None, name: str | None, user: Own) -> tuple[
             raise UsageError(
                 f"the manifest has no tenant {name} with provider basic-memory", hint="see: bisync validate"
             )
+    # Who has a token of his own there needs no login.
+    tenants = [one for one in tenants if one.token is None] or tenants
     if len({one.api_url for one in tenants}) > 1:
         raise UsageError(
             "the manifest's tenants are at several addresses, and a login is for one",
@@ -98,14 +100,14 @@ def run(
     finally:
         host.close()
     # The next program reads it before any other request is made: what follows may fail.
-    tokens.save(user.token_file, replace(found, host=url))
+    tokens.keep(user.token_files[0], replace(found, host=url))
     return _looked_around(url, workspace, user, waiting)
 
 
 def _looked_around(url: str, workspace: str | None, user: Own, say: Callable[[str], None]) -> LoggedIn:
     """Who that is, in the cloud's words."""
     host = Host(url=url, say=say)
-    result = LoggedIn(host=host.name, file=user.token_file)
+    result = LoggedIn(host=host.name, file=user.token_files[0])
     access = Access(url=url, own=False, user=user, reference=None)
     cloud = Cloud(host=host, access=access)
     try:
@@ -124,7 +126,7 @@ def _looked_around(url: str, workspace: str | None, user: Own, say: Callable[[st
 
 def forget(manifest: Manifest | None, user: Own) -> LoggedOut:
     """Remove the login, and the store's keys of the manifest's tenants that it had brought."""
-    there = tokens.forget(user.token_file)
+    there = [path for path in user.token_files if path.parent.is_dir() and tokens.forget(path)]
     sections = []
     tenants = [one for one in manifest.tenants if isinstance(one, BasicMemoryTenant)] if manifest else []
     for tenant in tenants:
@@ -133,7 +135,10 @@ def forget(manifest: Manifest | None, user: Own) -> LoggedOut:
         if tenant.tenant_id is not None and conf.forget_keys(manifest.rclone_config, name):
             sections.append(name)
     return LoggedOut(
-        file=user.token_file, was_there=there, sections=tuple(sections), stays=tuple(_staying(user, manifest))
+        file=there[0] if there else user.token_file,
+        was_there=bool(there),
+        sections=tuple(sections),
+        stays=tuple(_staying(user, manifest)),
     )
 
 
@@ -142,7 +147,7 @@ def _staying(user: Own, manifest: Manifest | None) -> list[str]:
     left = ["the synced folders, their baselines and old versions"]
     if user.env.get(API_KEY):
         left.append(f"the API key in ${API_KEY}")
-    elif user.api_key() is not None:
+    elif user.has_api_key:
         left.append(f"the API key in {user.config_file}")
     if manifest is not None:
         sections = conf.read_sections(conf.read(manifest.rclone_config))

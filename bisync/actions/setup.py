@@ -83,6 +83,7 @@ class _Setup:
     found: binary.Found | None = None
     baseline: SyncResult | None = None
     section: Mapping[str, str | Secret] | None = field(default=None, repr=False)
+    made: bool = False
 
     def steps(self) -> Iterator[tuple[str, Callable[[], SetupStep]]]:
         yield "rclone", self._rclone
@@ -149,14 +150,15 @@ class _Setup:
         found = providers.of(tenant).credentials(
             tenant, self.sync.path, rclone, self._around, rotate=self.rotate
         )
-        self.section = found.section
-        return self._step("credentials", False, found.text)
+        self.section, self.made = found.section, found.made
+        return self._step("credentials", found.made, found.text)
 
     def _conf(self) -> SetupStep:
         if self.section is None:
             return self._step("rclone.conf", False, "no section needed")
         path, name = self.app.manifest.rclone_config, conf.section_name(self.sync.tenant.id)
-        changed = conf.write_section(path, name, self.section, dry_run=self.dry_run)
+        # New keys that were made for it may be in it already.
+        changed = conf.write_section(path, name, self.section, dry_run=self.dry_run) or self.made
         return self._step("rclone.conf", changed, f"[{name}] in {path}")
 
     def _ignore(self) -> SetupStep:

@@ -14,7 +14,9 @@ from bisync.core.waiting import names_rules
 
 # The cloud's paths begin so; what follows is the key's beginning in the bucket.
 ROOT = "/app/data/"
-_KEPT = "\u4e00-\u9fff"
+# Ideographs and their punctuation stay, letters of full width go. (The public server's generate_permalink.)
+_KEPT = "\u4e00-\u9fff\u3000-\u303f\u3400-\u4dbf"
+_WIDE = "\uff00-\uffef"
 
 
 class Project(NamedTuple):
@@ -29,11 +31,6 @@ class Project(NamedTuple):
         """Its directory below the bucket's root, without slashes at its ends."""
         return self.path.removeprefix(ROOT).strip("/")
 
-    @property
-    def permalink(self) -> str:
-        """What the old routes call it by: its path's last part."""
-        return self.folder.rpartition("/")[2]
-
 
 def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
     """A name as the vendor's cloud spells it in addresses; may be empty.
@@ -41,17 +38,27 @@ def permalink(name: str, ascii_of: Callable[[str], str], *, dots: bool) -> str:
     `ascii_of` writes other letters in ASCII. `dots`: they are kept, and nothing is a suffix (since 0.18.1).
     """
     if not dots:
-        stem, dot, _ = name.rpartition(".")
-        name = stem if dot and stem else name.lstrip(".")
+        # As os.path.splitext does it: dots at the beginning are no suffix's.
+        stem, _, _ = name.rpartition(".")
+        name = stem if stem.strip(".") else name
+    if re.search(f"[{_KEPT}{_WIDE}]", name):
+        name = re.sub(f"[{_WIDE}]", "", name)
+    # The mark of a long vowel, which tables of other letters leave out.
+    name = name.replace("ー", "-")
     text = "".join(char if re.match(f"[{_KEPT}]", char) else ascii_of(char) for char in name)
+    text = re.sub(f"([{_KEPT}])([a-zA-Z0-9])", r"\1-\2", text)
+    text = re.sub(f"([a-zA-Z0-9])([{_KEPT}])", r"\1-\2", text)
     text = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text).lower().replace("_", "-").replace("'", "")
     kept = f"a-z0-9{_KEPT}/." if dots else f"a-z0-9{_KEPT}/"
     text = re.sub(f"[^{kept}]+", "-", text)
     return re.sub("-+", "-", text).strip("-")
 
 
-def known(folder: str, projects: Iterable[Project], spellings: Iterable[str]) -> Project | None:
-    """The project that a folder is: by name, then by path, then by permalink (`spellings`, in both generations)."""
+def known(folder: str, projects: Iterable[Project], spelled: str) -> Project | None:
+    """The project that a folder is: by name, then by path, then by `spelled`, its permalink where that is not empty.
+
+    The permalink of the other generation would find another folder's project: 0.15 calls `notes.v2` `notes`.
+    """
     listed = list(projects)
     for one in listed:
         if one.name == folder:
@@ -59,11 +66,7 @@ def known(folder: str, projects: Iterable[Project], spellings: Iterable[str]) ->
     for one in listed:
         if one.folder == folder:
             return one
-    names = {spelled for spelled in spellings if spelled}
-    for one in listed:
-        if one.folder in names:
-            return one
-    return None
+    return next((one for one in listed if spelled and one.folder == spelled), None)
 
 
 class Compared(NamedTuple):
@@ -74,12 +77,10 @@ class Compared(NamedTuple):
     only_local: tuple[str, ...] = ()
 
 
-def compared(
-    folders: Iterable[str], listed: Iterable[Project], spellings: Callable[[str], Iterable[str]]
-) -> Compared:
-    """Which folders are projects, and which are missing where. `spellings`: a name's permalinks."""
+def compared(folders: Iterable[str], listed: Iterable[Project], spelled: Callable[[str], str]) -> Compared:
+    """Which folders are projects, and which are missing where. `spelled`: a name's permalink."""
     projects = list(listed)
-    found = {folder: known(folder, projects, spellings(folder)) for folder in folders}
+    found = {folder: known(folder, projects, spelled(folder)) for folder in folders}
     taken = {one for one in found.values() if one is not None}
     return Compared(
         both=tuple(sorted(folder for folder, one in found.items() if one is not None)),

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from bisync.files import named_path
 from bisync.manifest.bm_config import SharedConfig
 from bisync.manifest.document import Place
 
@@ -38,7 +40,7 @@ def folders(env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     """The vendor's config directory, and after it the older place, where that is another one."""
     old = home / ".basic-memory"
     if env.get("BASIC_MEMORY_CONFIG_DIR"):
-        today = home / Path(env["BASIC_MEMORY_CONFIG_DIR"]).expanduser()
+        today = home / named_path(env["BASIC_MEMORY_CONFIG_DIR"])
     elif env.get("XDG_CONFIG_HOME"):
         today = home / env["XDG_CONFIG_HOME"] / "basic-memory"
     else:
@@ -46,10 +48,15 @@ def folders(env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     return (today,) if today == old else (today, old)
 
 
+def places(name: str, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """Where the file `name` of the vendor's may be: today's place first."""
+    return tuple(folder / name for folder in folders(env, home))
+
+
 def find(name: str, env: Mapping[str, str], home: Path) -> Path:
     """The file `name` of the vendor's config directory; the older place's, where only that one has it."""
-    places = [folder / name for folder in folders(env, home)]
-    return next((path for path in places if path.exists()), places[0])
+    found = places(name, env, home)
+    return next((path for path in found if path.exists()), found[0])
 
 
 def address(env: Mapping[str, str], own: SharedConfig, own_at: Path, lent: SharedConfig, at: Path) -> Address:
@@ -71,8 +78,10 @@ def address(env: Mapping[str, str], own: SharedConfig, own_at: Path, lent: Share
     return Address(DEFAULT_HOST, Place("the vendor's own"), True)
 
 
-def is_safe(url: str) -> bool:
-    """Whether a token may be sent to an address: https, or this machine."""
+def is_safe(url: str, *, page: bool = False) -> bool:
+    """Whether a token may be sent to an address: https, or this machine. `page`: it may have a query, to be shown."""
+    if re.search(r"[\s\x00-\x1f\x7f\\@]", url) or (not page and re.search("[?#]", url)):
+        return False
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

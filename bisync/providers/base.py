@@ -30,10 +30,11 @@ T = TypeVar("T", bound=Tenant)
 class Credentials:
     """What setup found about a tenant's keys, in words.
 
-    `section`: what rclone.conf is to say about the tenant; None: it needs no section of ours.
+    `section`: what rclone.conf is to say about the tenant; None: it needs no section of ours. `made`: they are new.
     """
 
     text: str
+    made: bool = False
     section: Mapping[str, str | Secret] | None = field(default=None, repr=False)
 
 

@@ -9,8 +9,8 @@ from bisync.core.projects import Compared, Project, compared
 pytestmark = pytest.mark.pure
 
 
-def spellings(name: str) -> tuple[str]:
-    return (name.lower().replace(" ", "-"),)
+def spelled(name: str) -> str:
+    return name.lower().replace(" ", "-")
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def spellings(name: str) -> tuple[str]:
     ],
 )
 def test_which_are_missing_where(folders: list[str], listed: list[Project], found: Compared) -> None:
-    assert compared(folders, listed, spellings) == found
+    assert compared(folders, listed, spelled) == found

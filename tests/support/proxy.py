@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,12 +32,13 @@ CHUNK = 16 * 1024
 
 @dataclass(frozen=True)
 class Request:
-    """One request: its kind, its path without the query, unquoted ("/bucket/a b.md"), and the query."""
+    """One request: its kind, its path without the query, unquoted ("/bucket/a b.md"), the query and its headers."""
 
     kind: str
     method: str
     path: str
     query: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
         proxy = self.server.proxy
         path, _, query = self.path.partition("?")
         path = urllib.parse.unquote(path)
-        action = proxy._take(Request(_kind(self.command, path, self.headers), self.command, path, query))
+        kind, headers = _kind(self.command, path, self.headers), dict(self.headers.items())
+        action = proxy._take(Request(kind, self.command, path, query, headers))
         rate = proxy.rate
         time.sleep(proxy.delay)
         match action:

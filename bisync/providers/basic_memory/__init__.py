@@ -6,15 +6,17 @@ news, and everything that only looks, needs no network but the store's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.config import BasicMemoryTenant
 from bisync.core.result import Finding
-from bisync.errors import BaselineNeeded, RcloneError
+from bisync.errors import BaselineNeeded, CloudError, KeysRefused, RcloneError
 from bisync.locks.machine import waited
 from bisync.providers.base import Around, Asking, Credentials, Projects, Provider, knock
 from bisync.providers.basic_memory import known
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 # Sections that the vendor's clients write, today's and those of 0.16 to 0.21 (`basic-memory-cloud`).
 VENDOR_SECTION = "basic-memory-cloud"
 MINT_SECONDS = 120.0
+# Until new keys are known everywhere: so many seconds between one try and the next.
+NEW_KEYS_PAUSES = (0.5, 1.0, 2.0, 4.0)
+# New keys that were refused, too, are not followed by others so soon: each pair stays in the cloud for good.
+IN_VAIN = timedelta(days=1)
 
 
 class BasicMemory(Provider[BasicMemoryTenant]):
@@ -84,8 +90,19 @@ class BasicMemory(Provider[BasicMemoryTenant]):
     def identify(self, tenant: BasicMemoryTenant, around: Around) -> BasicMemoryTenant:
         """Ask the cloud which tenant and bucket are meant, and remember it."""
         with _cloud(tenant, around) as cloud:
+            # The host may have moved on since it was asked last.
+            cloud.generation = None
             workspace = _workspace(cloud, tenant)
             store = cloud.store()
+            if (
+                tenant.workspace is not None
+                and workspace is not None
+                and store.tenant_id != workspace.tenant_id
+            ):
+                raise CloudError(
+                    f"{cloud.host.name} was asked for the workspace {tenant.workspace} and named another's bucket",
+                    hint="run again in a while; nothing was written",
+                )
             before = known.load(tenant, around.state_dir)
             same = before is not None and before.tenant_id == store.tenant_id
             found = _known(cloud, store, workspace, around, before if same else None)
@@ -107,11 +124,14 @@ class BasicMemory(Provider[BasicMemoryTenant]):
                     return found
             if around.dry_run:
                 placeholder = Secret("new"), Secret("new")
-                return Credentials(text="new ones would be made", section=_section(tenant, placeholder))
-            return Credentials(
-                text="new ones were made" + (" in place of the old" if rotate else ""),
-                section=self._minted(tenant, path, rclone, around),
-            )
+                text = "new ones would be made"
+                return Credentials(text=text, section=_section(tenant, placeholder), made=True)
+            section = self._minted(tenant, path, rclone, around)
+            if rclone is not None:
+                # While the lock is held: whoever waits for it finds them.
+                conf.write_section(rclone.config, conf.section_name(tenant.id), section)
+            text = "new ones were made" + (" in place of the old" if rotate else "")
+            return Credentials(text=text, section=section, made=True)
 
     def renew(self, tenant: BasicMemoryTenant, path: str, rclone: Rclone, around: Around) -> bool:
         """New keys in place of those that the store refuses; False when another program has made them already."""
@@ -119,6 +139,7 @@ class BasicMemory(Provider[BasicMemoryTenant]):
             if (found := self._adopted(tenant, path, rclone)) is not None and found.section is not None:
                 conf.write_section(rclone.config, conf.section_name(tenant.id), found.section)
                 return True
+            _not_again(tenant, around)
             section = self._minted(tenant, path, rclone, around)
             conf.write_section(rclone.config, conf.section_name(tenant.id), section)
         return True
@@ -161,9 +182,30 @@ class BasicMemory(Provider[BasicMemoryTenant]):
     ) -> Mapping[str, str | Secret]:
         """A section with new keys, which open the bucket. Raises CloudError, and RcloneError when they do not."""
         with _cloud(tenant, around) as cloud:
-            section = _section(tenant, cloud.mint())
+            store = cloud.store()
+            if store.tenant_id != tenant.tenant_id:
+                raise CloudError(
+                    f"the login is that of another tenant, {store.tenant_id}", hint="type: bisync setup"
+                )
+            keys = cloud.mint(
+                otherwise="ask an owner to make you one; or to give you keys, as access_key_id and secret_access_key"
+                f" of [{conf.section_name(tenant.id)}] in rclone.conf; or name another workspace in the manifest"
+            )
+        section = _section(tenant, keys)
         if rclone is not None:
-            knock(rclone, self._trial(tenant, path, rclone, section))
+            remote = self._trial(tenant, path, rclone, section)
+            for pause in NEW_KEYS_PAUSES:
+                try:
+                    knock(rclone, remote)
+                except KeysRefused:
+                    time.sleep(pause)
+                else:
+                    return section
+            try:
+                knock(rclone, remote)
+            except KeysRefused:
+                _in_vain(tenant, around)
+                raise
         return section
 
     def _trial(
@@ -199,6 +241,26 @@ def _section(tenant: BasicMemoryTenant, keys: tuple[Secret, Secret]) -> dict[str
     )
 
 
+def _in_vain(tenant: BasicMemoryTenant, around: Around) -> None:
+    """Remember that the store refuses keys that were made just now."""
+    found = known.load(tenant, around.state_dir)
+    if found is not None:
+        now = around.now().isoformat(timespec="seconds")
+        known.save(tenant, around.state_dir, replace(found, refused_at=now))
+
+
+def _not_again(tenant: BasicMemoryTenant, around: Around) -> None:
+    """Raise RcloneError where new keys were made not long ago, and the store refused them, too."""
+    found = known.load(tenant, around.state_dir)
+    if found is None or found.refused_at is None:
+        return
+    if around.now() - datetime.fromisoformat(found.refused_at) < IN_VAIN:
+        raise RcloneError(
+            f"those that were made at {found.refused_at} are refused, too",
+            hint="try again yourself: bisync setup --rotate; if that does not help, ask the cloud's support",
+        )
+
+
 def _workspace(cloud: Cloud, tenant: BasicMemoryTenant) -> Workspace | None:
     """The workspace that is meant; the cloud is asked for it from now on."""
     from bisync.providers.basic_memory.wire import chosen
@@ -215,11 +277,9 @@ def _known(
         tenant_id=store.tenant_id,
         bucket=store.bucket,
         asked_at=around.now().isoformat(timespec="seconds"),
-        generation=cloud.generation,
         workspace=workspace.slug or workspace.name if workspace is not None else None,
         workspace_id=workspace.tenant_id if workspace is not None else None,
         subscribed=workspace.subscribed if workspace is not None else None,
-        projects=before.projects if before is not None else None,
         pointed_out=before.pointed_out if before is not None else (),
     )
 

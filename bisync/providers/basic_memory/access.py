@@ -35,6 +35,11 @@ class Own:
         return cloud_address.find(NAME, self.env, self.home)
 
     @property
+    def token_files(self) -> tuple[Path, ...]:
+        """All places that a login may be stored at: the first is where a new one goes."""
+        return cloud_address.places(NAME, self.env, self.home)
+
+    @property
     def login(self) -> Login:
         """The stored login."""
         return Login(path=self.token_file, client=self.client)
@@ -49,6 +54,11 @@ class Own:
                 hint=f"correct $BASIC_MEMORY_CLOUD_DOMAIN, or cloud_domain in {self.config_file}",
             )
         return Client(domain=domain.rstrip("/"), client_id=self._value("cloud_client_id") or DEFAULT_CLIENT)
+
+    @property
+    def has_api_key(self) -> bool:
+        """Whether there is an API key, good or not."""
+        return bool(self.env.get(API_KEY) or self._value("cloud_api_key"))
 
     def api_key(self) -> tuple[Secret, str] | None:
         """The user's API key and where it stands."""
@@ -110,4 +120,8 @@ class Access:
 
     def instead_of(self, refused: Secret) -> Secret | None:
         """Another token to try once, where the one that was refused can be refreshed."""
-        return self._stored.refreshed(refused).access if self._stored is not None else None
+        return (
+            self._stored.refreshed(refused, self.url, own=self.own).access
+            if self._stored is not None
+            else None
+        )

@@ -21,7 +21,7 @@ def show(url: str) -> bool:
     """Open an address that a server named; whether that was done. Nothing but a web page is opened."""
     import webbrowser
 
-    if not is_safe(url) or not url.isprintable():
+    if not is_safe(url, page=True) or not url.isprintable():
         return False
     try:
         return webbrowser.open(url)

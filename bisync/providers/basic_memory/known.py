@@ -23,7 +23,8 @@ VERSION = 1
 class Known:
     """`asked_at`: RFC 3339. `workspace`: its slug, and its tenant id where requests have to name it.
 
-    `projects` None: never listed. `pointed_out`: folders whose name is not their project's, which were named once.
+    `refused_at`: when the store refused keys that had just been made. `projects` None: never listed. `pointed_out`:
+    folders whose name is not their project's, which were named once.
     """
 
     tenant_id: str
@@ -34,6 +35,7 @@ class Known:
     workspace_id: str | None = None
     subscribed: bool | None = None
     health: str | None = None
+    refused_at: str | None = None
     projects: tuple[Project, ...] | None = None
     pointed_out: tuple[str, ...] = ()
 

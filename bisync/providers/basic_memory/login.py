@@ -145,5 +145,5 @@ def _word(answer: Answer, name: str) -> str:
 
 def _number(answer: Answer, name: str, default: float) -> float:
     value: Any = answer.field(name)
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10 * LONGEST_LIFE
     return float(value) if fits else default

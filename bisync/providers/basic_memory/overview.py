@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from bisync.providers.basic_memory.http import shortened
 from bisync.providers.basic_memory.known import Known
 from bisync.providers.basic_memory.opening import opened
 from bisync.providers.basic_memory.registry import spelled
-from bisync.providers.basic_memory.wire import chosen
+from bisync.providers.basic_memory.wire import Generation, chosen
 from bisync.secret import Secret
 
 # Nobody waits longer for the answer, whatever the network does.
@@ -55,6 +56,7 @@ class Question:
             if self._settled is None:
                 self._settled = self._settle()
         have, trouble = self._settled
+        generation = Generation(have.generation) if have is not None and have.generation else None
         host = urlsplit(self._tenant.api_url).netloc
         if have is None:
             return Overview(host=host, trouble=trouble)
@@ -68,7 +70,7 @@ class Question:
             trouble=trouble,
             projects=None
             if folders is None or have.projects is None
-            else projects.compared(folders, have.projects, _spellings),
+            else projects.compared(folders, have.projects, partial(spelled, generation=generation)),
         )
 
     def _settle(self) -> tuple[Known | None, str | None]:
@@ -171,10 +173,6 @@ def _asked(tenant: BasicMemoryTenant, around: Around) -> Known:
             health=health,
             projects=listed,
         )
-
-
-def _spellings(name: str) -> tuple[str, str]:
-    return spelled(name, dots=True), spelled(name, dots=False)
 
 
 def _is_unpaid(error: BisyncError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bisync.errors import CloudError, LoginNeeded
-from bisync.providers.basic_memory.http import Answer, shortened
+from bisync.providers.basic_memory.http import Answer, HostTrouble, shortened
 
 SUBSCRIBE = "https://basicmemory.com/pricing"
 LOGIN = "type: bisync login"
@@ -27,11 +27,11 @@ def refusal(answer: Answer, host: str, asked: str, *, cure: str = LOGIN) -> Clou
         )
     if status == 429:
         wait = f" for {answer.retry_after:.0f} s" if answer.retry_after else ""
-        return CloudError(
+        return HostTrouble(
             f"{host} asks to be left alone{wait} (429){of}", hint="wait a while, then run again"
         )
     if status >= 500:
-        return CloudError(
+        return HostTrouble(
             f"{host} has trouble of its own ({status}){of}",
             hint="run again in a while (right after a first login the cloud may still be getting ready)",
         )
@@ -54,10 +54,26 @@ def strange(answer: Answer, host: str, asked: str) -> CloudError:
     )
 
 
-def _forbidden(answer: Answer, host: str, asked: str, said: str) -> CloudError:
+def no_keys(answer: Answer, host: str, cure: str) -> CloudError:
+    """The error for a 403 where new keys were asked for, which only owners may have made."""
+    if _subscription(answer) is not None:
+        return _forbidden(answer, host, "", "")
+    said = _said(answer)
+    of = f": {said}" if said else ""
+    return CloudError(f"{host} makes S3 keys for the owner of a workspace alone (403){of}", hint=cure)
+
+
+def _subscription(answer: Answer) -> dict[str, Any] | None:
+    """What is said about a subscription that is missing, with `detail` around it or not; None for another 403."""
     detail = answer.field("detail")
-    wanted = detail if isinstance(detail, dict) else answer.body if isinstance(answer.body, dict) else {}
-    if wanted.get("error") == "subscription_required":
+    wanted = detail if isinstance(detail, dict) else answer.body
+    wanting = isinstance(wanted, dict) and wanted.get("error") == "subscription_required"
+    return wanted if wanting else None
+
+
+def _forbidden(answer: Answer, host: str, asked: str, said: str) -> CloudError:
+    wanted = _subscription(answer)
+    if wanted is not None:
         words = wanted.get("message")
         where = wanted.get("subscribe_url")
         return CloudError(

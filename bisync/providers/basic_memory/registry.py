@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from text_unidecode import unidecode
 from bisync.config import DEFAULT_PROJECTS, BasicMemoryTenant
 from bisync.core import projects
 from bisync.core.projects import Project
-from bisync.errors import BisyncError, CloudError
+from bisync.errors import BisyncError, CloudError, LoginNeeded
 from bisync.providers.base import Around, Created, Missing, Projects
 from bisync.providers.basic_memory import known
+from bisync.providers.basic_memory.http import HostTrouble
 from bisync.providers.basic_memory.opening import opened
 from bisync.providers.basic_memory.wire import Cloud, Generation
 
@@ -36,7 +38,8 @@ class Registry(Projects):
         if not self.tenant.auto_register:
             return Missing()
         meant = self._meant(folders)
-        if not self._without(meant, self._remembered()):
+        remembered, generation = self._remembered()
+        if not _without(meant, remembered, generation):
             return Missing()
         try:
             with self._opened() as cloud:
@@ -46,12 +49,11 @@ class Registry(Projects):
                     raise CloudError(
                         f"the login is that of another tenant, {store.tenant_id}", hint="type: bisync setup"
                     )
-                listed = self._listed(cloud)
-                dots = cloud.generation is Generation.NEW
+                listed, generation = self._listed(cloud), cloud.generation
         except BisyncError as error:
             return Missing(notes=(f"new projects were not looked for: {_reason(error)}",))
-        new = self._without(meant, listed)
-        nameless = [name for name in new if not spelled(name, dots=dots)]
+        new = _without(meant, listed, generation)
+        nameless = [name for name in new if not spelled(name, generation)]
         notes = self._pointed_out(
             {name: f"{name} cannot become a project: its name has no letters or digits" for name in nameless}
         )
@@ -65,14 +67,18 @@ class Registry(Projects):
                     cloud.projects()
                 for name in folders:
                     try:
-                        cloud.create(name, spelled(name, dots=cloud.generation is Generation.NEW))
+                        cloud.create(name, spelled(name, cloud.generation))
+                    except (HostTrouble, LoginNeeded) as error:
+                        # The others would fare no better; the next run asks for all of them again.
+                        refused |= {one: _reason(error) for one in folders if one not in refused}
+                        break
                     except CloudError as error:
                         # It may be there all the same: made by another device, or by a request whose answer was lost.
                         refused[name] = _reason(error)
-                listed = self._listed(cloud)
+                listed, generation = self._listed(cloud), cloud.generation
         except BisyncError as error:
             return Created(notes=(f"projects could not be made of {', '.join(folders)}: {_reason(error)}",))
-        there = {name: one for name in folders if (one := self._known(name, listed)) is not None}
+        there = {name: one for name in folders if (one := _known(name, listed, generation)) is not None}
         failed = tuple(
             f"{name} is no project yet: {refused.get(name, 'the cloud does not list it')}"
             for name in folders
@@ -92,12 +98,24 @@ class Registry(Projects):
         """Ask for the projects of these folders to be indexed, a few at a time."""
         try:
             with self._opened() as cloud:
-                remembered = self._remembered()
-                if cloud.generation is None or any(self._known(name, remembered) is None for name in folders):
-                    remembered = self._listed(cloud)
-                found = {name: one for name in folders if (one := self._known(name, remembered)) is not None}
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    return [note for note in pool.map(lambda one: _index(cloud, one), found.values()) if note]
+                listed, generation = self._remembered()
+                is_fresh = generation is None or bool(_without(folders, listed, generation))
+                if is_fresh:
+                    listed, generation = self._listed(cloud), cloud.generation
+                meant = _meant(folders, listed, generation)
+                asked, notes = _indexed(cloud, list(meant.values()))
+                gone = {name: one for name, one in meant.items() if one in asked and not asked[one]}
+                if gone and not is_fresh:
+                    # What was remembered may be of yesterday: a project made anew, a host that has moved on.
+                    cloud.generation = None
+                    now = _meant(gone, self._listed(cloud), cloud.generation)
+                    moved = [
+                        one
+                        for name, one in now.items()
+                        if one != gone[name] or cloud.generation is not generation
+                    ]
+                    notes += _indexed(cloud, moved)[1]
+                return notes
         except BisyncError as error:
             return [f"the cloud could not be asked to index the changes: {_reason(error)}"]
 
@@ -106,9 +124,12 @@ class Registry(Projects):
     def _opened(self) -> AbstractContextManager[Cloud]:
         return opened(self.tenant, self.around, patience=PATIENCE_SECONDS)
 
-    def _remembered(self) -> tuple[Project, ...]:
+    def _remembered(self) -> tuple[tuple[Project, ...], Generation | None]:
+        """The projects at the last listing, and the generation of the host that gave it."""
         found = known.load(self.tenant, self.around.state_dir)
-        return found.projects or () if found is not None else ()
+        if found is None or found.generation is None:
+            return (), None
+        return found.projects or (), Generation(found.generation)
 
     def _listed(self, cloud: Cloud) -> tuple[Project, ...]:
         """The cloud's projects, asked anew and remembered."""
@@ -137,27 +158,61 @@ class Registry(Projects):
         # Its matching is not exact in every corner; here a wrong answer can neither leak nor lose anything.
         from pathspec import GitIgnoreSpec
 
-        spec = GitIgnoreSpec.from_lines(self.tenant.projects)
+        # All are folders, so a pattern for folders alone is one for all.
+        spec = GitIgnoreSpec.from_lines(pattern.rstrip("/") for pattern in self.tenant.projects)
         return [name for name in folders if spec.match_file(name)]
 
-    def _without(self, folders: Iterable[str], listed: tuple[Project, ...]) -> list[str]:
-        return [name for name in folders if self._known(name, listed) is None]
 
-    def _known(self, folder: str, listed: tuple[Project, ...]) -> Project | None:
-        return projects.known(folder, listed, (spelled(folder, dots=True), spelled(folder, dots=False)))
-
-
-def spelled(name: str, *, dots: bool) -> str:
-    """The permalink of a name; `dots` as the cloud does today."""
-    return projects.permalink(name, unidecode, dots=dots)
+def spelled(name: str, generation: Generation | None) -> str:
+    """The permalink of a name, as a host of this generation makes it."""
+    return projects.permalink(name, unidecode, dots=generation is not Generation.OLD)
 
 
-def _index(cloud: Cloud, project: Project) -> str | None:
-    try:
-        cloud.index(project)
-    except BisyncError as error:
-        return f"the cloud could not be asked to index {project.name}: {_reason(error)}"
-    return None
+def _known(folder: str, listed: tuple[Project, ...], generation: Generation | None) -> Project | None:
+    return projects.known(folder, listed, spelled(folder, generation))
+
+
+def _without(folders: Iterable[str], listed: tuple[Project, ...], generation: Generation | None) -> list[str]:
+    return [name for name in folders if _known(name, listed, generation) is None]
+
+
+def _meant(
+    folders: Iterable[str], listed: tuple[Project, ...], generation: Generation | None
+) -> dict[str, Project]:
+    return {name: one for name in folders if (one := _known(name, listed, generation)) is not None}
+
+
+def _indexed(cloud: Cloud, wanted: Sequence[Project]) -> tuple[Mapping[Project, bool], list[str]]:
+    """Ask for projects to be indexed, a few at a time: whether the host took each, and notes.
+
+    Where the host as a whole does not answer, the rest is not asked for.
+    """
+    asked: dict[Project, bool] = {}
+    failed: dict[str, list[str]] = {}
+    trouble: list[BisyncError] = []
+    lock = threading.Lock()
+
+    def ask(project: Project) -> None:
+        error = trouble[0] if trouble else None
+        try:
+            if error is None:
+                asked[project] = cloud.index(project, spelled(project.name, cloud.generation))
+                return
+        except BisyncError as problem:
+            error = problem
+        with lock:
+            if isinstance(error, HostTrouble | LoginNeeded):
+                trouble.append(error)
+            failed.setdefault(_reason(error), []).append(project.name)
+
+    cloud.host.open()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(ask, wanted))
+    notes = [
+        f"the cloud could not be asked to index {', '.join(sorted(names))}: {why}"
+        for why, names in failed.items()
+    ]
+    return asked, notes
 
 
 def _reason(error: BisyncError) -> str:

@@ -7,6 +7,7 @@ it in place and lock nothing, so half of it may be met; we replace it in one ste
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import time
@@ -28,6 +29,8 @@ NAME = "basic-memory-cloud.json"
 # Before it runs out a token is refreshed: a request under way takes time, and clocks differ.
 EARLY_SECONDS = 60
 DEFAULT_LIFE = 3600
+# Ten years: more is a mistake of whoever says it.
+LONGEST_LIFE = 10 * 365 * 86_400
 LOCK_SECONDS = 60.0
 # The vendor's programs write the file in place: half of it becomes whole in no time.
 HALF_SECONDS = 1.0
@@ -65,10 +68,18 @@ def load(path: Path) -> Tokens | None:
     while True:
         try:
             return _read(path)
-        except ValueError:
+        except _OpenToOthers as problem:
+            # The vendor's programs close the file once it is written.
+            if time.monotonic() > deadline:
+                raise CloudError(problem.message, hint=problem.hint) from None
+        except (ValueError, RecursionError):
             if time.monotonic() > deadline:
                 raise LoginNeeded(f"{path} holds no login that can be read", hint=LOGIN) from None
-            time.sleep(0.05)
+        time.sleep(0.05)
+
+
+class _OpenToOthers(CloudError):
+    """Others can read the file, for now at least."""
 
 
 def _read(path: Path) -> Tokens | None:
@@ -86,7 +97,7 @@ def _read(path: Path) -> Tokens | None:
         raise CloudError(f"{path} belongs to another user", hint=f"remove it, then {LOGIN}")
     if stat.S_IMODE(about.st_mode) & 0o077:
         mode = stat.S_IMODE(about.st_mode)
-        raise CloudError(
+        raise _OpenToOthers(
             f"{path} can be read by others (mode {mode:04o}): they may have the login",
             hint=f"type: chmod 600 {path}; if somebody else uses this computer, then also: bisync login",
         )
@@ -97,6 +108,8 @@ def _read(path: Path) -> Tokens | None:
     expires, host = document.get("expires_at"), document.get("host")
     token = as_token(access)
     if token is None or isinstance(expires, bool) or not isinstance(expires, int | float):
+        raise ValueError
+    if not math.isfinite(expires):
         raise ValueError
     return Tokens(
         access=token,
@@ -133,14 +146,19 @@ def granted(answer: Answer, host: str, now: float, before: Tokens | None = None)
     access = as_token(answer.field("access_token"))
     if access is None:
         raise strange(answer, host, "a login")
-    life = answer.field("expires_in")
     known = before.refresh if before is not None else None
     return Tokens(
         access=access,
         refresh=as_token(answer.field("refresh_token")) or known,
-        expires_at=int(now + (life if isinstance(life, int) and life > 0 else DEFAULT_LIFE)),
+        expires_at=int(now + _life(answer.field("expires_in"))),
         host=before.host if before is not None else None,
     )
+
+
+def _life(seconds: Any) -> float:
+    """How long a token is good for, where its server says it in a way that can be taken."""
+    fits = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= LONGEST_LIFE
+    return seconds if fits else DEFAULT_LIFE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +174,13 @@ class Login:
 
         Raises LoginNeeded where there is none, or none that may be sent there; CloudError when it cannot be refreshed.
         """
+        tokens = self._for(url, own)
+        if tokens.is_fresh(self.now()):
+            return tokens.access
+        return self.refreshed(tokens.access, url, own=own).access
+
+    def _for(self, url: str, own: bool) -> Tokens:
+        """The login in the file, which somebody may have changed since it was last read."""
         tokens = load(self.path)
         if tokens is None:
             raise LoginNeeded("nobody is logged in to the cloud", hint=LOGIN)
@@ -164,14 +189,15 @@ class Login:
                 f"the login is not for {url}, an address that only the manifest names",
                 hint="if you trust it, type: bisync login; or give the tenant a token of its own there",
             )
-        return tokens.access if tokens.is_fresh(self.now()) else self.refreshed(tokens.access).access
+        return tokens
 
-    def refreshed(self, stale: Secret) -> Tokens:
-        """A login whose token is not `stale`: refreshed once, by whichever program comes first."""
+    def refreshed(self, stale: Secret, url: str, *, own: bool) -> Tokens:
+        """A login whose token is not `stale`: refreshed once, by whichever program comes first.
+
+        `url` and `own` as for `token`, and so is what is raised.
+        """
         with _locked(self.path):
-            tokens = load(self.path)
-            if tokens is None:
-                raise LoginNeeded("nobody is logged in to the cloud", hint=LOGIN)
+            tokens = self._for(url, own)
             if tokens.access != stale and tokens.is_fresh(self.now()):
                 return tokens
             if tokens.refresh is None:
@@ -193,8 +219,8 @@ class Login:
                 return fresh
             if answer.field("error") == "invalid_grant":
                 # The vendor's program locks nothing and may have been faster.
-                again = load(self.path)
-                if again is not None and again.access not in (stale, tokens.access):
+                again = self._for(url, own)
+                if again.access not in (stale, tokens.access):
                     return again
                 raise LoginNeeded("the login has run out and cannot be refreshed", hint=LOGIN)
             raise refusal(answer, host.name, "a fresh login")
@@ -212,6 +238,12 @@ def _locked(path: Path) -> AbstractContextManager[None]:
     return waited(
         path.with_name(path.name + ".lock"), seconds=LOCK_SECONDS, what=f"{path} is being refreshed"
     )
+
+
+def keep(path: Path, tokens: Tokens) -> None:
+    """Write a new login, and not while another program refreshes the one before it."""
+    with _locked(path):
+        save(path, tokens)
 
 
 def forget(path: Path) -> bool:

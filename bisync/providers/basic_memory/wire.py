@@ -16,7 +16,7 @@ from bisync.core.projects import Project
 from bisync.errors import CloudError
 from bisync.providers.basic_memory.access import Access
 from bisync.providers.basic_memory.http import Answer, Host
-from bisync.providers.basic_memory.refusals import refusal, strange
+from bisync.providers.basic_memory.refusals import no_keys, refusal, strange
 from bisync.providers.basic_memory.tokens import as_token
 from bisync.secret import Secret
 
@@ -87,9 +87,14 @@ class Cloud:
             raise strange(answer, self.host.name, "the tenant")
         return Store(tenant_id, bucket)
 
-    def mint(self) -> tuple[Secret, Secret]:
-        """New S3 keys for the bucket. Never asked twice: each time makes a pair."""
-        answer = self._ask("POST", "/tenant/mount/credentials", "new S3 keys", again=False)
+    def mint(self, *, otherwise: str) -> tuple[Secret, Secret]:
+        """New S3 keys for the bucket. Never asked twice: each time makes a pair.
+
+        `otherwise`: what somebody can do who may not have them made. Raises CloudError.
+        """
+        answer = self._ask("POST", "/tenant/mount/credentials", "new S3 keys", (403,), again=False)
+        if answer.status == 403:
+            raise no_keys(answer, self.host.name, otherwise)
         key, secret = as_token(answer.field("access_key")), as_token(answer.field("secret_key"))
         if key is None or secret is None:
             raise strange(answer, self.host.name, "new S3 keys")
@@ -126,17 +131,20 @@ class Cloud:
         route = "/proxy/projects/projects"
         if self.generation is Generation.NEW:
             route, body = "/proxy/v2/projects/", {**body, "visibility": "workspace"}
-        self._ask("POST", route, f"the project {name}", body=body)
+        self._ask("POST", route, f"the project {name}", body=body, read=False)
 
-    def index(self, project: Project) -> bool:
-        """Ask for a project to be indexed; whether the host has a way to ask. (Where not, it finds changes itself.)"""
+    def index(self, project: Project, permalink: str) -> bool:
+        """Ask for a project to be indexed; whether the host has a way to ask. (Where not, it finds changes itself.)
+
+        `permalink`: what the old routes call it by, made of its name wherever its folder is.
+        """
         if self.generation is Generation.OLD:
-            route = f"/proxy/{quote(project.permalink, safe='')}/project/sync"
+            route = f"/proxy/{quote(permalink, safe='')}/project/sync"
         elif project.external_id is not None:
             route = f"/proxy/v2/projects/{quote(project.external_id, safe='')}/index"
         else:
             return False
-        answer = self._ask("POST", route, f"{project.name} to be indexed", _NO_ROUTE)
+        answer = self._ask("POST", route, f"{project.name} to be indexed", _NO_ROUTE, read=False)
         return answer.status not in _NO_ROUTE
 
     # -- one request --------------------------------------------------------------------------------
@@ -150,8 +158,9 @@ class Cloud:
         *,
         body: Mapping[str, Any] | None = None,
         again: bool = True,
+        read: bool = True,
     ) -> Answer:
-        """An answer that is a success, or of an allowed status. Raises CloudError."""
+        """An answer that is a success, or of an allowed status. Raises CloudError. `read` False: its body is not."""
         headers = {"X-Workspace-ID": self.workspace} if self.workspace is not None else {}
         token = self._token or self.access.token()
         answer = self.host.ask(method, path, token=token, headers=headers, body=body, again=again)
@@ -163,7 +172,7 @@ class Cloud:
             return answer
         if not 200 <= answer.status < 300:
             raise refusal(answer, self.host.name, asked, cure=self.access.cure)
-        if not isinstance(answer.body, dict):
+        if read and not isinstance(answer.body, dict):
             raise strange(answer, self.host.name, asked)
         return answer
 
