@@ -354,7 +354,7 @@ def test_what_only_looks_needs_no_cloud_api(ready: Device, cloud: Vendor) -> Non
     ready.write("ideas/a.md", "a")
     ready.run("sync")
     cloud.reset()
-    for argv in (["plan"], ["check"], ["status"], ["validate"], ["conflicts"], ["history"]):
+    for argv in (["plan"], ["check"], ["validate"], ["conflicts"], ["history"]):
         ready.run(*argv)
     assert cloud.requests == []
 

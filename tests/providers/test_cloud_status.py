@@ -139,13 +139,8 @@ def logged_out(device: Device, vendor: Vendor) -> None:
 
 
 def no_network(device: Device, vendor: Vendor) -> None:
-    # What is known goes by the address: the connection is turned away at the proxy.
-    device.env |= {
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "http_proxy": "http://127.0.0.1:9",
-        "no_proxy": "",
-        "NO_PROXY": "",
-    }
+    # What is known goes by the address, so the connection is cut there.
+    vendor.fault(ANY, ANY, Answer(200, drop=True), times=None)
 
 
 def out_of_order(device: Device, vendor: Vendor) -> None:
