@@ -50,7 +50,7 @@ def missing(
 def top_folders(session: Session, seen: Observation, *, anywhere: bool = False) -> list[str]:
     """The folders right in the sync dir that are neither hidden nor ignored, sorted.
 
-    None where the sync is a folder of its bucket, unless `anywhere`: then they are no top-level folders of the cloud.
+    There are none where the sync is a folder of its bucket, unless `anywhere`: they are no top-level folders there.
     """
     if session.sync.path and not anywhere:
         return []
