@@ -8,6 +8,7 @@ BisyncError                      exit 1: failed, a retry may help
 ├── RcloneError                  exit 1: rclone missing, too old, or its run failed
 │   └── KeysRefused              exit 1: the store does not take the keys
 ├── CloudError                   exit 1: the vendor's API refused something, or could not be asked
+│   ├── HostTrouble              exit 1: it does not answer as a whole
 │   └── LoginNeeded              exit 1: nobody is logged in there, or not any more
 ├── GuardRefused                 exit 4: a guard stopped the run before anything was written
 ├── BaselineNeeded               exit 5: no baseline yet
@@ -76,6 +77,10 @@ class KeysRefused(RcloneError):
 
 class CloudError(BisyncError):
     """The vendor's API could not be asked, or said no."""
+
+
+class HostTrouble(CloudError):
+    """The host as a whole does not answer: the next request would fare no better."""
 
 
 class LoginNeeded(CloudError):

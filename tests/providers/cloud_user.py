@@ -15,8 +15,9 @@ from bisync.providers.base import Around
 from bisync.providers.basic_memory import PROVIDER, tokens
 from bisync.providers.basic_memory.access import Access, Own
 from bisync.providers.basic_memory.http import Host
+from bisync.providers.basic_memory.known import Generation
 from bisync.providers.basic_memory.registry import Registry
-from bisync.providers.basic_memory.wire import Cloud, Generation
+from bisync.providers.basic_memory.wire import Cloud
 from bisync.secret import Secret
 from tests.support.vendor import Tokens, Vendor
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -17,10 +19,11 @@ from bisync.manifest.bm_config import SharedConfig
 from bisync.manifest.document import Place
 from bisync.providers.basic_memory import browser
 from bisync.providers.basic_memory.http import Answer, HostTrouble, retry_seconds, shortened
+from bisync.providers.basic_memory.known import Generation
 from bisync.providers.basic_memory.refusals import no_keys, refusal, strange
 from bisync.providers.basic_memory.registry import spelled
 from bisync.providers.basic_memory.tokens import Tokens, as_token, granted
-from bisync.providers.basic_memory.wire import Generation, Workspace, chosen, is_name
+from bisync.providers.basic_memory.wire import Workspace, chosen, is_name
 from bisync.secret import Secret
 from tests.support.vendor.permalink import permalink as of_the_service
 
@@ -328,3 +331,12 @@ def test_an_answer_without_a_token_is_no_login(body: Any) -> None:
 @pytest.mark.parametrize(("now", "fresh"), [(939, True), (940, False), (1001, False)])
 def test_a_token_is_refreshed_a_minute_early(now: float, fresh: bool) -> None:
     assert Tokens(access=Secret("a"), refresh=None, expires_at=1000).is_fresh(now) is fresh
+
+
+def test_a_sync_without_news_loads_nothing_that_asks() -> None:
+    """It would take longer than all the rest of an idle run here."""
+    look = (
+        "import sys, bisync.providers.basic_memory.registry; print({'httpx', 'stamina'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -10,7 +10,7 @@ import pytest
 
 from bisync.errors import CloudError, LoginNeeded
 from bisync.providers.basic_memory import PROVIDER, known, registry
-from bisync.providers.basic_memory.wire import Generation
+from bisync.providers.basic_memory.known import Generation
 from tests.providers.cloud_user import INFO, NEW, OLD, User
 from tests.support.vendor import Answer, Project, Vendor, serve_vendor
 

@@ -19,7 +19,7 @@ import httpx
 import stamina
 
 from bisync import __version__
-from bisync.errors import CloudError
+from bisync.errors import CloudError, HostTrouble
 from bisync.secret import Secret
 
 CONNECT_SECONDS = 10.0
@@ -208,10 +208,6 @@ class Host:
         return HostTrouble(
             f"{self.name} did not answer in {seconds:.0f} s", hint="check your network, then run again"
         )
-
-
-class HostTrouble(CloudError):
-    """The host as a whole does not answer: the next request would fare no better."""
 
 
 class _CutOff(HostTrouble):

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from bisync.core.projects import Project
 from bisync.files import atomic_write, private_dir
 
 VERSION = 1
+
+
+class Generation(StrEnum):
+    """Which routes a host has: those of 0.15, or those since 0.18.1 (`proxy/v2`)."""
+
+    OLD = "old"
+    NEW = "new"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from bisync.providers.base import Around
 from bisync.providers.basic_memory import known
 from bisync.providers.basic_memory.access import Access, Own
 from bisync.providers.basic_memory.http import PATIENCE_SECONDS, Host
-from bisync.providers.basic_memory.wire import Cloud, Generation
+from bisync.providers.basic_memory.known import Generation
+from bisync.providers.basic_memory.wire import Cloud
 
 
 @contextmanager

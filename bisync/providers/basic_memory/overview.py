@@ -18,10 +18,10 @@ from bisync.providers.base import Around, Overview
 from bisync.providers.basic_memory import known
 from bisync.providers.basic_memory.access import Access
 from bisync.providers.basic_memory.http import shortened
-from bisync.providers.basic_memory.known import Known
+from bisync.providers.basic_memory.known import Generation, Known
 from bisync.providers.basic_memory.opening import opened
 from bisync.providers.basic_memory.registry import spelled
-from bisync.providers.basic_memory.wire import Generation, chosen
+from bisync.providers.basic_memory.wire import chosen
 from bisync.secret import Secret
 
 # Nobody waits longer for the answer, whatever the network does.

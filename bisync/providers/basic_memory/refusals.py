@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bisync.errors import CloudError, LoginNeeded
-from bisync.providers.basic_memory.http import Answer, HostTrouble, shortened
+from bisync.errors import CloudError, HostTrouble, LoginNeeded
+from bisync.providers.basic_memory.http import Answer, shortened
 
 SUBSCRIBE = "https://basicmemory.com/pricing"
 LOGIN = "type: bisync login"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from text_unidecode import unidecode
 
 from bisync.config import DEFAULT_PROJECTS, BasicMemoryTenant
 from bisync.core import projects
 from bisync.core.projects import Project
-from bisync.errors import BisyncError, CloudError, LoginNeeded
+from bisync.errors import BisyncError, CloudError, HostTrouble, LoginNeeded
 from bisync.providers.base import Around, Created, Missing, Projects
 from bisync.providers.basic_memory import known
-from bisync.providers.basic_memory.http import HostTrouble
-from bisync.providers.basic_memory.opening import opened
-from bisync.providers.basic_memory.wire import Cloud, Generation
+from bisync.providers.basic_memory.known import Generation
+
+if TYPE_CHECKING:
+    from bisync.providers.basic_memory.wire import Cloud
 
 # Projects that are indexed at a time.
 AT_ONCE = 4
@@ -122,6 +122,9 @@ class Registry(Projects):
     # -- what is known ------------------------------------------------------------------------------
 
     def _opened(self) -> AbstractContextManager[Cloud]:
+        # What asks is loaded when there is something to ask: a sync without news does without.
+        from bisync.providers.basic_memory.opening import opened
+
         return opened(self.tenant, self.around, patience=PATIENCE_SECONDS)
 
     def _remembered(self) -> tuple[tuple[Project, ...], Generation | None]:
@@ -206,6 +209,8 @@ def _indexed(cloud: Cloud, wanted: Sequence[Project]) -> tuple[Mapping[Project, 
             failed.setdefault(_reason(error), []).append(project.name)
 
     cloud.host.open()
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(ask, wanted))
     notes = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,18 +15,12 @@ from bisync.core.projects import Project
 from bisync.errors import CloudError
 from bisync.providers.basic_memory.access import Access
 from bisync.providers.basic_memory.http import Answer, Host
+from bisync.providers.basic_memory.known import Generation
 from bisync.providers.basic_memory.refusals import no_keys, refusal, strange
 from bisync.providers.basic_memory.tokens import as_token
 from bisync.secret import Secret
 
 _NO_ROUTE = (404, 405)
-
-
-class Generation(StrEnum):
-    """Which routes a host has: those of 0.15, or those since 0.18.1 (`proxy/v2`)."""
-
-    OLD = "old"
-    NEW = "new"
 
 
 class Store(NamedTuple):
