@@ -120,10 +120,12 @@ class _Setup:
 
     def _tenant(self) -> SetupStep:
         provider = providers.of(self.sync.tenant)
-        tenant = provider.identify(self.sync.tenant, self._around)
+        before, tenant = self.sync.tenant, provider.identify(self.sync.tenant, self._around)
         self.sync = replace(self.sync, tenant=tenant)
         self._refuse_overlap()
-        return self._step("tenant", False, provider.describe(tenant))
+        other = before.tenant_id is not None and before.tenant_id != tenant.tenant_id
+        instead = f" instead of {before.tenant_id}" if other else ""
+        return self._step("tenant", other, provider.describe(tenant) + instead)
 
     def _refuse_overlap(self) -> None:
         """Raise BisyncError where the tenant turns out to be that of another sync, and their folders there overlap.

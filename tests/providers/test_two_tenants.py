@@ -56,3 +56,15 @@ def test_two_names_of_one_tenant_are_refused(vendor: Vendor, tmp_path: Path) -> 
 
     assert "syncs.again and syncs.mine lie in the same folder of the cloud" in ran.err
     assert vendor.count("POST", "/tenant/mount/credentials") == 1
+
+
+def test_another_default_is_another_tenant_and_said_to_be(vendor: Vendor, tmp_path: Path) -> None:
+    team = vendor.add_tenant(slug="team", name="The team", workspace_type="organization", role="owner")
+    device = device_with(vendor, tmp_path / "home", mine="")
+    device.run("setup")
+    mine = vendor.tenants[0]
+    mine.is_default, team.is_default = False, True
+
+    said = device.run("setup").out
+
+    assert f"bucket {team.bucket}) instead of {mine.tenant_id}" in said
