@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 from typing import Any
@@ -409,3 +410,19 @@ def test_several_projects_refresh_one_token_once(user: User, today: Vendor) -> N
 def test_nobody_logged_in_is_said_to_who_looks(tmp_path: Path, today: Vendor) -> None:
     with pytest.raises(LoginNeeded):
         User(tmp_path / "home", today).identified()
+
+
+def test_a_full_disk_keeps_no_project_from_being_made(
+    user: User, today: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = user.registry()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(known, "save", full)
+
+    assert made.missing(["work"]).folders == ("work",)
+    assert made.create(["work"]).folders == ("work",)
+    assert made.changed(["work"]) == []
+    assert [(one.name, one.indexed) for one in today.default.projects] == [("work", 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,9 @@ class Registry(Projects):
     def _remember(self, **what: Any) -> None:
         found = known.load(self.tenant, self.around.state_dir)
         if found is not None and not self.around.dry_run:
-            known.save(self.tenant, self.around.state_dir, replace(found, **what))
+            # What a full disk keeps from being remembered is asked anew the next time; no sync stops for it.
+            with suppress(OSError):
+                known.save(self.tenant, self.around.state_dir, replace(found, **what))
 
     def _pointed_out(self, said: dict[str, str]) -> tuple[str, ...]:
         """What was not said before of these folders; it is said once."""
