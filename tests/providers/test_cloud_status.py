@@ -69,7 +69,6 @@ def device(bare: Device, vendor: Vendor) -> Device:
     log_in(bare, vendor)
     bare.write("work/a.md", "a")
     bare.run("setup")
-    bare.run("sync")
     bare.write("fresh/b.md", "b")
     bare.write("logs/c.log", "c")
     bare.write(".hidden/d.md", "d")
