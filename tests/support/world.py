@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ SECRET = "test-secret-that-must-never-be-seen-anywhere"
 BUCKET = "notes-bucket"
 
 
+@cache
 def rclone_path() -> Path:
-    """The rclone the suite runs against: the one beside this interpreter."""
+    """The rclone the suite runs against: the one beside this interpreter. It is asked for its version once."""
     return binary.find(None, Path("/nonexistent"), os.environ).path
 
 
