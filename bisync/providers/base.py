@@ -160,12 +160,14 @@ class Provider(ABC, Generic[T]):
         open it.
         """
 
-    def renew(self, tenant: T, path: str, rclone: Rclone, around: Around) -> bool:
-        """Bring new keys into rclone.conf in place of those that the store refuses; False where nobody makes any.
+    def renew(self, tenant: T, path: str, rclone: Rclone, around: Around) -> str | None:
+        """Bring other keys into rclone.conf in place of those that the store refuses, and say where they are from.
+
+        None where nobody makes any.
 
         Raises BisyncError when they cannot be had.
         """
-        return False
+        return None
 
     def projects(self, tenant: T, around: Around) -> Projects | None:
         """What the cloud knows of top-level folders; None where it takes them for folders and nothing else."""

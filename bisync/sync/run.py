@@ -205,9 +205,9 @@ def _renewed(session: Session, refused: KeysRefused) -> str:
         raise BisyncError(
             f"{refused.message}, and new keys cannot be had: {error.message}", hint=error.hint
         ) from None
-    if not made:
+    if made is None:
         raise refused
-    return "the store refused the keys; new ones were made"
+    return f"the store refused the keys; {made}"
 
 
 def _on_disk(error: OSError, sync: Sync) -> BisyncError:

@@ -133,16 +133,16 @@ class BasicMemory(Provider[BasicMemoryTenant]):
             text = "new ones were made" + (" in place of the old" if rotate else "")
             return Credentials(text=text, section=section, made=True)
 
-    def renew(self, tenant: BasicMemoryTenant, path: str, rclone: Rclone, around: Around) -> bool:
-        """New keys in place of those that the store refuses; False when another program has made them already."""
+    def renew(self, tenant: BasicMemoryTenant, path: str, rclone: Rclone, around: Around) -> str:
+        """Keys in place of those that the store refuses: what another program has by now, or new ones."""
         with self._minting(tenant, around):
             if (found := self._adopted(tenant, path, rclone)) is not None and found.section is not None:
                 conf.write_section(rclone.config, conf.section_name(tenant.id), found.section)
-                return True
+                return "others that work were there already"
             _not_again(tenant, around)
             section = self._minted(tenant, path, rclone, around)
             conf.write_section(rclone.config, conf.section_name(tenant.id), section)
-        return True
+        return "new ones were made"
 
     @contextmanager
     def _minting(self, tenant: BasicMemoryTenant, around: Around) -> Iterator[None]:
