@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -75,6 +76,11 @@ class App:
         return Rclone(
             binary=found.path, config=self.manifest.rclone_config, version=found.version, env=self.env
         )
+
+    @cached_property
+    def device(self) -> str:
+        """What this device is called where other devices hear of it: by the manifest, else as its host."""
+        return self.manifest.device or socket.gethostname().partition(".")[0] or "unnamed"
 
     @property
     def ignore_file(self) -> Path:

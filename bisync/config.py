@@ -199,7 +199,7 @@ class Manifest:
     """Everything one manifest (and its local overlay) says.
 
     `digest` is the SHA-256 of the merged data, so two spellings of the same meaning are equal.
-    `files` are the files it was read from, the manifest first.
+    `files` are the files it was read from, the manifest first. `device`: what this device is called; None: as its host.
     """
 
     path: Path
@@ -212,6 +212,7 @@ class Manifest:
     ignore_files: tuple[str, ...]
     watch_interval: int
     keep_days: int
+    device: str | None = None
     mount_dir: Path
     state_dir: Path
     rclone_binary: str | None

@@ -13,6 +13,7 @@ BisyncError                      exit 1: failed, a retry may help
 ├── GuardRefused                 exit 4: a guard stopped the run before anything was written
 ├── BaselineNeeded               exit 5: no baseline yet
 ├── Locked                       exit 6: another run works on this sync
+├── LeaseLost                    exit 1: the lease in the cloud was lost; stopped before writing on
 └── Interrupted                  exit 130: Ctrl-C or SIGTERM
 
 Each error carries one clear line and, where there is one, the cure: what to do or type next.
@@ -103,6 +104,10 @@ class Locked(BisyncError):
     """Another run holds this sync's lock."""
 
     exit_code = 6
+
+
+class LeaseLost(BisyncError):
+    """This device may not write to the cloud any more: it slept, or did not reach the store in time."""
 
 
 class Interrupted(BisyncError):

@@ -58,6 +58,43 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
+class Leash:
+    """What children depend on: when it is cut, none of them may go on.
+
+    `tell`: hears the pid of each one that comes ("watch") and goes ("forget").
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda words: None) -> None:
+        self._tell = tell
+        self._children: set[Child] = set()
+        self._why: BaseException | None = None
+        self._guard = threading.Lock()
+
+    def check(self) -> None:
+        """Raise what it was cut for, once it was. Asked before a child starts and after it has ended."""
+        if self._why is not None:
+            raise self._why
+
+    def cut(self, why: BaseException) -> None:
+        """End all children at once; no more can be started, and who waits for them is told `why`."""
+        with self._guard:
+            self._why = self._why or why
+            for child in self._children:
+                child.kill()
+
+    def _add(self, child: Child) -> None:
+        with self._guard:
+            self._children.add(child)
+            self._tell(f"watch {child.pid}")
+            if self._why is not None:
+                child.kill()
+
+    def _discard(self, child: Child) -> None:
+        with self._guard:
+            self._children.discard(child)
+            self._tell(f"forget {child.pid}")
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a child ended: its exit code (negative: the signal that killed it) and whole stdout."""
@@ -78,14 +115,19 @@ class Child:
         on_out: Callable[[bytes], None] | None = None,
         inherit: Sequence[int] = (),
         grace: float = GRACE_SECONDS,
+        leash: Leash | None = None,
+        deaf: bool = False,
     ) -> None:
         """Start `argv`; every stderr line goes to `on_line` as it comes, and stdout piece by piece to `on_out`.
 
         Without that stdout is kept for `Ended`.
         `inherit` are descriptors the child keeps open; `grace` is how many seconds it gets to end when it is
-        stopped. Raises OSError when it cannot be started.
+        stopped. `leash`: what it depends on. `deaf`: it is not told of an interrupt; its block ends it.
+        Raises OSError when it cannot be started, and what the leash was cut for.
         """
         check_interrupt()
+        if leash is not None:
+            leash.check()
         self._child = subprocess.Popen(
             list(argv),
             env=dict(env),
@@ -98,6 +140,7 @@ class Child:
         self._on_line = on_line
         self._on_out = on_out or self._keep
         self._grace = grace
+        self._leash = leash
         self._out = bytearray()
         self._failed: list[BaseException] = []
         self._readers = [
@@ -105,8 +148,11 @@ class Child:
         ]
         for reader in self._readers:
             reader.start()
-        with _guard:
-            _living.add(self)
+        if not deaf:
+            with _guard:
+                _living.add(self)
+        if leash is not None:
+            leash._add(self)
 
     @property
     def pid(self) -> int:
@@ -124,6 +170,8 @@ class Child:
     def __exit__(self, *exception: object) -> None:
         if self.running:
             self._stop()
+        if self._leash is not None:
+            self._leash._discard(self)
         with _guard:
             _living.discard(self)
         self._join()
@@ -147,6 +195,8 @@ class Child:
             self._child.kill()
             raise
         check_interrupt()
+        if self._leash is not None:
+            self._leash.check()
         self._join()
         if self._failed:
             raise self._failed[0]

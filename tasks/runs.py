@@ -33,6 +33,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "force": "pass every guard, this once",
         "reveal": "send what ignore rules hid until they changed in the cloud",
         "project": "only this folder of the sync dir; what else has changed waits",
+        "no-wait": "do not wait for another device that is syncing: exit with 6",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
@@ -50,6 +51,7 @@ def sync(
     force: bool = False,
     reveal: bool = False,
     project: str | None = None,
+    no_wait: bool = False,
     plan: str | None = None,
     verbose: bool = False,
     json: bool = False,
@@ -69,6 +71,7 @@ def sync(
             dry_run=dry_run,
             reveal=reveal,
             project=_project(project, resync=resync, plan=plan),
+            wait=not no_wait,
         )
         syncs, expected = action.planned(app, syncs, plan)
         results = each(

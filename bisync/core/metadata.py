@@ -13,4 +13,7 @@ MARKER_TEXT = (
 MARKER_TIME = 1_600_000_000
 # Where a run keeps what it moved out of the tree until it has ended, in a folder of its own.
 HOLD = f"{METADATA_DIR}/hold"
+# The leases of devices that write (`locks.bucket`), in our folder of the cloud.
+LEASE_PREFIX = "lease."
+LEASES = f"{METADATA_DIR}/{LEASE_PREFIX}"
 CLOUD_TRASH = f"{METADATA_DIR}/trash"

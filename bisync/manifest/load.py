@@ -173,6 +173,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         ignore_files=DEFAULT_IGNORE_FILES if ignore_files is None else tuple(ignore_files),
         watch_interval=int(draft.watch_interval),
         keep_days=int(draft.keep_days),
+        device=data.get("device"),
         mount_dir=draft.mount_dir,
         state_dir=draft.state_dir,
         rclone_binary=binary,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.config import Compare, Profile
-from bisync.core.metadata import MARKER_NAME, PARTIAL_SUFFIX
+from bisync.core.metadata import LEASES, MARKER_NAME, PARTIAL_SUFFIX
 from bisync.rclone.remote import Remote
 
 Argv = tuple[str, ...]
@@ -88,9 +88,10 @@ def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) 
     """List a remote recursively, by checksum at the price of its LIST requests: no HEAD per object.
 
     By checksum the modtime is the server's own (free in a listing); by modtime it is the file's own, which
-    costs S3 a HEAD each.
+    costs S3 a HEAD each. The leases are among it, also those of folders below where that costs nothing.
     """
     argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--fast-list"]
+    argv += ["--filter", f"+ {'' if remote.hashes else '/'}{LEASES}*"]
     if compare is Compare.CHECKSUM:
         argv += ["--hash", "--hash-type", "md5", "--use-server-modtime"]
     if filters is not None:
@@ -214,6 +215,24 @@ def listremotes_argv() -> Argv:
 def show_argv(name: str) -> Argv:
     """The section of one remote."""
     return ("rclone", "config", "show", name)
+
+
+def resident_argv(socket: Path) -> Argv:
+    """An rclone that stays and does what it is asked on `socket` (rclone docs, Remote controlling rclone).
+
+    No password: whoever can open the socket can read rclone.conf as well.
+    """
+    address = ("--rc-addr", f"unix://{socket}", "--rc-no-auth", "--rc-serve")
+    return ("rclone", "rcd", *address, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+# A small object is written by one request: nobody asks for its bucket before, or for the object after it.
+# The times it lists are the store's own, which need no request for each object.
+RESIDENT_ENV = {
+    "RCLONE_S3_NO_CHECK_BUCKET": "true",
+    "RCLONE_S3_NO_HEAD": "true",
+    "RCLONE_USE_SERVER_MODTIME": "true",
+}
 
 
 def serve_s3_argv(storage: Path, address: str) -> Argv:

@@ -80,6 +80,24 @@ def refuses_keys(outcome: Finished) -> bool:
     return any(needle in text for text in texts for needle in _KEYS_REFUSED)
 
 
+# After these what was asked for may have been done all the same: its answer is what is missing.
+_AMBIGUOUS = (
+    "i/o timeout",
+    "context deadline exceeded",
+    "request send failed",
+    "EOF",
+    "connection reset",
+    "StatusCode: 5",
+    "StatusCode: 429",
+)
+
+
+def is_ambiguous(outcome: Finished) -> bool:
+    """Whether a request that failed may have been carried out. Pure."""
+    texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
+    return any(needle in text for text in texts for needle in _AMBIGUOUS)
+
+
 # The server's trouble with one object, where rclone names it and others travel.
 _SERVER = "StatusCode: 5"
 # Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.

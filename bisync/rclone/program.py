@@ -52,17 +52,22 @@ class Running(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rclone:
-    """One rclone binary with one config file. `inherit` are lock descriptors its children keep."""
+    """One rclone binary with one config file. `inherit`: locks its children keep; `leash`: what they depend on."""
 
     binary: Path
     config: Path
     version: str
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     inherit: tuple[int, ...] = ()
+    leash: process.Leash | None = field(default=None, repr=False, compare=False)
 
     def holding(self, descriptor: int) -> Rclone:
         """The same rclone, whose children hold `descriptor` open."""
         return replace(self, inherit=(*self.inherit, descriptor))
+
+    def leashed(self, leash: process.Leash) -> Rclone:
+        """The same rclone, whose children end when `leash` is cut."""
+        return replace(self, leash=leash)
 
     def command(self, argv: Argv) -> Argv:
         """`argv` as it is run: the binary's path, and the config file said out loud."""
@@ -76,10 +81,11 @@ class Rclone:
         remote: Remote | None = None,
         on_event: Callable[[events.Event], None] = lambda event: None,
         on_out: Callable[[bytes], None] | None = None,
+        deaf: bool = False,
     ) -> Iterator[Running]:
         """One command under way, for as long as the block lasts; it is stopped at the end.
 
-        `on_out` hears stdout as it comes, in another thread; then none of it is kept.
+        `on_out` hears stdout as it comes, in another thread; then none of it is kept. `deaf`: it goes on after Ctrl-C.
         """
         seen: list[events.Event] = []
 
@@ -92,7 +98,15 @@ class Rclone:
 
         env = environment(self.env, remote.env if remote else {})
         command = self.command(argv)
-        with process.Child(command, env=env, on_line=on_line, on_out=on_out, inherit=self.inherit) as child:
+        with process.Child(
+            command,
+            env=env,
+            on_line=on_line,
+            on_out=on_out,
+            inherit=self.inherit,
+            leash=self.leash,
+            deaf=deaf,
+        ) as child:
             yield Running(child, seen)
 
     def run(

@@ -68,6 +68,11 @@ class SyncState:
         return self.root / "held.json"
 
     @property
+    def lease(self) -> Path:
+        """How leases are taken in the cloud, and the last one this device gave back."""
+        return self.root / "lease.json"
+
+    @property
     def trash(self) -> Path:
         return self.root / "trash"
 

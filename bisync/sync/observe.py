@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,27 +21,29 @@ from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
-from bisync.core.metadata import CLOUD_TRASH, MARKER_NAME, MARKER_PATH, PARTIAL_SUFFIX
+from bisync.core.lease import Entry
+from bisync.core.metadata import (
+    MARKER_PATH,
+    PARTIAL_SUFFIX,
+)
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting, waiting
 from bisync.errors import RcloneError
 from bisync.ignore.walk import NOT_SYNCED
+from bisync.locks.guard import clock
 from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
-from bisync.rclone.output import Listed, ListingReader, is_partial_name, parse_time, read_listing
+from bisync.rclone.output import is_partial_name, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.state import runs
 from bisync.state.held import NOTHING, Held
 from bisync.sync import hashing
+from bisync.sync.cloud_listing import CloudListing, Fit
 from bisync.sync.frame import PLACED, Marker
 
 if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions
-
-KEY_BYTES = 1024
-# bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
-MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Observation:
     `partials`: half-written downloads in the sync dir that a run of ours left, or is just writing: only the holder of
     the lock may judge. `others`: what is called like one and is not ours; it is left out.
     `held`: what waits because ignore rules changed in the cloud, as it is now.
+    `leases`: the lease objects of the cloud, in a listing that began `listed_at` (`locks.guard.clock`).
     `left_alone`: links and special files, which are never synced; no failure of this run.
     """
 
@@ -65,6 +67,8 @@ class Observation:
     held: Held = NOTHING
     left_alone: tuple[LeftOut, ...] = ()
     others: tuple[str, ...] = ()
+    leases: tuple[Entry, ...] = ()
+    listed_at: float = 0.0
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -82,9 +86,10 @@ class Ahead:
 
     running: Running
     argv: Argv
-    found: _Cloud
+    found: CloudListing
     filters: str
     compare: Compare
+    at: float
 
 
 @contextmanager
@@ -99,9 +104,9 @@ def listing_ahead(session: Session) -> Iterator[Ahead | None]:
         yield None
         return
     argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
-    found = _Cloud(session)
+    found, at = CloudListing(session), clock()
     with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
-        yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare)
+        yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare, at=at)
 
 
 def both(
@@ -123,11 +128,13 @@ def both(
     tree = session.app.walk(session.sync, coming)
     text = session.app.filters(tree.rules)
     if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
+        at = ahead.at
         local, here, waits = _local(tree, session, baseline, compare, held)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
         # The cloud is listed while files here are read.
         with _listing_through(session, text, compare) as anew:
+            at = anew.at
             local, here, waits = _local(tree, session, baseline, compare, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
     before = runs.partials_before(session.state)
@@ -154,6 +161,8 @@ def both(
             if entry.kind is not ignore.Kind.FILE
         ),
         others=tuple(others),
+        leases=tuple(found.leases),
+        listed_at=at,
     )
 
 
@@ -244,48 +253,6 @@ def were_ignored(held: Held) -> Callable[[str], bool] | None:
     return lambda name: before.decide(name, is_dir=False).ignored
 
 
-class Fit:
-    """Says which paths (rclone's spelling) this sync cannot have on either side."""
-
-    def __init__(self, session: Session) -> None:
-        self._room = _room(session)
-        self._words = (MARKER_NAME, *session.app.manifest.ignore_files)
-        rules = "|".join(re.escape(name) for name in session.app.manifest.ignore_files)
-        marker = f"(?P<marker>{re.escape(MARKER_NAME)}\\Z)"
-        self._taken = re.compile(f"(?:^|/)(?:{marker}" + (f"|(?P<rules>{rules})/)" if rules else ")"))
-
-    def obstacle(self, path: str) -> str | None:
-        """Why a file of this path cannot be synced; None when it can."""
-        for word in self._words:  # in next to no path is any of them
-            if word in path:
-                break
-        else:
-            return self._too_long(path)
-        if found := self._taken.search(path):
-            if found["marker"]:
-                return MARKERS_NAME
-            # In the cloud it would stand in the way of the ignore file itself, on every device.
-            return f"it is in a folder called {found['rules']}, which is the name of an ignore file"
-        return self._too_long(path)
-
-    def _too_long(self, path: str) -> str | None:
-        if self._room is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self._room:
-            return None
-        return "its path is too long for the cloud: its old versions could not be kept"
-
-
-def _room(session: Session) -> int | None:
-    """How many bytes a path may have for this sync's cloud; None: nothing is known to limit it.
-
-    S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer.
-    """
-    if not session.remote.hashes:
-        return None
-    prefix = session.remote.fs.partition(":")[2].partition("/")[2]
-    added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
-    return KEY_BYTES - len(added.encode())
-
-
 def _goes_on(first: LocalFile, other: LocalFile, base: BaseFile | None) -> tuple[LocalFile, LeftOut]:
     """Of two files whose names differ in spelling alone, the one that both sides know, else the first."""
     file, twin = (other, first) if base is not None and base.stamp == other.stamp else (first, other)
@@ -300,54 +267,26 @@ def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
     return ListedFile(MARKER_PATH, entry.size, hashing.file_md5(root / MARKER_PATH), entry.mtime_ns)
 
 
-class _Cloud:
-    """The cloud's files as their listing comes."""
-
-    def __init__(self, session: Session) -> None:
-        self._fit = Fit(session)
-        self.files: dict[str, CloudFile] = {}
-        self.left_out: list[LeftOut] = []
-        self.marker: ListedFile | None = None
-        self.reader = ListingReader(self._take)
-
-    def _take(self, each: Listed) -> None:
-        if each.path == MARKER_PATH:
-            self.marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
-            return
-        key = names.key(each.path)
-        if not each.path.isascii() and key in self.files:
-            twin = f"its name is another spelling of {self.files[key].name}"
-            self.left_out.append(LeftOut(each.path, twin, twin=True))
-        elif why := names.misfit(each.path) or self._fit.obstacle(each.path):
-            self.left_out.append(LeftOut(each.path, why))
-        elif names.is_too_long(each.path):
-            self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
-        else:
-            # Where a hash tells, nobody asks when it was stored.
-            stored = None if each.md5 is not None else parse_time(each.modtime)
-            self.files[key] = CloudFile(each.path, each.size, each.md5, stored)
-
-
 @contextmanager
 def _listing_through(session: Session, filters: str, compare: Compare) -> Iterator[Ahead]:
     """The cloud being listed through these filters."""
-    found = _Cloud(session)
+    found = CloudListing(session)
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
-        argv = list_argv(session.remote, compare=compare, filters=Path(file.name))
+        argv, at = list_argv(session.remote, compare=compare, filters=Path(file.name)), clock()
         with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
-            yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=compare)
+            yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=compare, at=at)
 
 
-def _ended(session: Session, argv: Argv, running: Running, found: _Cloud) -> _Cloud:
+def _ended(session: Session, argv: Argv, running: Running, found: CloudListing) -> CloudListing:
     """What was found, once the listing has come to its end. Raises RcloneError for one that failed."""
     outcome = running.outcome()
     if outcome.code == 0:
         return found
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code == 3 and not session.remote.hashes:
-        return _Cloud(session)
+        return CloudListing(session)
     raise failure(argv, outcome, session.remote)
 
 

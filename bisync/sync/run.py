@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bisync import providers
@@ -19,10 +20,10 @@ from bisync.core import names
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
-from bisync.providers.base import Created
+from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, observe, record, recover, rules, swap
+from bisync.sync import hooks, leased, observe, record, recover, rules, swap
 from bisync.sync import projects as registry
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
@@ -35,7 +36,7 @@ class Options:
     """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
 
     `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
-    it is about; everything else waits for another run.
+    it is about; everything else waits for another run. `wait`: for another device that writes.
     """
 
     profile: str | None = None
@@ -45,6 +46,7 @@ class Options:
     dry_run: bool = False
     reveal: bool = False
     project: str | None = None
+    wait: bool = True
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -101,25 +103,10 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
     app, run = session.app, runs.unused_run_id(session.state, session.app.now())
-    tally = Tally()
-    prepared: Prepared | None = None
-    registered = Created()
-    projects = session.projects(dry_run=False)
     remote = named_remote(session.remote.fs, app.place(session.sync).store)
-    about = About(run=run, profile=session.profile.name, remote=remote)
-
-    def look() -> Prepared:
-        found = prepare(
-            session,
-            resync=options.resync,
-            max_delete=options.max_delete,
-            meanwhile=_load_the_rest,
-            projects=projects,
-            only=options.project,
-        )
-        held.save(session.state.held, found.seen.held)
-        return found
-
+    doing = _Doing(
+        session, options, expected, About(run=run, profile=session.profile.name, remote=remote), Tally()
+    )
     try:
         recovered = recover.recover(session)
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
@@ -128,44 +115,104 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
             raise baseline_needed(session.sync.name)
         if options.reveal:
             held.save(session.state.held, held.NOTHING)
-        prepared, renewed = _looked(session, look)
-        from bisync.core.plan import Mode
-
-        if expected is not None:
-            expected.check(session, prepared)
-        notes = [*([recovered] if recovered else []), *renewed, *prepared.notes]
-        prepared, arrived = rules.obey(session, prepared, run, tally, again=look, expected=expected)
-        notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
-        notes += _guarded(prepared, force=options.force)
-        hooks.before(app, session.sync, about)
-        app.on_plan(session.sync.name, prepared.changes)
-        registered = registry.register(projects, prepared.registering)
-        if prepared.plan.mode is Mode.IDLE:
-            result = _idle(session, prepared, run)
-        else:
-            result = _apply(session, prepared, run, tally)
-        result = replace(result, notes=(*notes, *result.notes), seconds=time.monotonic() - began)
+        result = doing.do([recovered] if recovered else [])
+        result = replace(result, seconds=time.monotonic() - began)
     except BisyncError as error:
-        result = _failed(session.sync, error, run, _mode(prepared), began)
+        result = _failed(session.sync, error, run, doing.mode, began)
     except OSError as error:
-        result = _failed(session.sync, _on_disk(error, session.sync), run, _mode(prepared), began)
+        result = _failed(session.sync, _on_disk(error, session.sync), run, doing.mode, began)
     except KeyboardInterrupt:
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         again = "bisync setup" if known is None else "bisync sync"
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
-        _write_down(app, session.sync, _failed(session.sync, stopped, run, _mode(prepared), began))
+        _write_down(app, session.sync, _failed(session.sync, stopped, run, doing.mode, began))
         raise
-    result = _conclude(app, session.sync, _with_projects(result, registered), about, tally)
+    result = _conclude(app, session.sync, _with_projects(result, doing.registered), doing.about, doing.tally)
     # Last of all, when everything is written down: it may take long, and can be done without.
     meant = options.project if result.error is None else None
-    planned = prepared.plan.changes if prepared is not None else ()
-    told = registry.tell(projects, session.sync, planned, tally, meant)
+    planned = doing.prepared.plan.changes if doing.prepared is not None else ()
+    told = registry.tell(doing.projects, session.sync, planned, doing.tally, meant)
     return replace(result, notes=(*result.notes, *told))
 
 
-def _mode(prepared: Prepared | None) -> str:
-    """What kind of run it is, as far as that is known."""
-    return prepared.mode.value if prepared is not None else "sync"
+@dataclass(slots=True)
+class _Doing:
+    """A run under the sync's lock, as far as it has come."""
+
+    session: Session
+    options: Options
+    expected: Expected | None
+    about: About
+    tally: Tally
+    prepared: Prepared | None = None
+    registered: Created = field(default_factory=Created)
+    projects: Projects | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.projects = self.session.projects(dry_run=False)
+
+    @property
+    def mode(self) -> str:
+        """What kind of run it is, as far as that is known."""
+        return self.prepared.mode.value if self.prepared is not None else "sync"
+
+    def do(self, notes: list[str]) -> SyncResult:
+        """Look, and do what there is to do under the lease of the cloud's folder. `notes`: what is to be said of it."""
+        from bisync.core.plan import Mode
+
+        session, options = self.session, self.options
+        prepared, renewed = _looked(session, partial(self._look, session))
+        if prepared.mode is Mode.IDLE:
+            result = self._carry_out(session, prepared)
+        else:
+            self._judge(session, prepared)
+            with leased.writing(session, prepared, self.about.run, wait=options.wait, look=self._look) as (
+                session,
+                prepared,
+            ):
+                result = self._carry_out(session, prepared)
+        return replace(result, notes=(*notes, *renewed, *result.notes))
+
+    def _look(self, session: Session) -> Prepared:
+        found = prepare(
+            session,
+            resync=self.options.resync,
+            max_delete=self.options.max_delete,
+            meanwhile=_load_the_rest,
+            projects=self.projects,
+            only=self.options.project,
+        )
+        held.save(session.state.held, found.seen.held)
+        self.prepared = found
+        return found
+
+    def _judge(self, session: Session, prepared: Prepared) -> list[str]:
+        """What is to be said of a plan before it is carried out. Raises GuardRefused."""
+        if self.expected is not None:
+            self.expected.check(session, prepared)
+        return _guarded(prepared, force=self.options.force)
+
+    def _carry_out(self, session: Session, prepared: Prepared) -> SyncResult:
+        from bisync.core.plan import Mode
+
+        if self.expected is not None:
+            self.expected.check(session, prepared)
+        notes = list(prepared.notes)
+        prepared, arrived = rules.obey(
+            session, prepared, self.about.run, self.tally,
+            again=partial(self._look, session), expected=self.expected,
+        )  # fmt: skip
+        self.prepared = prepared
+        notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
+        notes += _guarded(prepared, force=self.options.force)
+        hooks.before(session.app, session.sync, self.about)
+        session.app.on_plan(session.sync.name, prepared.changes)
+        self.registered = registry.register(self.projects, prepared.registering)
+        if prepared.plan.mode is Mode.IDLE:
+            result = _idle(session, prepared, self.about.run)
+        else:
+            result = _apply(session, prepared, self.about.run, self.tally)
+        return replace(result, notes=(*notes, *result.notes))
 
 
 def _guarded(prepared: Prepared, *, force: bool) -> list[str]:
@@ -243,6 +290,7 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     if not prepared.seen.partials:
         # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
         runs.forget_partials(session.state)
+    leased.note_idle(session, prepared.seen)
     return SyncResult(
         name=session.sync.name,
         mode=prepared.plan.mode.value,

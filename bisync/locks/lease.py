@@ -1,0 +1,265 @@
+"""The lease of a sync's folder in the cloud: taken, renewed in the background, and given back.
+
+What each answer means is decided in `core.lease`; here its commands are carried out, with the clock and the thread.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from bisync.core import lease as machine
+from bisync.core.lease import Entry, Kind, Lease, Phase, Terms
+from bisync.errors import BisyncError, LeaseLost, Locked, RcloneError
+from bisync.locks import guard
+from bisync.locks.bucket import Bucket, Told
+from bisync.locks.guard import clock
+from bisync.process import Leash, check_interrupt
+
+TERMS: Terms = machine.TERMS
+POLL_SECONDS = 1.0
+ANNOUNCE_SECONDS = 10.0
+TICK_SECONDS = 0.5
+RETRY_SECONDS = 2.0
+SWEEP_AT = 32
+"""So many objects may lie in the folder before those that nobody needs are removed."""
+
+
+class Seen(NamedTuple):
+    """What a listing that began at `at` (our clock) showed of the lease folder."""
+
+    at: float
+    entries: tuple[Entry, ...]
+
+
+class Asking(NamedTuple):
+    """Who wants the lease, and how. `wait`: until it is free; `say` hears whom for, `name` is the sync's."""
+
+    device: str
+    run: str
+    name: str
+    wait: bool
+    say: Callable[[str], None]
+
+
+class Holding(Leash):
+    """A lease that is held: what is under way by it ends with it."""
+
+    def __init__(self, bucket: Bucket, lease: Lease, asking: Asking, tell: Callable[[str], None]) -> None:
+        super().__init__(tell)
+        self._bucket = bucket
+        self._lease = lease
+        self._asking = asking
+        self._began = clock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._tell(f"until {lease.until - clock():.3f}")
+        self._thread.start()
+
+    @property
+    def number(self) -> int:
+        """The lease's number, which grows from holder to holder."""
+        return self._lease.number
+
+    def is_unchanged(self, known: int | None) -> bool:
+        """Whether nobody else has had the lease since the one numbered `known` was over."""
+        return known is not None and machine.is_unchanged(self._lease, known)
+
+    def check(self) -> None:
+        """Raise LeaseLost unless this device may write."""
+        if not machine.may_write(self._lease, clock()):
+            self._lose()
+        super().check()
+
+    def _lose(self) -> None:
+        self.cut(
+            LeaseLost(
+                "the lease in the cloud was lost (asleep, or no network for too long): stopped before writing on",
+                hint="run again: bisync sync; nothing was lost",
+            )
+        )
+
+    def _told(self, *, ended: str | None = None) -> Told:
+        seconds = int(clock() - self._began)
+        return Told(self._lease.claim, self._asking.device, self._asking.run, seconds, ended)
+
+    def _renew(self) -> None:
+        while not self._over.wait(TICK_SECONDS):
+            if machine.is_due(self._lease, clock(), TERMS):
+                self._turn(machine.renewed(self._lease, clock()))
+            if not machine.may_write(self._lease, clock()):
+                self._lose()
+                return
+
+    def _turn(self, turn: machine.Turn) -> None:
+        """Carry out what a renewal asks for, until it is decided."""
+        while True:
+            self._lease = turn.lease
+            command = turn.command
+            if isinstance(command, machine.Write | machine.Stop):
+                if isinstance(command, machine.Write):
+                    self._tell(f"until {self._lease.until - clock():.3f}")
+                return
+            if isinstance(command, machine.Retry):
+                if self._over.wait(RETRY_SECONDS):
+                    return
+                command = command.what
+            try:
+                answer = self._bucket.perform(self._lease, command, self._told())
+            except RcloneError:
+                # Whatever is the matter, it is tried again as long as there is time.
+                answer = machine.Unanswered()
+            turn = machine.heard(self._lease, answer, clock(), TERMS)
+
+    def give_back(self, ended: str) -> None:
+        """Let others have it: this device writes no more. One that was lost is left as it is."""
+        self._over.set()
+        self._thread.join()
+        lease = self._lease
+        if lease.phase in (Phase.RENEWING, Phase.ASKING_RENEWED):
+            lease = lease._replace(phase=Phase.HOLDING)
+        turn = machine.released(lease, clock())
+        self._lease = turn.lease
+        if isinstance(turn.command, machine.Put):
+            with suppress(RcloneError):
+                # Without an answer it may stay as it is: then others wait until it is dead.
+                self._bucket.perform(turn.lease, turn.command, self._told(ended=ended))
+
+    def sweep(self, seen: int) -> None:
+        """Remove what nobody needs any more, where `seen` objects are too many."""
+        if seen < SWEEP_AT:
+            return
+        self.check()
+        entries, _ = (found := self._bucket.look(self._lease)).entries, found.clock
+        ours = [one.stored for one in entries if one.number == self.number and one.kind is not Kind.WAITING]
+        if ours:
+            self._bucket.sweep(one for one in entries if machine.is_swept(one, entries, min(ours), TERMS))
+
+
+def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: float) -> Lease:
+    """The lease, once it is held. `seen`: the newest number, given back, in a listing begun `at`; None: look first.
+
+    Raises Locked where another device has it and `asking` does not wait, RcloneError where the store cannot be asked.
+    """
+    turn = machine.begin(lease, seen, at if seen is not None else clock())
+    queue = _Queue(bucket, asking)
+    try:
+        while True:
+            check_interrupt()
+            command = turn.command
+            match command:
+                case machine.Write():
+                    return turn.lease
+                case machine.Stop(why):
+                    raise BisyncError(
+                        f"{asking.name}: {why}",
+                        hint="devices of such a remote have to take turns: docs/devices.md",
+                    )
+                case machine.Rest(behind):
+                    queue.rest(turn.lease, behind)
+                    turn = machine.looks_again(turn.lease, clock())
+                    continue
+                case machine.Retry(what):
+                    time.sleep(RETRY_SECONDS)
+                    command = what
+            told = Told(turn.lease.claim, asking.device, asking.run)
+            try:
+                answer = bucket.perform(turn.lease, command, told)
+            except TimeoutError:
+                raise RcloneError(
+                    "the cloud did not answer in time", hint="check your network, then run again"
+                ) from None
+            turn = machine.heard(turn.lease, answer, clock(), TERMS)
+    finally:
+        queue.leave()
+
+
+class _Queue:
+    """Waiting for the lease: said in the folder, and to whoever looks on."""
+
+    def __init__(self, bucket: Bucket, asking: Asking) -> None:
+        self._bucket = bucket
+        self._asking = asking
+        self._place: tuple[Lease, int] | None = None
+        self._announced = 0.0
+        self._known: dict[tuple[str, int, str, float], Told | None] = {}
+        self._since: dict[tuple[str, int, str], float] = {}
+
+    def rest(self, lease: Lease, behind: Entry | None) -> None:
+        """Wait a moment. Raises Locked instead, where nobody is to wait and the store's clock has been asked."""
+        if behind is None or lease.phase is not Phase.LOOKING:
+            # Another one is deciding at this moment, too.
+            time.sleep(random.uniform(0.05, 0.3))
+            return
+        first = self._place is None
+        if first or clock() - self._announced > ANNOUNCE_SECONDS:
+            number = behind.number if self._place is None else self._place[1]
+            self._place, self._announced = (lease, number), clock()
+            told = Told(lease.claim, self._asking.device, self._asking.run)
+            self._bucket.announce(lease, number, told)
+        if first:
+            return  # look once more: now the store's clock is known
+        who = self._who(behind)
+        if not self._asking.wait:
+            raise Locked(
+                f"{self._asking.name}: {who}", hint="wait for it to end: bisync sync (without --no-wait)"
+            )
+        self._asking.say(f"waiting for {who}")
+        time.sleep(POLL_SECONDS * random.uniform(0.5, 1.0))
+
+    def _who(self, behind: Entry) -> str:
+        key = (behind.path, behind.number, behind.claim, behind.stored)
+        if key not in self._known:
+            self._known[key] = self._bucket.told(behind)
+        told = self._known[key]
+        device = told.device if told is not None and told.device else "another device"
+        if behind.kind is Kind.WAITING:
+            return f"{device} (it waits, too, and came first)"
+        since = self._since.setdefault(key[:3], clock())
+        seconds = (told.seconds if told is not None else 0) + int(clock() - since)
+        return f"{device} (syncing for {seconds} s)"
+
+    def leave(self) -> None:
+        if self._place is not None:
+            self._bucket.leave(*self._place)
+
+
+def new_token() -> str:
+    """Names one run of one device, as no other is."""
+    return secrets.token_hex(6)
+
+
+@contextmanager
+def guarded(pid: int) -> Iterator[Callable[[str], None]]:
+    """A guard (`locks.guard`) that ends the process `pid` with us; yields what tells it more."""
+    command = [sys.executable, "-I", "-S", guard.__file__]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert child.stdin is not None
+    pipe, lock = child.stdin, threading.Lock()
+
+    def tell(words: str) -> None:
+        with lock, suppress(BrokenPipeError, ValueError):
+            pipe.write(f"{words}\n".encode())
+            pipe.flush()
+
+    try:
+        tell(f"watch {pid}")
+        yield tell
+    finally:
+        tell(f"forget {pid}")
+        with suppress(BrokenPipeError):
+            pipe.close()
+        child.wait()

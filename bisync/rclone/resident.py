@@ -1,0 +1,200 @@
+"""One rclone that stays, for small requests one after the other: starting one for each costs more than they do.
+
+It is asked on a socket in a folder that only its user can enter (rclone docs, Remote controlling rclone).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from bisync.errors import RcloneError
+from bisync.events import Problem
+from bisync.rclone.argv import RESIDENT_ENV, Argv, resident_argv
+from bisync.rclone.diagnosis import failure, is_ambiguous
+from bisync.rclone.output import Finished, Listed
+from bisync.rclone.program import Rclone, Running
+from bisync.rclone.remote import Remote
+
+START_SECONDS = 20.0
+ANSWER_SECONDS = 20.0
+READ_BYTES = 4096
+
+
+class Written(Enum):
+    """What became of a small object that was to be written. UNKNOWN: there was no answer, it may be there."""
+
+    DONE = "done"
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("rclone", timeout=ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Resident:
+    """The rclone that stays, for one remote. Threads may ask it at the same time. `pid`: its process."""
+
+    def __init__(self, running: Running, path: Path, remote: Remote) -> None:
+        self._running = running
+        self._path = path
+        self._remote = remote
+        self._ready = False
+        self.pid = running.child.pid
+
+    def list(self, fs: str) -> list[Listed]:
+        """The files of one folder, with the store's own times. Raises RcloneError."""
+        asked = {"fs": fs, "remote": "", "opt": {"filesOnly": True, "noMimeType": True}}
+        status, answer = self._ask("lsjson", "POST", "operations/list", asked)
+        if status == http.HTTPStatus.NOT_FOUND:
+            return []
+        if status != http.HTTPStatus.OK:
+            raise self._failed("lsjson", answer)
+        found = json.loads(answer).get("list") or []
+        return [Listed(one["Path"], int(one["Size"]), None, one["ModTime"]) for one in found]
+
+    def read(self, fs: str, name: str) -> bytes | None:
+        """The first few KiB of a file; None where there is none. Raises RcloneError."""
+        status, answer = self._ask("cat", "GET", f"[{quote(fs, safe='/:')}]/{quote(name)}", None)
+        if status == http.HTTPStatus.NOT_FOUND:
+            return None
+        if status != http.HTTPStatus.OK:
+            raise self._failed("cat", answer)
+        return answer
+
+    def write(self, fs: str, name: str, text: bytes, *, only_new: bool = False) -> Written:
+        """Write a small object. `only_new`: unless there is one (RFC 9110, If-None-Match), if the store can do that.
+
+        Raises RcloneError where it is certain that nothing was written.
+        """
+        query: dict[str, str] = {"fs": fs, "remote": ""}
+        if only_new:
+            query["_config"] = json.dumps({"UploadHeaders": [{"Key": "If-None-Match", "Value": "*"}]})
+        try:
+            status, answer = self._ask(
+                "rcat", "POST", f"operations/uploadfile?{urlencode(query)}", (name, text)
+            )
+        except TimeoutError:
+            return Written.UNKNOWN
+        if status == http.HTTPStatus.OK:
+            return Written.DONE
+        if "PreconditionFailed" in str(answer) or "StatusCode: 412" in str(answer):
+            return Written.EXISTS
+        failed = self._outcome(answer)
+        if is_ambiguous(failed):
+            return Written.UNKNOWN
+        raise failure(("rclone", "rcat"), failed, self._remote)
+
+    def remove(self, fs: str, name: str) -> None:
+        """Remove a file, if there is one. Raises RcloneError."""
+        status, answer = self._ask("deletefile", "POST", "operations/deletefile", {"fs": fs, "remote": name})
+        if status not in (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND):
+            raise self._failed("deletefile", answer)
+
+    def remove_all(self, fs: str, names: Sequence[str]) -> None:
+        """Remove these files of one folder, many at a time: one listing and one request each. Raises RcloneError."""
+        asked = {
+            "fs": fs,
+            "_filter": {"IncludeRule": [f"/{name}" for name in names]},
+            "_config": {"Checkers": 16},
+        }
+        status, answer = self._ask("delete", "POST", "operations/delete", asked)
+        if status != http.HTTPStatus.OK:
+            raise self._failed("delete", answer)
+
+    def _ask(
+        self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer. Raises TimeoutError without one, RcloneError when rclone is not there."""
+        headers: dict[str, str] = {}
+        raw = b""
+        if isinstance(body, tuple):
+            headers, raw = _form(*body)
+        elif body is not None:
+            headers, raw = {"Content-Type": "application/json"}, json.dumps(body).encode()
+        self._wait_until_ready(doing)
+        connection = _Connection(self._path)
+        try:
+            connection.request(method, f"/{path}", raw, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(READ_BYTES) if method == "GET" else answer.read()
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            # It was killed, or stopped with us: what was under way may have been done.
+            raise TimeoutError(str(error)) from None
+        finally:
+            connection.close()
+
+    def _wait_until_ready(self, doing: str) -> None:
+        """It takes a moment until it listens. Raises RcloneError when it never does."""
+        until = time.monotonic() + START_SECONDS
+        while not self._ready:
+            connection = _Connection(self._path)
+            try:
+                connection.connect()
+                self._ready = True
+            except OSError:
+                if not self._running.child.running or time.monotonic() > until:
+                    raise failure(("rclone", doing), self._said(), self._remote) from None
+                time.sleep(0.005)
+            finally:
+                connection.close()
+
+    def _said(self) -> Finished:
+        return Finished(1, "", tuple(self._running.seen))
+
+    def _failed(self, doing: str, answer: bytes) -> RcloneError:
+        return failure(("rclone", doing), self._outcome(answer), self._remote)
+
+    def _outcome(self, answer: bytes) -> Finished:
+        try:
+            text = str(json.loads(answer).get("error", ""))
+        except ValueError:
+            text = answer.decode(errors="replace")
+        return Finished(1, "", (Problem("error", text, None),))
+
+
+def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:
+    """A file in a form (RFC 7578)."""
+    boundary = secrets.token_hex(16)
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    head += "Content-Type: application/octet-stream\r\n\r\n"
+    return (
+        {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        head.encode() + text + f"\r\n--{boundary}--\r\n".encode(),
+    )
+
+
+@contextmanager
+def resident(rclone: Rclone, remote: Remote) -> Iterator[Resident]:
+    """An rclone that stays as long as the block lasts. It is not waited for before it is asked."""
+    reach = replace(remote, env={**remote.env, **RESIDENT_ENV})
+    # The path of a socket has 107 bytes at most (unix(7)); a state dir may have a longer one.
+    with tempfile.TemporaryDirectory(prefix="bisync-") as folder:
+        path = Path(folder, "rclone")
+        argv: Argv = resident_argv(path)
+        with rclone.started(argv, remote=reach, deaf=True) as running:
+            try:
+                yield Resident(running, path, remote)
+            finally:
+                running.child.kill()

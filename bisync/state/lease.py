@@ -1,0 +1,46 @@
+"""What is known of the leases of a sync from run to run: how they are taken, and the last one given back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync.core.lease import Protocol
+from bisync.files import write_if_changed
+
+VERSION = 1
+
+
+class Known(NamedTuple):
+    """`protocol`: by what this store decides; None until that is found out, of the place `store` speaks of.
+
+    `number`: the newest lease of which is known that it was given back, or is over; None for none.
+    """
+
+    store: str
+    protocol: Protocol | None = None
+    number: int | None = None
+
+
+def load(path: Path, store: str) -> Known:
+    """What is known of this store. Nothing, where there is no such file, or one that cannot be understood."""
+    try:
+        document = json.loads(path.read_bytes())
+        number = document["number"]
+        known = Known(
+            store=str(document["store"]),
+            protocol=Protocol(document["protocol"]),
+            number=None if number is None else int(number),
+        )
+        # It can all be found out again.
+        return known if document["version"] == VERSION and known.store == store else Known(store)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Known(store)
+
+
+def save(path: Path, known: Known) -> None:
+    """Write it down in one step, if it says anything new."""
+    if known.protocol is not None:
+        document = {"version": VERSION, **known._asdict(), "protocol": known.protocol.value}
+        write_if_changed(path, json.dumps(document) + "\n")

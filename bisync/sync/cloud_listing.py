@@ -1,0 +1,96 @@
+"""The cloud's files as their listing comes, and which paths a sync cannot have at all."""
+
+from __future__ import annotations
+
+import re
+
+from bisync.app import Session
+from bisync.core import names
+from bisync.core.lease import Entry
+from bisync.core.metadata import CLOUD_TRASH, LEASES, MARKER_NAME, MARKER_PATH, METADATA_DIR
+from bisync.core.snapshot import CloudFile, LeftOut
+from bisync.locks import bucket
+from bisync.rclone.listings import ListedFile
+from bisync.rclone.output import Listed, ListingReader, parse_time
+from bisync.state import runs
+
+KEY_BYTES = 1024
+# bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
+MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
+
+
+class Fit:
+    """Says which paths (rclone's spelling) this sync cannot have on either side."""
+
+    def __init__(self, session: Session) -> None:
+        self._room = _room(session)
+        self._words = (MARKER_NAME, *session.app.manifest.ignore_files)
+        rules = "|".join(re.escape(name) for name in session.app.manifest.ignore_files)
+        marker = f"(?P<marker>{re.escape(MARKER_NAME)}\\Z)"
+        self._taken = re.compile(f"(?:^|/)(?:{marker}" + (f"|(?P<rules>{rules})/)" if rules else ")"))
+
+    def obstacle(self, path: str) -> str | None:
+        """Why a file of this path cannot be synced; None when it can."""
+        for word in self._words:  # in next to no path is any of them
+            if word in path:
+                break
+        else:
+            return self._too_long(path)
+        if found := self._taken.search(path):
+            if found["marker"]:
+                return MARKERS_NAME
+            # In the cloud it would stand in the way of the ignore file itself, on every device.
+            return f"it is in a folder called {found['rules']}, which is the name of an ignore file"
+        return self._too_long(path)
+
+    def _too_long(self, path: str) -> str | None:
+        if self._room is None or len(path) <= names.NAME_BYTES or len(path.encode()) <= self._room:
+            return None
+        return "its path is too long for the cloud: its old versions could not be kept"
+
+
+def _room(session: Session) -> int | None:
+    """How many bytes a path may have for this sync's cloud; None: nothing is known to limit it.
+
+    S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer.
+    """
+    if not session.remote.hashes:
+        return None
+    prefix = session.remote.fs.partition(":")[2].partition("/")[2]
+    added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
+    return KEY_BYTES - len(added.encode())
+
+
+class CloudListing:
+    """What is found. `leases`: the objects by which devices say that they write."""
+
+    def __init__(self, session: Session) -> None:
+        self._fit = Fit(session)
+        self._path = session.sync.path
+        self.files: dict[str, CloudFile] = {}
+        self.left_out: list[LeftOut] = []
+        self.marker: ListedFile | None = None
+        self.leases: list[Entry] = []
+        self.reader = ListingReader(self._take)
+
+    def _take(self, each: Listed) -> None:
+        if each.path == MARKER_PATH:
+            self.marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
+            return
+        if LEASES in each.path:
+            folder = each.path.rpartition(METADATA_DIR)[0].rstrip("/")
+            found = bucket.entry("/".join(filter(None, (self._path, folder))), each)
+            self.leases += [] if found is None else [found]
+            return
+        key = names.key(each.path)
+        if not each.path.isascii() and key in self.files:
+            twin = f"its name is another spelling of {self.files[key].name}"
+            self.left_out.append(LeftOut(each.path, twin, twin=True))
+        elif why := names.misfit(each.path) or self._fit.obstacle(each.path):
+            self.left_out.append(LeftOut(each.path, why))
+        elif names.is_too_long(each.path):
+            self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
+        else:
+            # Where a hash tells, nobody asks when it was stored.
+            stored = None if each.md5 is not None else parse_time(each.modtime)
+            self.files[key] = CloudFile(each.path, each.size, each.md5, stored)

@@ -1,0 +1,140 @@
+"""A run that writes to the cloud holds the lease of its folder there, and of nothing that overlaps it.
+
+Looking, planning and idle runs need none. What the plan was made from is still true under the lease where nobody else
+has had it since a time before the listing; else both sides are looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from bisync import events
+from bisync.app import Session
+from bisync.core import lease as machine
+from bisync.core.lease import Kind, Lease, Protocol
+from bisync.errors import RcloneError
+from bisync.locks import lease as leases
+from bisync.locks.bucket import Bucket
+from bisync.locks.lease import Asking, Holding
+from bisync.rclone.resident import resident
+from bisync.state import lease as state
+from bisync.state.lease import Known
+from bisync.sync.observe import Observation
+from bisync.sync.prepare import Prepared
+
+
+def known(session: Session) -> Known:
+    """What is known of this sync's leases."""
+    return state.load(session.state.lease, session.place.store)
+
+
+def given_back(session: Session, seen: Observation) -> int | None:
+    """The newest lease in a listing, where nobody has or waits for one; None: ask for more first."""
+    if any(machine.stands(one, seen.leases, None) or one.kind is Kind.WAITING for one in seen.leases):
+        return None
+    return machine.newest(one for one in seen.leases if one.path == session.sync.path)
+
+
+def note_idle(session: Session, seen: Observation) -> None:
+    """After a look that found nothing to do: leases of others that were given back before the next look begins."""
+    before = known(session)
+    number = given_back(session, seen)
+    if before.protocol is not None and number is not None and number > (before.number or 0):
+        state.save(session.state.lease, before._replace(number=number))
+
+
+def _above(session: Session) -> dict[str, str]:
+    """The folders of the cloud that this one lies in, as far as the tenant's own root: path to fs."""
+    path = session.sync.path
+    root = session.remote.fs.removesuffix(f"{path}/")
+    parts = path.split("/") if path else []
+    found = ["/".join(parts[:number]) for number in range(len(parts))]
+    return {one: f"{root}{one}/" if one else root for one in found}
+
+
+def _below(session: Session, seen: Observation) -> dict[str, str]:
+    """The folders below this one that have leases of their own, as far as the listing shows them."""
+    root = session.remote.fs.removesuffix(f"{session.sync.path}/") if session.sync.path else session.remote.fs
+    return {one.path: f"{root}{one.path}/" for one in seen.leases if one.path != session.sync.path}
+
+
+@contextmanager
+def held(session: Session, seen: Observation, run: str, *, wait: bool) -> Iterator[tuple[Session, Holding]]:
+    """The lease held, and the session to write with: its rclones end when it is lost.
+
+    Raises Locked where another device has it and nobody is to `wait`, RcloneError where it cannot be asked for.
+    """
+    before = known(session)
+    others = {**_above(session), **_below(session, seen)}
+    asking = Asking(
+        device=session.app.device,
+        run=run,
+        name=session.sync.name,
+        wait=wait,
+        say=lambda words: session.emit(events.Step(words)),
+    )
+    token = leases.new_token()
+    with ExitStack() as stack:
+        there = stack.enter_context(resident(session.rclone, session.remote))
+        tell = stack.enter_context(leases.guarded(there.pid))
+        own = Bucket(there, session.sync.path, session.remote.fs, others)
+        protocol = before.protocol or _found_out(own, token)
+        lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
+        number = given_back(session, seen)
+        if not number and others:
+            # Nobody above has seen a lease here yet, and so would not look for one.
+            for path, fs in _above(session).items():
+                above = Bucket(there, path, fs)
+                taken = leases.take(above, Lease(protocol, path, token), asking, None, 0.0)
+                stack.enter_context(_giving_back(Holding(above, taken, asking, tell)))
+        lease = leases.take(own, lease, asking, number, seen.listed_at)
+        holding = Holding(own, lease, asking, tell)
+        try:
+            with _giving_back(holding):
+                yield replace(session, rclone=session.rclone.leashed(holding)), holding
+                holding.sweep(len(seen.leases))
+        finally:
+            state.save(session.state.lease, Known(before.store, protocol, holding.number))
+
+
+@contextmanager
+def _giving_back(holding: Holding) -> Iterator[None]:
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        holding.give_back(outcome)
+
+
+@contextmanager
+def writing(
+    session: Session, prepared: Prepared, run: str, *, wait: bool, look: Callable[[Session], Prepared]
+) -> Iterator[tuple[Session, Prepared]]:
+    """The session to write with under the lease, and a plan that is true under it: looked for anew unless it still is.
+
+    Raises as `held` and `look`.
+    """
+    last = known(session).number
+    while True:
+        with held(session, prepared.seen, run, wait=wait) as (leased, holding):
+            below = _below(session, prepared.seen).keys()
+            if not holding.is_unchanged(last):
+                prepared = look(leased)
+            if _below(session, prepared.seen).keys() <= below:
+                yield leased, prepared
+                return
+            # A folder further down has leases that were not looked at. (Its first one is taken together with ours.)
+        last = holding.number
+
+
+def _found_out(bucket: Bucket, token: str) -> Protocol:
+    """By what this store decides. Raises RcloneError."""
+    try:
+        return Protocol.NUMBERED if bucket.honours_conditions(token) else Protocol.LISTED
+    except TimeoutError:
+        raise RcloneError(
+            "the cloud did not answer in time", hint="check your network, then run again"
+        ) from None
