@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import names
+from bisync.core.lease_folder import Seen
 from bisync.core.metadata import CLOUD_TRASH, METADATA_DIR
+from bisync.locks.guard import clock
 from bisync.rclone.argv import list_argv, move_listed_argv
 from bisync.rclone.output import read_listing
 from bisync.rclone.program import name_list
 from bisync.state import runs
+from bisync.sync import leased
+from bisync.sync.cloud_listing import lease_entries
 from bisync.sync.prepare import stay_in_place
 
 
@@ -40,6 +44,7 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
     """
     with app.locked_session(sync) as session:
         stay_in_place(session.state, session.place, sync.name)
+        at = clock()
         rules = app.rules(sync)
         argv = list_argv(session.remote, compare=session.compare)
         listed = read_listing(session.rclone.check(argv, remote=session.remote).stdout)
@@ -52,9 +57,13 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
         run = runs.unused_run_id(session.state, app.now())
-        with name_list(each.path for each in ignored) as listed_names:
+        leases = Seen(at, tuple(one for each in listed for one in lease_entries(sync.path, each)))
+        with (
+            leased.held(session, leases, run, wait=True) as (writing, _),
+            name_list(each.path for each in ignored) as listed_names,
+        ):
             argv = move_listed_argv(
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
             )
-            session.rclone.check(argv, remote=session.remote, on_event=session.emit)
+            writing.rclone.check(argv, remote=session.remote, on_event=session.emit)
     return Pruned(sync=sync.name, files=found, run=run)

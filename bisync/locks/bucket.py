@@ -1,97 +1,17 @@
-"""The lease's objects in the cloud: what they are called, what they say, and what the store's clock says of them.
-
-They lie in our own folder there. Whether a lease is held can be seen from its size, so that a listing alone tells.
-"""
+"""The lease folders of a sync in the cloud: what the machine asks for is done there, and the store's clock is read."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from bisync.core import lease as machine
-from bisync.core.lease import Entry, Kind, Lease, Protocol
+from bisync.core.lease import Lease
+from bisync.core.lease_folder import Entry, Kind
 from bisync.core.metadata import METADATA_DIR
-from bisync.core.printable import printable
 from bisync.errors import RcloneError
-from bisync.rclone.output import Listed, parse_time
-from bisync.rclone.resident import Resident, Written
-
-HELD_BYTES = 1024
-FREE_BYTES = 2048
-NAME_LENGTH = 64
-"""So much of a device's name is told."""
-
-_LEASE = re.compile(r"lease\.(\d{9,18})(?:\.([0-9a-z]{1,32}-\d{1,9}))?")
-_WAITING = re.compile(r"lease\.wait\.(\d{9,18})\.([0-9a-z]{1,32})")
-PATTERN = "lease.*"
-"""Matches the names of all of them."""
-
-
-class Told(NamedTuple):
-    """What an object says. `seconds`: for how long its device had the lease when it wrote this.
-
-    `run`: which one had it, or waits; `ended`: when, by the device's clock; None while it goes on.
-    """
-
-    claim: str
-    device: str
-    run: str
-    seconds: int = 0
-    ended: str | None = None
-
-
-def name(lease: Lease, number: int) -> str:
-    """What the lease's object of this number is called."""
-    own = f".{lease.claim}" if lease.protocol is Protocol.LISTED else ""
-    return f"lease.{number:09}{own}"
-
-
-def waiting_name(lease: Lease, number: int) -> str:
-    """What the object of a device is called that waits since this number was the newest."""
-    return f"lease.wait.{number:09}.{lease.device}"
-
-
-def entry(path: str, listed: Listed) -> Entry | None:
-    """What a file of the lease folder of `path` is; None for anything else. (Whatever is not given back is held.)"""
-    file = listed.path.rpartition("/")[2]
-    stored = (parse_time(listed.modtime) or 0) / 1e9
-    if found := _WAITING.fullmatch(file):
-        return Entry(path, int(found[1]), found[2], Kind.WAITING, stored)
-    if found := _LEASE.fullmatch(file):
-        kind = Kind.FREE if listed.size == FREE_BYTES else Kind.HELD
-        return Entry(path, int(found[1]), found[2] or "", kind, stored)
-    return None
-
-
-def file_name(one: Entry) -> str:
-    """What the file of an entry is called."""
-    if one.kind is Kind.WAITING:
-        return f"lease.wait.{one.number:09}.{one.claim}"
-    return f"lease.{one.number:09}" + (f".{one.claim}" if one.claim else "")
-
-
-def text(told: Told, kind: Kind) -> bytes:
-    """An object's text, as long as its kind is."""
-    document = {"version": 1, "lease": kind.value, **told._asdict(), "device": told.device[:NAME_LENGTH]}
-    size = FREE_BYTES if kind is Kind.FREE else HELD_BYTES
-    return (json.dumps(document) + "\n").encode().rjust(size)[-size:]
-
-
-def read(raw: bytes | None) -> Told | None:
-    """What an object says, fit for a terminal; None for one that is not ours to understand."""
-    try:
-        document = json.loads(raw or b"")
-        return Told(
-            claim=str(document["claim"]),
-            device=printable(str(document["device"]))[:NAME_LENGTH],
-            run=printable(str(document["run"]))[:NAME_LENGTH],
-            seconds=int(document["seconds"]),
-            ended=None if document["ended"] is None else printable(str(document["ended"]))[:NAME_LENGTH],
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
+from bisync.locks.lease_objects import Told, entry, file_name, name, read, text, waiting_name
+from bisync.rclone.output import Written
+from bisync.rclone.resident import Resident
 
 
 class Bucket:

@@ -16,14 +16,17 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from bisync.core import lease as machine
-from bisync.core.lease import Entry, Kind, Lease, Phase, Terms
+from bisync.core import lease_folder
+from bisync.core.lease import Lease, Phase
+from bisync.core.lease_folder import Entry, Kind, Terms
 from bisync.errors import BisyncError, LeaseLost, Locked, RcloneError
 from bisync.locks import guard
-from bisync.locks.bucket import Bucket, Told
+from bisync.locks.bucket import Bucket
 from bisync.locks.guard import clock
+from bisync.locks.lease_objects import Told, md5
 from bisync.process import Leash, check_interrupt
 
-TERMS: Terms = machine.TERMS
+TERMS: Terms = lease_folder.TERMS
 POLL_SECONDS = 1.0
 ANNOUNCE_SECONDS = 10.0
 TICK_SECONDS = 0.5
@@ -32,21 +35,18 @@ SWEEP_AT = 32
 """So many objects may lie in the folder before those that nobody needs are removed."""
 
 
-class Seen(NamedTuple):
-    """What a listing that began at `at` (our clock) showed of the lease folder."""
-
-    at: float
-    entries: tuple[Entry, ...]
-
-
 class Asking(NamedTuple):
-    """Who wants the lease, and how. `wait`: until it is free; `say` hears whom for, `name` is the sync's."""
+    """Who wants the lease, and how. `wait`: until it is free; `say` hears whom for, `name` is the sync's.
+
+    `now`: the time for people (RFC 3339).
+    """
 
     device: str
     run: str
     name: str
     wait: bool
     say: Callable[[str], None]
+    now: Callable[[], str]
 
 
 class Holding(Leash):
@@ -86,9 +86,10 @@ class Holding(Leash):
             )
         )
 
-    def _told(self, *, ended: str | None = None) -> Told:
+    def _told(self, outcome: str | None = None) -> Told:
         seconds = int(clock() - self._began)
-        return Told(self._lease.claim, self._asking.device, self._asking.run, seconds, ended)
+        ended = self._asking.now() if outcome is not None else None
+        return Told(self._lease.claim, self._asking.device, self._asking.run, seconds, ended, outcome)
 
     def _renew(self) -> None:
         while not self._over.wait(TICK_SECONDS):
@@ -118,8 +119,11 @@ class Holding(Leash):
                 answer = machine.Unanswered()
             turn = machine.heard(self._lease, answer, clock(), TERMS)
 
-    def give_back(self, ended: str) -> None:
-        """Let others have it: this device writes no more. One that was lost is left as it is."""
+    def give_back(self, outcome: str) -> str | None:
+        """Let others have it: this device writes no more. One that was lost is left as it is.
+
+        The MD5 of what the object says now; None where that is not known.
+        """
         self._over.set()
         self._thread.join()
         lease = self._lease
@@ -127,10 +131,15 @@ class Holding(Leash):
             lease = lease._replace(phase=Phase.HOLDING)
         turn = machine.released(lease, clock())
         self._lease = turn.lease
-        if isinstance(turn.command, machine.Put):
-            with suppress(RcloneError):
-                # Without an answer it may stay as it is: then others wait until it is dead.
-                self._bucket.perform(turn.lease, turn.command, self._told(ended=ended))
+        if not isinstance(turn.command, machine.Put):
+            return None
+        told = self._told(outcome)
+        try:
+            answer = self._bucket.perform(turn.lease, turn.command, told)
+        except RcloneError:
+            # It stays as it is: others wait until it is dead.
+            return None
+        return md5(told, Kind.FREE) if isinstance(answer, machine.Done) else None
 
     def sweep(self, seen: int) -> None:
         """Remove what nobody needs any more, where `seen` objects are too many."""
@@ -140,7 +149,9 @@ class Holding(Leash):
         entries, _ = (found := self._bucket.look(self._lease)).entries, found.clock
         ours = [one.stored for one in entries if one.number == self.number and one.kind is not Kind.WAITING]
         if ours:
-            self._bucket.sweep(one for one in entries if machine.is_swept(one, entries, min(ours), TERMS))
+            self._bucket.sweep(
+                one for one in entries if lease_folder.is_swept(one, entries, min(ours), TERMS)
+            )
 
 
 def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: float) -> Lease:

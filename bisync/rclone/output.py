@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, NamedTuple
 
 from bisync import events
@@ -86,6 +87,14 @@ class Listed(NamedTuple):
     size: int
     md5: str | None
     modtime: str
+
+
+class Written(Enum):
+    """What became of a small object that was to be written. UNKNOWN: there was no answer, it may be there."""
+
+    DONE = "done"
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
 
 
 def read_listing(stdout: str) -> list[Listed]:

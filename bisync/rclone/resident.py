@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,21 +22,13 @@ from bisync.errors import RcloneError
 from bisync.events import Problem
 from bisync.rclone.argv import RESIDENT_ENV, Argv, resident_argv
 from bisync.rclone.diagnosis import failure, is_ambiguous
-from bisync.rclone.output import Finished, Listed
+from bisync.rclone.output import Finished, Listed, Written
 from bisync.rclone.program import Rclone, Running
 from bisync.rclone.remote import Remote
 
 START_SECONDS = 20.0
 ANSWER_SECONDS = 20.0
 READ_BYTES = 4096
-
-
-class Written(Enum):
-    """What became of a small object that was to be written. UNKNOWN: there was no answer, it may be there."""
-
-    DONE = "done"
-    EXISTS = "exists"
-    UNKNOWN = "unknown"
 
 
 class _Connection(http.client.HTTPConnection):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from bisync.core.lease import Protocol
+from bisync.core.lease_folder import Protocol
 from bisync.files import write_if_changed
 
 VERSION = 1
@@ -15,12 +15,14 @@ VERSION = 1
 class Known(NamedTuple):
     """`protocol`: by what this store decides; None until that is found out, of the place `store` speaks of.
 
-    `number`: the newest lease of which is known that it was given back, or is over; None for none.
+    `number`: the newest lease of which is known that it was given back, or is over; None for none. `md5`: of what this
+    device wrote there, where it was its own.
     """
 
     store: str
     protocol: Protocol | None = None
     number: int | None = None
+    md5: str | None = None
 
 
 def load(path: Path, store: str) -> Known:
@@ -32,6 +34,7 @@ def load(path: Path, store: str) -> Known:
             store=str(document["store"]),
             protocol=Protocol(document["protocol"]),
             number=None if number is None else int(number),
+            md5=document["md5"],
         )
         # It can all be found out again.
         return known if document["version"] == VERSION and known.store == store else Known(store)

@@ -6,10 +6,10 @@ import re
 
 from bisync.app import Session
 from bisync.core import names
-from bisync.core.lease import Entry
+from bisync.core.lease_folder import Entry
 from bisync.core.metadata import CLOUD_TRASH, LEASES, MARKER_NAME, MARKER_PATH, METADATA_DIR
 from bisync.core.snapshot import CloudFile, LeftOut
-from bisync.locks import bucket
+from bisync.locks import lease_objects
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time
 from bisync.state import runs
@@ -61,6 +61,15 @@ def _room(session: Session) -> int | None:
     return KEY_BYTES - len(added.encode())
 
 
+def lease_entries(path: str, each: Listed) -> list[Entry]:
+    """The lease object that a file of the sync with this remote `path` is, if it is one."""
+    if LEASES not in each.path:
+        return []
+    folder = each.path.rpartition(METADATA_DIR)[0].rstrip("/")
+    found = lease_objects.entry("/".join(filter(None, (path, folder))), each)
+    return [] if found is None else [found]
+
+
 class CloudListing:
     """What is found. `leases`: the objects by which devices say that they write."""
 
@@ -78,9 +87,7 @@ class CloudListing:
             self.marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
             return
         if LEASES in each.path:
-            folder = each.path.rpartition(METADATA_DIR)[0].rstrip("/")
-            found = bucket.entry("/".join(filter(None, (self._path, folder))), each)
-            self.leases += [] if found is None else [found]
+            self.leases += lease_entries(self._path, each)
             return
         key = names.key(each.path)
         if not each.path.isascii() and key in self.files:

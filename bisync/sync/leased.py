@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bisync import events
 from bisync.app import Session
-from bisync.core import lease as machine
-from bisync.core.lease import Kind, Lease, Protocol
+from bisync.core import lease_folder
+from bisync.core.lease_folder import Kind, Protocol, Seen
 from bisync.errors import RcloneError
-from bisync.locks import lease as leases
-from bisync.locks.bucket import Bucket
-from bisync.locks.lease import Asking, Holding
-from bisync.rclone.resident import resident
 from bisync.state import lease as state
 from bisync.state.lease import Known
-from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
+
+if TYPE_CHECKING:
+    from bisync.locks.bucket import Bucket
+    from bisync.locks.lease import Holding
 
 
 def known(session: Session) -> Known:
@@ -30,19 +30,19 @@ def known(session: Session) -> Known:
     return state.load(session.state.lease, session.place.store)
 
 
-def given_back(session: Session, seen: Observation) -> int | None:
+def given_back(session: Session, seen: Seen) -> int | None:
     """The newest lease in a listing, where nobody has or waits for one; None: ask for more first."""
-    if any(machine.stands(one, seen.leases, None) or one.kind is Kind.WAITING for one in seen.leases):
+    if any(lease_folder.stands(one, seen.entries, None) or one.kind is Kind.WAITING for one in seen.entries):
         return None
-    return machine.newest(one for one in seen.leases if one.path == session.sync.path)
+    return lease_folder.newest(one for one in seen.entries if one.path == session.sync.path)
 
 
-def note_idle(session: Session, seen: Observation) -> None:
+def note_idle(session: Session, seen: Seen) -> None:
     """After a look that found nothing to do: leases of others that were given back before the next look begins."""
     before = known(session)
     number = given_back(session, seen)
     if before.protocol is not None and number is not None and number > (before.number or 0):
-        state.save(session.state.lease, before._replace(number=number))
+        state.save(session.state.lease, before._replace(number=number, md5=None))
 
 
 def _above(session: Session) -> dict[str, str]:
@@ -54,18 +54,24 @@ def _above(session: Session) -> dict[str, str]:
     return {one: f"{root}{one}/" if one else root for one in found}
 
 
-def _below(session: Session, seen: Observation) -> dict[str, str]:
+def _below(session: Session, seen: Seen) -> dict[str, str]:
     """The folders below this one that have leases of their own, as far as the listing shows them."""
     root = session.remote.fs.removesuffix(f"{session.sync.path}/") if session.sync.path else session.remote.fs
-    return {one.path: f"{root}{one.path}/" for one in seen.leases if one.path != session.sync.path}
+    return {one.path: f"{root}{one.path}/" for one in seen.entries if one.path != session.sync.path}
 
 
 @contextmanager
-def held(session: Session, seen: Observation, run: str, *, wait: bool) -> Iterator[tuple[Session, Holding]]:
+def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tuple[Session, Holding]]:
     """The lease held, and the session to write with: its rclones end when it is lost.
 
     Raises Locked where another device has it and nobody is to `wait`, RcloneError where it cannot be asked for.
     """
+    from bisync.core.lease import Lease
+    from bisync.locks import lease as leases
+    from bisync.locks.bucket import Bucket
+    from bisync.locks.lease import Asking, Holding
+    from bisync.rclone.resident import resident
+
     before = known(session)
     others = {**_above(session), **_below(session, seen)}
     asking = Asking(
@@ -74,13 +80,14 @@ def held(session: Session, seen: Observation, run: str, *, wait: bool) -> Iterat
         name=session.sync.name,
         wait=wait,
         say=lambda words: session.emit(events.Step(words)),
+        now=lambda: session.app.now().isoformat(timespec="seconds"),
     )
     token = leases.new_token()
     with ExitStack() as stack:
         there = stack.enter_context(resident(session.rclone, session.remote))
         tell = stack.enter_context(leases.guarded(there.pid))
         own = Bucket(there, session.sync.path, session.remote.fs, others)
-        protocol = before.protocol or _found_out(own, token)
+        protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(own, token)
         lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
         number = given_back(session, seen)
         if not number and others:
@@ -88,25 +95,29 @@ def held(session: Session, seen: Observation, run: str, *, wait: bool) -> Iterat
             for path, fs in _above(session).items():
                 above = Bucket(there, path, fs)
                 taken = leases.take(above, Lease(protocol, path, token), asking, None, 0.0)
-                stack.enter_context(_giving_back(Holding(above, taken, asking, tell)))
-        lease = leases.take(own, lease, asking, number, seen.listed_at)
+                stack.callback(Holding(above, taken, asking, tell).give_back, "done")
+        lease = leases.take(own, lease, asking, number, seen.at)
         holding = Holding(own, lease, asking, tell)
+        outcome, mark = "failed", None
         try:
-            with _giving_back(holding):
-                yield replace(session, rclone=session.rclone.leashed(holding)), holding
-                holding.sweep(len(seen.leases))
+            yield replace(session, rclone=session.rclone.leashed(holding)), holding
+            holding.sweep(len(seen.entries))
+            outcome = "done"
         finally:
-            state.save(session.state.lease, Known(before.store, protocol, holding.number))
+            mark = holding.give_back(outcome)
+            state.save(session.state.lease, Known(before.store, protocol, holding.number, mark))
 
 
-@contextmanager
-def _giving_back(holding: Holding) -> Iterator[None]:
-    outcome = "failed"
-    try:
-        yield
-        outcome = "done"
-    finally:
-        holding.give_back(outcome)
+def _lied(session: Session, before: Known, seen: Seen) -> bool:
+    """Whether this store is not what it was taken for: our lease was written over, or others go by another rule."""
+    own = [one for one in seen.entries if one.path == session.sync.path and one.kind is not Kind.WAITING]
+    last = [one for one in own if one.number == lease_folder.newest(own)]
+    if before.protocol is not Protocol.NUMBERED:
+        return False
+    if any(one.claim for one in last):
+        return True
+    ours = [one for one in last if one.number == before.number and one.md5 is not None]
+    return before.md5 is not None and any(one.md5 != before.md5 for one in ours)
 
 
 @contextmanager
@@ -119,11 +130,11 @@ def writing(
     """
     last = known(session).number
     while True:
-        with held(session, prepared.seen, run, wait=wait) as (leased, holding):
-            below = _below(session, prepared.seen).keys()
+        with held(session, prepared.seen.leases, run, wait=wait) as (leased, holding):
+            below = _below(session, prepared.seen.leases).keys()
             if not holding.is_unchanged(last):
                 prepared = look(leased)
-            if _below(session, prepared.seen).keys() <= below:
+            if _below(session, prepared.seen.leases).keys() <= below:
                 yield leased, prepared
                 return
             # A folder further down has leases that were not looked at. (Its first one is taken together with ours.)

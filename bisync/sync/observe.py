@@ -21,7 +21,7 @@ from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
-from bisync.core.lease import Entry
+from bisync.core.lease_folder import NOTHING_SEEN, Seen
 from bisync.core.metadata import (
     MARKER_PATH,
     PARTIAL_SUFFIX,
@@ -53,7 +53,7 @@ class Observation:
     `partials`: half-written downloads in the sync dir that a run of ours left, or is just writing: only the holder of
     the lock may judge. `others`: what is called like one and is not ours; it is left out.
     `held`: what waits because ignore rules changed in the cloud, as it is now.
-    `leases`: the lease objects of the cloud, in a listing that began `listed_at` (`locks.guard.clock`).
+    `leases`: the lease objects of the cloud.
     `left_alone`: links and special files, which are never synced; no failure of this run.
     """
 
@@ -67,8 +67,7 @@ class Observation:
     held: Held = NOTHING
     left_alone: tuple[LeftOut, ...] = ()
     others: tuple[str, ...] = ()
-    leases: tuple[Entry, ...] = ()
-    listed_at: float = 0.0
+    leases: Seen = NOTHING_SEEN
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -161,8 +160,7 @@ def both(
             if entry.kind is not ignore.Kind.FILE
         ),
         others=tuple(others),
-        leases=tuple(found.leases),
-        listed_at=at,
+        leases=Seen(at, tuple(found.leases)),
     )
 
 

@@ -290,7 +290,7 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     if not prepared.seen.partials:
         # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
         runs.forget_partials(session.state)
-    leased.note_idle(session, prepared.seen)
+    leased.note_idle(session, prepared.seen.leases)
     return SyncResult(
         name=session.sync.name,
         mode=prepared.plan.mode.value,

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bisync.core import lease as machine
-from bisync.core.lease import Kind, Lease, Phase, Protocol, Terms
+from bisync.core import lease_folder
+from bisync.core.lease import Lease, Phase
+from bisync.core.lease_folder import Kind, Protocol, Terms
 
 TERMS = Terms(lease=2, hold=1, renew=1, waiting=2)
 FOLDER = ""
@@ -155,7 +157,7 @@ class World(NamedTuple):
                 lease = Lease(self.protocol, FOLDER, f"{number}.{one.runs}", until=0)
                 known = one.known if one.lease.phase is Phase.OVER else None
                 one = one._replace(runs=one.runs - 1, known=known)
-                newest = machine.newest(self._entries(state.objects))
+                newest = lease_folder.newest(self._entries(state.objects))
                 # It has a listing; what is the newest there is its own, given back, or not.
                 seen = known if known is not None and newest == known else None
                 yield self._turned(state, number, one, machine.begin(lease, seen, 0), "begins")
@@ -225,13 +227,13 @@ class World(NamedTuple):
         kept = (one for one in objects if (one.number, one.of) != (made.number, made.of))
         return tuple(sorted((*kept, made), key=lambda one: (one.number, one.of))), machine.Done()
 
-    def _entries(self, objects: tuple[Object, ...]) -> tuple[machine.Entry, ...]:
-        return tuple(machine.Entry(FOLDER, one.number, one.of, one.kind, one.stored) for one in objects)
+    def _entries(self, objects: tuple[Object, ...]) -> tuple[lease_folder.Entry, ...]:
+        return tuple(lease_folder.Entry(FOLDER, one.number, one.of, one.kind, one.stored) for one in objects)
 
     def _swept(self, state: State) -> Iterator[Step]:
         entries = self._entries(state.objects)
         for one, entry in zip(state.objects, entries, strict=True):
-            if machine.is_swept(entry, entries, 0, self.terms):
+            if lease_folder.is_swept(entry, entries, 0, self.terms):
                 rest = tuple(each for each in state.objects if each is not one)
                 yield Step(f"{entry.number}{entry.claim} is swept", state._replace(objects=rest))
 
