@@ -65,6 +65,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing goes on until another device is done; said again and again."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """An error or warning; `path` is the file it is about, or None."""
 
@@ -87,4 +94,4 @@ class HookLine:
     text: str
 
 
-Event = Copied | Deleted | Moved | ConflictCopy | Progress | Step | Problem | Text | HookLine
+Event = Copied | Deleted | Moved | ConflictCopy | Progress | Step | Waiting | Problem | Text | HookLine

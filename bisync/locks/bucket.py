@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bisync.core import lease as machine
 from bisync.core.lease import Lease
 from bisync.core.lease_folder import Entry, Kind
 from bisync.core.metadata import METADATA_DIR
-from bisync.errors import RcloneError
+from bisync.errors import KeysRefused, RcloneError
 from bisync.locks.lease_objects import Told, entry, file_name, name, read, text, waiting_name
-from bisync.rclone.output import Written
+from bisync.rclone.output import Listed, Written
 from bisync.rclone.resident import Resident
 
 
@@ -34,8 +34,8 @@ class Bucket:
         """All lease objects. The store's clock is read from the object with which this device waits, or its own."""
         entries = [
             found
-            for path, fs in self._folders.items()
-            for listed in self._resident.list(fs)
+            for path in self._folders
+            for listed in self._files(path)
             if (found := entry(path, listed)) is not None
         ]
         times = [
@@ -44,6 +44,15 @@ class Bucket:
             if one.path == self._path and lease.device in (one.claim, one.claim.rpartition("-")[0])
         ]
         return machine.Listed(entries, max(times, default=None))
+
+    def _files(self, path: str) -> Sequence[Listed]:
+        try:
+            return self._resident.list(self._folders[path])
+        except KeysRefused:
+            # Keys may be good for one folder alone: who writes above it sees what is said here.
+            if path == self._path:
+                raise
+            return ()
 
     def perform(self, lease: Lease, command: machine.Command, told: Told) -> machine.Answer:
         """Do what the machine asks. Raises RcloneError where it is certain that nothing came of it."""

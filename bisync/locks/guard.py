@@ -1,10 +1,11 @@
 """Ends programs that must not outlive their lease, or us: a small program of its own, which is never frozen with us.
 
     python -I -S guard.py        told on stdin, a line each:
-    until 63.5                   so many seconds from now on what is watched may go on
+    until notes 63.5             so many seconds from now on what is watched may go on, as far as this lease goes
+    over notes                   this lease is of no matter any more
     watch 4711, forget 4711      a program that is to end, or not any more
 
-When the time is over, or stdin ends (we are gone), all that is watched is killed. It imports next to nothing.
+When the first time is over, or stdin ends (we are gone), all that is watched is killed. It imports next to nothing.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ def clock() -> float:
 def main(stdin: int = 0) -> None:
     """Watch until stdin ends."""
     watched: set[int] = set()
-    until: float | None = None
+    untils: dict[str, float] = {}
     rest = b""
     while True:
-        left = None if until is None else max(0.0, until - clock())
-        if not select.select([stdin], [], [], left if left is None else min(left, 1.0))[0]:
+        until = min(untils.values(), default=None)
+        left = None if until is None else min(max(0.0, until - clock()), 1.0)
+        if not select.select([stdin], [], [], left)[0]:
             if until is not None and clock() >= until:
                 _end(watched)
                 watched.clear()
-                until = None
+                untils.clear()
             continue
         data = os.read(stdin, LINE_BYTES)
         if not data:
@@ -44,7 +46,10 @@ def main(stdin: int = 0) -> None:
         for line in lines:
             word, _, value = line.decode().partition(" ")
             if word == "until":
-                until = clock() + float(value)
+                name, _, seconds = value.rpartition(" ")
+                untils[name] = clock() + float(seconds)
+            elif word == "over":
+                untils.pop(value, None)
             elif word == "watch":
                 watched.add(int(value))
             elif word == "forget":

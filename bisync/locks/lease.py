@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -52,16 +52,31 @@ class Asking(NamedTuple):
 class Holding(Leash):
     """A lease that is held: what is under way by it ends with it."""
 
-    def __init__(self, bucket: Bucket, lease: Lease, asking: Asking, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        lease: Lease,
+        asking: Asking,
+        tell: Callable[[str], None],
+        upon: Sequence[Holding] = (),
+    ) -> None:
+        """Hold `lease`, which `take` gave. `upon`: others that this one is worth nothing without."""
         super().__init__(tell)
+        self._upon = upon
         self._bucket = bucket
         self._lease = lease
         self._asking = asking
         self._began = clock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._tell(f"until {lease.until - clock():.3f}")
+        self._tell_until()
         self._thread.start()
+
+    def _tell_until(self) -> None:
+        self._tell(f"until {self._lease.path or '/'} {self._lease.until - clock():.3f}")
+
+    def _may_write(self) -> bool:
+        return machine.may_write(self._lease, clock()) and all(one._may_write() for one in self._upon)
 
     @property
     def number(self) -> int:
@@ -74,7 +89,7 @@ class Holding(Leash):
 
     def check(self) -> None:
         """Raise LeaseLost unless this device may write."""
-        if not machine.may_write(self._lease, clock()):
+        if not self._may_write():
             self._lose()
         super().check()
 
@@ -95,7 +110,7 @@ class Holding(Leash):
         while not self._over.wait(TICK_SECONDS):
             if machine.is_due(self._lease, clock(), TERMS):
                 self._turn(machine.renewed(self._lease, clock()))
-            if not machine.may_write(self._lease, clock()):
+            if not self._may_write():
                 self._lose()
                 return
 
@@ -106,7 +121,7 @@ class Holding(Leash):
             command = turn.command
             if isinstance(command, machine.Write | machine.Stop):
                 if isinstance(command, machine.Write):
-                    self._tell(f"until {self._lease.until - clock():.3f}")
+                    self._tell_until()
                 return
             if isinstance(command, machine.Retry):
                 if self._over.wait(RETRY_SECONDS):
@@ -131,6 +146,7 @@ class Holding(Leash):
             lease = lease._replace(phase=Phase.HOLDING)
         turn = machine.released(lease, clock())
         self._lease = turn.lease
+        self._tell(f"over {lease.path or '/'}")
         if not isinstance(turn.command, machine.Put):
             return None
         told = self._told(outcome)

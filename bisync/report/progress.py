@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bisync import events
 
 PLAIN_PROGRESS_SECONDS = 5.0
+# How often a pipe is told that another device is waited for.
+WAITING_SECONDS = 30.0
 # Columns of a terminal that has room for a bar.
 WIDE = 100
 
@@ -67,10 +69,19 @@ class Lines(Listener):
 
     last = 0.0
 
+    def __init__(self, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._waited: dict[str, float] = {}
+
     def __call__(self, sync: str, event: events.Event) -> None:
         from bisync import events
 
         super().__call__(sync, event)
+        if isinstance(event, events.Waiting):
+            if time.monotonic() - self._waited.get(sync, float("-inf")) >= WAITING_SECONDS:
+                self._waited[sync] = time.monotonic()
+                put(clean(f"{sync}: {event.text}"), sys.stderr)
+            return
         if not isinstance(event, events.Progress) or not event.total_files:
             return
         now = time.monotonic()
@@ -94,7 +105,7 @@ class Bar(Listener):
 
         super().__call__(sync, event)
         match event:
-            case events.Step(text=text):
+            case events.Step(text=text) | events.Waiting(text=text):
                 self._show(sync, f"{sync}: {text}", 0, None)
             case events.Progress(total_files=total) if total:
                 # Files count, too: a thousand empty ones have no bytes.

@@ -15,7 +15,7 @@ from bisync import events
 from bisync.app import Session
 from bisync.core import lease_folder
 from bisync.core.lease_folder import Kind, Protocol, Seen
-from bisync.errors import RcloneError
+from bisync.errors import KeysRefused, RcloneError
 from bisync.state import lease as state
 from bisync.state.lease import Known
 from bisync.sync.prepare import Prepared
@@ -73,31 +73,36 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
     from bisync.rclone.resident import resident
 
     before = known(session)
-    others = {**_above(session), **_below(session, seen)}
     asking = Asking(
         device=session.app.device,
         run=run,
         name=session.sync.name,
         wait=wait,
-        say=lambda words: session.emit(events.Step(words)),
+        say=lambda words: session.emit(events.Waiting(words)),
         now=lambda: session.app.now().isoformat(timespec="seconds"),
     )
     token = leases.new_token()
     with ExitStack() as stack:
         there = stack.enter_context(resident(session.rclone, session.remote))
         tell = stack.enter_context(leases.guarded(there.pid))
-        own = Bucket(there, session.sync.path, session.remote.fs, others)
-        protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(own, token)
-        lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
-        number = given_back(session, seen)
-        if not number and others:
-            # Nobody above has seen a lease here yet, and so would not look for one.
+        probe = Bucket(there, session.sync.path, session.remote.fs)
+        protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(probe, token)
+        others, upon = {**_above(session), **_below(session, seen)}, list[Holding]()
+        if not any(one.path == session.sync.path for one in seen.entries):
+            # Nobody above has seen a lease here yet, and so would not look for one: ours comes with theirs.
             for path, fs in _above(session).items():
                 above = Bucket(there, path, fs)
-                taken = leases.take(above, Lease(protocol, path, token), asking, None, 0.0)
-                stack.callback(Holding(above, taken, asking, tell).give_back, "done")
-        lease = leases.take(own, lease, asking, number, seen.at)
-        holding = Holding(own, lease, asking, tell)
+                try:
+                    taken = leases.take(above, Lease(protocol, path, token), asking, None, 0.0)
+                except KeysRefused:
+                    continue  # these keys are for this folder alone
+                upon.append(Holding(above, taken, asking, tell))
+                stack.callback(upon[-1].give_back, "done")
+                del others[path]
+        own = Bucket(there, session.sync.path, session.remote.fs, others)
+        lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
+        lease = leases.take(own, lease, asking, given_back(session, seen), seen.at)
+        holding = Holding(own, lease, asking, tell, upon)
         outcome, mark = "failed", None
         try:
             yield replace(session, rclone=session.rclone.leashed(holding)), holding

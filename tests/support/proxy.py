@@ -32,13 +32,17 @@ CHUNK = 16 * 1024
 
 @dataclass(frozen=True)
 class Request:
-    """One request: its kind, its path without the query, unquoted ("/bucket/a b.md"), the query and its headers."""
+    """One request: its kind, its path without the query, unquoted ("/bucket/a b.md"), the query and its headers.
+
+    `at`: when it came, by time.monotonic.
+    """
 
     kind: str
     method: str
     path: str
     query: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    at: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,11 @@ class Slow:
     rate: float
 
 
+@dataclass(frozen=True)
+class Double:
+    """The request arrives twice; the second answer is passed on."""
+
+
 class Gate:
     """Requests stop here until the gate is opened."""
 
@@ -88,7 +97,7 @@ class Gate:
         self._opened.wait(60)
 
 
-Action = Status | Drop | Delay | Slow | Gate
+Action = Status | Drop | Delay | Slow | Double | Gate
 A = TypeVar("A", bound=Action)
 
 
@@ -158,6 +167,13 @@ def _kind(method: str, path: str, headers: Any) -> str:
     return method
 
 
+class _Kept(bytearray):
+    """A body that is to be sent more than once."""
+
+    def sendall(self, data: bytes) -> None:
+        self.extend(data)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -198,6 +214,27 @@ class _Handler(BaseHTTPRequestHandler):
                 rate = slower
             case Gate():
                 action._pass()
+        if isinstance(action, Double):
+            body = _Kept()
+            self._read_body(body, rate)
+            with self._upstream() as upstream:
+                upstream.sock.sendall(bytes(body))
+                upstream.getresponse().read()
+            with self._upstream() as upstream:
+                upstream.sock.sendall(bytes(body))
+                self._pass_on(upstream.getresponse(), rate)
+            return
+        with self._upstream() as upstream:
+            self._read_body(upstream.sock, rate)
+            response = upstream.getresponse()
+            if isinstance(action, Drop):
+                self._hang_up()
+                return
+            self._pass_on(response, rate)
+
+    @contextmanager
+    def _upstream(self) -> Iterator[http.client.HTTPConnection]:
+        """The server behind, which has heard the request's head."""
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=60)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -205,16 +242,11 @@ class _Handler(BaseHTTPRequestHandler):
                 if name.lower() not in ("expect", "connection"):
                     upstream.putheader(name, value)
             upstream.endheaders()
-            self._read_body(upstream.sock, rate)
-            response = upstream.getresponse()
-            if isinstance(action, Drop):
-                self._hang_up()
-                return
-            self._pass_on(response, rate)
+            yield upstream
         finally:
             upstream.close()
 
-    def _read_body(self, target: socket.socket | None, rate: float | None) -> None:
+    def _read_body(self, target: socket.socket | _Kept | None, rate: float | None) -> None:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             while True:
                 line = self.rfile.readline()

@@ -214,9 +214,9 @@ syncs:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {**kept, "HOME": str(self.home), "TEST_KEY_ID": KEY_ID, "TEST_SECRET": SECRET, **self.env}
 
-    def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
+    def popen(self, *argv: str, module: str = "bisync", **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "bisync", *argv], cwd=self.home, env=self.environment, text=True,
+            [sys.executable, "-m", module, *argv], cwd=self.home, env=self.environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
 
