@@ -228,11 +228,16 @@ def resident_argv(socket: Path) -> Argv:
 
 # A small object is written by one request: nobody asks for its bucket before, or for the object after it.
 # The times it lists are the store's own, which need no request for each object.
+# It says when things were stored; so stores that take over a file's time are not told one, as far as they can be kept
+# from asking (`rclone serve s3` takes it from this header; rclone docs, sftp and local).
 RESIDENT_ENV = {
     "RCLONE_S3_NO_CHECK_BUCKET": "true",
     "RCLONE_S3_NO_HEAD": "true",
     "RCLONE_USE_SERVER_MODTIME": "true",
+    "RCLONE_SFTP_SET_MODTIME": "false",
+    "RCLONE_LOCAL_NO_SET_MODTIME": "true",
 }
+OWN_TIME = {"X-Amz-Meta-Mtime": "none"}
 
 
 def serve_s3_argv(storage: Path, address: str) -> Argv:

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 from bisync.errors import RcloneError
 from bisync.events import Problem
-from bisync.rclone.argv import RESIDENT_ENV, Argv, resident_argv
+from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV, Argv, resident_argv
 from bisync.rclone.diagnosis import failure, is_ambiguous
 from bisync.rclone.output import Finished, Listed, Written
 from bisync.rclone.program import Rclone, Running
@@ -73,13 +73,15 @@ class Resident:
         return answer
 
     def write(self, fs: str, name: str, text: bytes, *, only_new: bool = False) -> Written:
-        """Write a small object. `only_new`: unless there is one (RFC 9110, If-None-Match), if the store can do that.
+        """Write a small object; the store notes when. `only_new`: unless there is one, if it can do that.
+
+        (RFC 9110, If-None-Match.)
 
         Raises RcloneError where it is certain that nothing was written.
         """
-        query: dict[str, str] = {"fs": fs, "remote": ""}
-        if only_new:
-            query["_config"] = json.dumps({"UploadHeaders": [{"Key": "If-None-Match", "Value": "*"}]})
+        headers = {"If-None-Match": "*", **OWN_TIME} if only_new else OWN_TIME
+        config = {"UploadHeaders": [{"Key": key, "Value": value} for key, value in headers.items()]}
+        query = {"fs": fs, "remote": "", "_config": json.dumps(config)}
         try:
             status, answer = self._ask(
                 "rcat", "POST", f"operations/uploadfile?{urlencode(query)}", (name, text)

@@ -37,17 +37,22 @@ def rclone_path() -> Path:
 
 @dataclass
 class S3:
-    """A running S3 server. `folder`: where `rclone serve s3` keeps its buckets; None for moto."""
+    """A running S3 server. `folder`: where `rclone serve s3` keeps its buckets; None for others.
+
+    `process`: None for one that somebody else has started.
+    """
 
     endpoint: str
     folder: Path | None
     provider: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
+    key_id: str = KEY_ID
+    secret: str = SECRET
 
     def rclone(self, *argv: str, stdin: bytes | None = None) -> str:
         """Run rclone against this server as somebody else would; the remote is called `s3:`."""
-        values = {"type": "s3", "provider": self.provider, "endpoint": self.endpoint, "access_key_id": KEY_ID,
-                  "secret_access_key": SECRET, "region": "us-east-1"}  # fmt: skip
+        values = {"type": "s3", "provider": self.provider, "endpoint": self.endpoint,
+                  "access_key_id": self.key_id, "secret_access_key": self.secret, "region": "us-east-1"}  # fmt: skip
         env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
         env |= {f"RCLONE_CONFIG_S3_{name.upper()}": value for name, value in values.items()}
         done = subprocess.run(
@@ -212,7 +217,8 @@ syncs:
         # Without byte code every start would compile the program anew, which no installed one does.
         foreign = ("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_", "PYTHONDONTWRITEBYTECODE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        return {**kept, "HOME": str(self.home), "TEST_KEY_ID": KEY_ID, "TEST_SECRET": SECRET, **self.env}
+        keys = (self.server.key_id, self.server.secret) if self.server is not None else (KEY_ID, SECRET)
+        return {**kept, "HOME": str(self.home), "TEST_KEY_ID": keys[0], "TEST_SECRET": keys[1], **self.env}
 
     def popen(self, *argv: str, module: str = "bisync", **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(

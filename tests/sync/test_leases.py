@@ -9,10 +9,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,28 +19,11 @@ from bisync.core.result import Outcome
 from bisync.locks import lease as leases
 from bisync.locks import lease_objects
 from bisync.locks.lease_objects import FREE_BYTES, HELD_BYTES, Told
-from tests.support.proxy import Delay, Double, Drop, Gate, Proxy, Request, Slow, Status, proxied
-from tests.support.world import BUCKET, S3, Device, serve_moto, serve_s3
+from tests.support.proxy import Drop, Gate, Slow, Status, proxied
+from tests.support.race import WRITES, Devices, ended, is_lease, race, store, wrote
+from tests.support.world import BUCKET, S3, Device
 
 SHORT = "tests.support.short_lease"
-ROOT = Path(__file__).parents[2]
-WRITES = ("PUT", "COPY", "DELETE", "POST")
-
-
-def is_lease(request: Request) -> bool:
-    return "/.basic-memory/lease." in request.path
-
-
-def wrote(proxy: Proxy) -> list[Request]:
-    """Requests that changed files of the sync."""
-    return [one for one in proxy.seen if one.kind in WRITES and not is_lease(one)]
-
-
-@contextmanager
-def store(kind: str, folder: Path) -> Iterator[S3]:
-    """A server that honours conditional creation (moto), or one that does not (rclone serve s3)."""
-    with ExitStack() as stack:
-        yield stack.enter_context(serve_moto() if kind == "moto" else serve_s3(folder / "cloud"))
 
 
 @pytest.fixture(params=["moto", "rclone"])
@@ -51,53 +32,16 @@ def any_s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3]:
         yield server
 
 
-class Pair:
-    """Two devices, each behind a proxy of its own, set up with one note that both know."""
-
-    def __init__(self, folder: Path, proxies: tuple[Proxy, Proxy], **options: Any) -> None:
-        self.proxies = proxies
-        self.a, self.b = (
-            Device(folder / name, proxy.s3, extra=f"device: {name}\n", **options)
-            for name, proxy in zip(("laptop", "desktop"), proxies, strict=True)
-        )
-        for one in self.both:
-            one.env["PYTHONPATH"] = str(ROOT)
-        self.a.setup()
-        self.a.write("note.md", "first\n")
-        assert self.a.sync().outcome is Outcome.DONE
-        self.b.setup()
-        for proxy in proxies:
-            proxy.reset()
-
-    @property
-    def both(self) -> tuple[Device, Device]:
-        return self.a, self.b
-
-    def settle(self) -> dict[str, str]:
-        """Sync until both are equal; the tree they agree on."""
-        for _ in range(4):
-            for one in self.both:
-                result = one.sync()
-                assert result.error is None, result
-        assert self.a.tree() == self.b.tree()
-        return self.a.tree()
-
-
 @pytest.fixture
-def pair(any_s3: S3, tmp_path: Path) -> Iterator[Pair]:
+def pair(any_s3: S3, tmp_path: Path) -> Iterator[Devices]:
     with proxied(any_s3) as one, proxied(any_s3) as other:
-        yield Pair(tmp_path, (one, other))
+        yield Devices(tmp_path, (one, other))
 
 
 @pytest.fixture
-def moto_pair(moto: S3, tmp_path: Path) -> Iterator[Pair]:
+def moto_pair(moto: S3, tmp_path: Path) -> Iterator[Devices]:
     with proxied(moto) as one, proxied(moto) as other:
-        yield Pair(tmp_path, (one, other))
-
-
-def ended(process: subprocess.Popen[str], *, timeout: float = 60) -> tuple[int, str]:
-    out, err = process.communicate(timeout=timeout)
-    return process.returncode, out + err
+        yield Devices(tmp_path, (one, other))
 
 
 def begun(process: subprocess.Popen[str], words: str) -> str:
@@ -112,7 +56,7 @@ def begun(process: subprocess.Popen[str], words: str) -> str:
 
 
 class TestRun:
-    def test_what_writes_has_the_lease_and_gives_it_back(self, pair: Pair) -> None:
+    def test_what_writes_has_the_lease_and_gives_it_back(self, pair: Devices) -> None:
         pair.a.write("note.md", "second\n")
         assert pair.a.sync().outcome is Outcome.DONE
         seen = [one for one in pair.proxies[0].seen if one.kind in WRITES]
@@ -121,7 +65,7 @@ class TestRun:
         assert seen[0].path == seen[-1].path
         assert len([one for one in pair.proxies[0].seen if is_lease(one)]) == 2
 
-    def test_an_idle_run_and_a_plan_ask_for_none(self, pair: Pair) -> None:
+    def test_an_idle_run_and_a_plan_ask_for_none(self, pair: Devices) -> None:
         assert pair.a.sync().outcome is Outcome.IDLE
         pair.a.write("note.md", "second\n")
         pair.a.run("plan")
@@ -129,12 +73,12 @@ class TestRun:
         assert [one.kind for one in pair.proxies[0].seen if one.kind != "LIST"] == []
         assert [one for one in pair.proxies[0].seen if is_lease(one)] == []
 
-    def test_a_run_that_a_guard_refuses_asks_for_none(self, pair: Pair) -> None:
+    def test_a_run_that_a_guard_refuses_asks_for_none(self, pair: Devices) -> None:
         (pair.a.notes / "note.md").unlink()
         assert pair.a.sync(max_delete=0).outcome is Outcome.REFUSED
         assert [one for one in pair.proxies[0].seen if is_lease(one)] == []
 
-    def test_the_newest_object_says_which_run_ended_and_when(self, pair: Pair, any_s3: S3) -> None:
+    def test_the_newest_object_says_which_run_ended_and_when(self, pair: Devices, any_s3: S3) -> None:
         pair.a.write("note.md", "second\n")
         result = pair.a.sync()
         listed = any_s3.rclone(
@@ -149,7 +93,7 @@ class TestRun:
         assert told.ended is not None
         datetime.fromisoformat(told.ended)
 
-    def test_ctrl_c_gives_it_back(self, moto_pair: Pair) -> None:
+    def test_ctrl_c_gives_it_back(self, moto_pair: Devices) -> None:
         pair = moto_pair
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
         pair.a.write("note.md", "second\n")
@@ -162,7 +106,9 @@ class TestRun:
         assert pair.b.sync(wait=False).outcome is Outcome.DONE
         assert pair.settle() == {"note.md": "second\n", "other.md": "x\n"}
 
-    def test_old_objects_are_swept(self, moto_pair: Pair, moto: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_old_objects_are_swept(
+        self, moto_pair: Devices, moto: S3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(leases, "TERMS", Terms(lease=1, hold=60, renew=30, waiting=1))
         monkeypatch.setattr(leases, "SWEEP_AT", 3)
         for number in range(5):
@@ -172,7 +118,7 @@ class TestRun:
         left = moto.rclone("lsf", f"s3:{BUCKET}/.basic-memory", "--include", "lease.*").split()
         assert 1 <= len(left) <= 4
 
-    def test_it_is_renewed_while_a_run_lasts(self, moto_pair: Pair) -> None:
+    def test_it_is_renewed_while_a_run_lasts(self, moto_pair: Devices) -> None:
         pair = moto_pair
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
         pair.a.write("note.md", "second\n")
@@ -187,7 +133,7 @@ class TestRun:
 
 
 class TestWaiting:
-    def test_the_other_device_is_named_and_waited_for(self, pair: Pair) -> None:
+    def test_the_other_device_is_named_and_waited_for(self, pair: Devices) -> None:
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
         pair.a.write("note.md", "laptop\n")
         pair.b.write("other.md", "desktop\n")
@@ -205,7 +151,7 @@ class TestWaiting:
         assert code == 0, said + rest
         assert pair.settle() == {"note.md": "laptop\n", "other.md": "desktop\n"}
 
-    def test_who_waits_leaves_nothing_behind(self, moto_pair: Pair, moto: S3) -> None:
+    def test_who_waits_leaves_nothing_behind(self, moto_pair: Devices, moto: S3) -> None:
         pair = moto_pair
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
         pair.a.write("note.md", "laptop\n")
@@ -220,7 +166,7 @@ class TestWaiting:
         assert ended(first)[0] == 0
         assert "wait" not in moto.rclone("lsf", f"s3:{BUCKET}/.basic-memory")
 
-    def test_what_another_wrote_after_the_look_is_looked_at(self, pair: Pair) -> None:
+    def test_what_another_wrote_after_the_look_is_looked_at(self, pair: Devices) -> None:
         """The plan is made, then another device has the lease first: the old plan would write over its note."""
         gate = pair.proxies[0].on("PUT", Gate(), path="/lease.")
         pair.a.write("note.md", "laptop\n")
@@ -234,44 +180,12 @@ class TestWaiting:
         assert set(tree.values()) == {"laptop\n", "desktop, and longer\n"}
 
 
-def race(pair: Pair, number: int, chance: random.Random) -> None:
-    """Both edit the same note and start, together or not quite: no version is lost, no two write at once."""
-    texts = {}
-    for one in pair.both:
-        texts[one.home.name] = f"{number} {one.home.name} {'x' * chance.randrange(60)}\n"
-        one.write("note.md", texts[one.home.name])
-    for proxy in pair.proxies:
-        proxy.reset()
-        proxy.clear()
-        what = chance.choice(
-            [None, Delay(0.3), Double(), Drop(), Drop(after=True), Status(500), Status(503, "SlowDown")]
-        )
-        if what is not None:
-            proxy.on(chance.choice(["PUT", "LIST", "*"]), what, path=chance.choice(["", "/lease."]), times=1)
-    processes = []
-    for one in pair.both:
-        processes.append(one.popen("sync"))
-        time.sleep(chance.choice([0, 0, 0, 0.1, 0.3, 0.6]))
-    said = [ended(one) for one in processes]
-    spans = [(found[0].at, found[-1].at) for found in map(wrote, pair.proxies) if found]
-    if len(spans) == 2:
-        (_, end), (start, _) = sorted(spans)
-        assert end < start, f"two runs wrote at once: {said}"
-    for proxy in pair.proxies:
-        proxy.clear()
-    tree = pair.settle()
-    assert set(texts.values()) <= set(tree.values()), (number, said, texts, tree)
-    for copy in pair.a.notes.glob("note.*conflict*"):
-        copy.unlink()
-    pair.settle()
-
-
 @pytest.mark.parametrize("kind", ["moto", "rclone"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_devices_that_start_together_lose_nothing(kind: str, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     with store(kind, tmp_path) as server, proxied(server) as one, proxied(server) as other:
-        pair = Pair(tmp_path, (one, other))
+        pair = Devices(tmp_path, (one, other))
         for number in range(5):
             race(pair, number, chance)
 
@@ -279,7 +193,7 @@ def test_devices_that_start_together_lose_nothing(kind: str, seed: int, tmp_path
 class TestHolderGone:
     """Leases last seconds here. (`short_lease`)"""
 
-    def started(self, pair: Pair) -> subprocess.Popen[str]:
+    def started(self, pair: Devices) -> subprocess.Popen[str]:
         """The laptop, in the middle of sending a large file."""
         pair.proxies[0].on("PUT", Slow(20_000), path="large.bin")
         pair.a.write("large.bin", "x" * 2_000_000)
@@ -290,7 +204,7 @@ class TestHolderGone:
             time.sleep(0.05)
         return process
 
-    def passed(self, pair: Pair) -> float:
+    def passed(self, pair: Devices) -> float:
         """The desktop syncs; when it began to write."""
         pair.b.write("other.md", "desktop\n")
         process = pair.b.popen("sync", module=SHORT)
@@ -298,7 +212,7 @@ class TestHolderGone:
         assert code == 0, said
         return wrote(pair.proxies[1])[0].at
 
-    def test_killed(self, pair: Pair) -> None:
+    def test_killed(self, pair: Devices) -> None:
         process = self.started(pair)
         process.kill()
         process.communicate()
@@ -308,7 +222,7 @@ class TestHolderGone:
         pair.proxies[0].clear()
         assert sorted(pair.settle()) == ["large.bin", "note.md", "other.md"]
 
-    def test_frozen_for_longer_than_the_lease(self, pair: Pair) -> None:
+    def test_frozen_for_longer_than_the_lease(self, pair: Devices) -> None:
         process = self.started(pair)
         os.kill(process.pid, signal.SIGSTOP)
         frozen = time.monotonic()
@@ -322,7 +236,7 @@ class TestHolderGone:
         pair.proxies[0].clear()
         assert sorted(pair.settle()) == ["large.bin", "note.md", "other.md"]
 
-    def test_cut_off(self, pair: Pair) -> None:
+    def test_cut_off(self, pair: Devices) -> None:
         process = self.started(pair)
         pair.proxies[0].on("PUT", Drop(), path="/lease.")
         pair.proxies[0].on("GET", Drop(), path="/lease.")
@@ -337,7 +251,7 @@ class TestHolderGone:
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_a_clock_that_is_wrong_by_a_day_changes_nothing(days: int, moto_pair: Pair) -> None:
+def test_a_clock_that_is_wrong_by_a_day_changes_nothing(days: int, moto_pair: Devices) -> None:
     pair = moto_pair
     wrong = pair.a.app(now=lambda: datetime.now(UTC) + timedelta(days=days))
     gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
@@ -364,9 +278,9 @@ class TestOverlap:
     """A sync of the whole bucket, and one of a folder in it."""
 
     @pytest.fixture
-    def nested(self, any_s3: S3, tmp_path: Path) -> Iterator[Pair]:
+    def nested(self, any_s3: S3, tmp_path: Path) -> Iterator[Devices]:
         with proxied(any_s3) as one, proxied(any_s3) as other:
-            pair = Pair(tmp_path, (one, other))
+            pair = Devices(tmp_path, (one, other))
             inner = tmp_path / "inner"
             pair.b = Device(inner, other.s3, extra="device: desktop\n", sync_extra="    path: research\n")
             pair.b.setup()
@@ -377,7 +291,7 @@ class TestOverlap:
                 proxy.reset()
             yield pair
 
-    def test_the_folder_waits_for_the_bucket(self, nested: Pair) -> None:
+    def test_the_folder_waits_for_the_bucket(self, nested: Devices) -> None:
         gate = nested.proxies[0].on("PUT", Gate(), path="note.md")
         nested.a.write("note.md", "laptop\n")
         process = nested.a.popen("sync")
@@ -390,7 +304,7 @@ class TestOverlap:
         assert ended(process)[0] == 0
         assert nested.b.sync().error is None
 
-    def test_the_bucket_waits_for_the_folder(self, nested: Pair) -> None:
+    def test_the_bucket_waits_for_the_folder(self, nested: Devices) -> None:
         gate = nested.proxies[1].on("PUT", Gate(), path="deep.md")
         nested.b.write("deep.md", "desktop\n")
         process = nested.b.popen("sync")
@@ -405,7 +319,7 @@ class TestOverlap:
 
     def test_the_first_lease_of_a_folder_is_seen_above(self, any_s3: S3, tmp_path: Path) -> None:
         with proxied(any_s3) as one, proxied(any_s3) as other:
-            pair = Pair(tmp_path, (one, other))
+            pair = Devices(tmp_path, (one, other))
             inner = Device(tmp_path / "inner", other.s3, sync_extra="    path: research\n")
             gate = other.on("PUT", Gate(), path="research/.basic-memory/.bisync-marker")
             process = inner.popen("setup")
@@ -418,7 +332,7 @@ class TestOverlap:
 
 
 class TestStore:
-    def test_one_that_stops_honouring_the_condition_is_found_out(self, moto_pair: Pair, moto: S3) -> None:
+    def test_one_that_stops_honouring_the_condition_is_found_out(self, moto_pair: Devices, moto: S3) -> None:
         pair = moto_pair
         assert pair.a.sync().error is None
         listed = moto.rclone("lsf", f"s3:{BUCKET}/.basic-memory", "--include", "lease.0*").split()
@@ -431,21 +345,21 @@ class TestStore:
         assert pair.a.sync().error is None
         assert any("lease.probe." in one.path for one in pair.proxies[0].seen)
 
-    def test_a_lease_whose_text_is_nonsense_is_held_all_the_same(self, pair: Pair, any_s3: S3) -> None:
+    def test_a_lease_whose_text_is_nonsense_is_held_all_the_same(self, pair: Devices, any_s3: S3) -> None:
         pair.a.write("note.md", "laptop\n")
         any_s3.rclone("rcat", f"s3:{BUCKET}/.basic-memory/lease.000000099", stdin=b"\x1b[31mboo")
         result = pair.a.sync(wait=False)
         assert result.exit_code == 6
         assert "another device" in (result.error or "")
 
-    def test_what_a_foreign_text_says_is_fit_for_a_terminal(self, pair: Pair, any_s3: S3) -> None:
+    def test_what_a_foreign_text_says_is_fit_for_a_terminal(self, pair: Devices, any_s3: S3) -> None:
         pair.a.write("note.md", "laptop\n")
         put_lease(any_s3, 99, Told("x-0", "evil\x1b[31m\nname", "run"))
         error = pair.a.sync(wait=False).error or ""
         assert "evil" in error
         assert error.isprintable()
 
-    def test_without_write_access_it_says_so(self, moto_pair: Pair) -> None:
+    def test_without_write_access_it_says_so(self, moto_pair: Devices) -> None:
         moto_pair.proxies[0].on("PUT", Status(403, "AccessDenied"), path="/lease.")
         moto_pair.a.write("note.md", "laptop\n")
         result = moto_pair.a.sync()

@@ -1,0 +1,69 @@
+"""The guard: what is watched ends with the lease, and with us."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bisync.locks import guard
+
+pytestmark = pytest.mark.pure
+
+
+@pytest.fixture
+def watcher() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-I", "-S", guard.__file__], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def tell(watcher: subprocess.Popen[bytes], *lines: str) -> None:
+    assert watcher.stdin is not None
+    watcher.stdin.write("".join(f"{line}\n" for line in lines).encode())
+    watcher.stdin.flush()
+
+
+def test_what_is_watched_ends_when_the_time_is_over(
+    watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]
+) -> None:
+    began = time.monotonic()
+    tell(watcher, f"watch {sleeper.pid}", "until notes 60", "until / 0.5")
+    assert sleeper.wait(10) == -9
+    assert time.monotonic() - began >= 0.5
+
+
+def test_a_renewal_puts_it_off(watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]) -> None:
+    tell(watcher, f"watch {sleeper.pid}", "until my notes 0.5", "until my notes 60", "until / 0.5", "over /")
+    time.sleep(1)
+    assert sleeper.poll() is None
+
+
+def test_what_is_forgotten_goes_on(
+    watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]
+) -> None:
+    tell(watcher, f"watch {sleeper.pid}", f"forget {sleeper.pid}", "until notes 0.1")
+    time.sleep(0.5)
+    assert sleeper.poll() is None
+
+
+def test_what_is_watched_ends_with_whoever_watches(
+    watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]
+) -> None:
+    tell(watcher, f"watch {sleeper.pid}")
+    assert watcher.stdin is not None
+    watcher.stdin.close()
+    assert sleeper.wait(10) == -9
+    assert watcher.wait(10) == 0

@@ -1,0 +1,122 @@
+"""The rclone that stays: small objects written, listed, read and removed, on stores of both kinds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bisync.errors import RcloneError
+from bisync.rclone.output import Written
+from bisync.rclone.program import Rclone
+from bisync.rclone.remote import Remote
+from bisync.rclone.resident import Resident, resident
+from tests.support.proxy import Drop, Proxy, Status, proxied
+from tests.support.race import store
+from tests.support.world import BUCKET, S3, rclone_path
+
+
+@pytest.fixture(params=["moto", "rclone"])
+def any_s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3]:
+    with store(request.param, tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(any_s3: S3) -> Iterator[Proxy]:
+    with proxied(any_s3) as made:
+        yield made
+
+
+def reached(server: S3, folder: Path) -> tuple[Rclone, Remote]:
+    values = {"TYPE": "s3", "PROVIDER": server.provider, "ENDPOINT": server.endpoint, "REGION": "us-east-1",
+              "ACCESS_KEY_ID": server.key_id, "SECRET_ACCESS_KEY": server.secret}  # fmt: skip
+    env = {f"RCLONE_CONFIG_R_{name}": value for name, value in values.items()}
+    config = folder / "rclone.conf"
+    config.touch()
+    rclone = Rclone(binary=rclone_path(), config=config, version="", env=dict(os.environ))
+    return rclone, Remote(fs=f"r:{BUCKET}/", hashes=True, label="here", env=env)
+
+
+@pytest.fixture
+def there(proxy: Proxy, tmp_path: Path) -> Iterator[tuple[Resident, str]]:
+    rclone, remote = reached(proxy.s3, tmp_path)
+    with resident(rclone, remote) as found:
+        yield found, f"{remote.fs}.basic-memory/"
+
+
+def test_each_is_one_request(there: tuple[Resident, str], proxy: Proxy) -> None:
+    found, fs = there
+    assert found.write(fs, "a b", b"first") is Written.DONE
+    assert [(one.path, one.size) for one in found.list(fs)] == [("a b", 5)]
+    assert found.read(fs, "a b") == b"first"
+    assert [one.kind for one in proxy.seen] == ["PUT", "LIST", "HEAD", "GET"]
+    found.remove(fs, "a b")
+    found.remove(fs, "a b")
+    assert found.list(fs) == []
+    assert found.read(fs, "a b") is None
+
+
+def test_only_a_store_that_can_refuses_the_second(there: tuple[Resident, str], any_s3: S3) -> None:
+    found, fs = there
+    assert found.write(fs, "a", b"first", only_new=True) is Written.DONE
+    second = found.write(fs, "a", b"second", only_new=True)
+    assert second is (Written.DONE if any_s3.folder else Written.EXISTS)
+
+
+def test_the_store_is_told_no_time(there: tuple[Resident, str], any_s3: S3) -> None:
+    """It would be this device's, and some stores list it as their own."""
+    found, fs = there
+    found.write(fs, "a", b"first")
+    (listed,) = json.loads(any_s3.rclone("lsjson", "--metadata", f"s3:{BUCKET}/.basic-memory"))
+    assert "mtime" not in listed["Metadata"]
+
+
+def test_many_are_removed_at_once(there: tuple[Resident, str]) -> None:
+    found, fs = there
+    for name in ("a", "b", "c"):
+        found.write(fs, name, b"x")
+    found.remove_all(fs, ["a", "c"])
+    assert [one.path for one in found.list(fs)] == ["b"]
+
+
+def test_without_an_answer_nobody_knows(there: tuple[Resident, str], proxy: Proxy) -> None:
+    found, fs = there
+    proxy.on("PUT", Drop(after=True))
+    assert found.write(fs, "a", b"x") is Written.UNKNOWN
+    proxy.clear()
+    assert found.read(fs, "a") == b"x"
+
+
+def test_what_the_store_refuses_is_an_error(there: tuple[Resident, str], proxy: Proxy) -> None:
+    found, fs = there
+    proxy.on("*", Status(403, "AccessDenied"))
+    for refused in (
+        lambda: found.write(fs, "a", b"x"),
+        lambda: found.list(fs),
+        lambda: found.remove_all(fs, ["a"]),
+    ):
+        with pytest.raises(RcloneError, match="denied access"):
+            refused()
+
+
+def test_an_rclone_that_cannot_start_says_why(any_s3: S3, tmp_path: Path) -> None:
+    rclone, _ = reached(any_s3, tmp_path)
+    rclone.config.write_text("[unclosed\nnonsense")
+    wrong = Remote(fs="nowhere:x/", hashes=True, label="nowhere")
+    with resident(rclone, wrong) as found, pytest.raises(RcloneError):
+        found.list("nowhere:x/")
+
+
+def test_it_leaves_nothing_behind(any_s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rclone, remote = reached(any_s3, tmp_path)
+    before = set(tmp_path.iterdir())
+    with resident(rclone, remote) as found:
+        found.list(remote.fs)
+        (folder,) = set(tmp_path.iterdir()) - before
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert set(tmp_path.iterdir()) == before
