@@ -1,11 +1,12 @@
-"""Tasks that move files: sync, plan, resolve, restore, prune, demo."""
+"""Tasks that move files or change the cloud: sync, plan, resolve, restore, prune, unlock, demo."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from bisync.errors import UsageError
-from bisync.report.documents import prune_document, sync_document
+from bisync.report.documents import prune_document, sync_document, unlock_document
+from bisync.report.lease_words import unlock_lines
 from bisync.report.screen import Screen
 from bisync.report.words import (
     plan_file_lines,
@@ -221,6 +222,31 @@ def prune(
         screen.document(prune_document(results))
 
 
+@command(
+    words="only",
+    help={
+        "manifest": HELP["manifest"],
+        "only": HELP["only"],
+        "yes": "do it: remove a lease that is dead",
+        "json": HELP["json"],
+    },
+)
+def unlock(
+    c: object,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Show which device holds the lease of the cloud; remove that of a device that is gone with --yes."""
+    with edge(Screen(as_json=json)) as screen:
+        from bisync.actions import unlock as action
+
+        app, syncs = open_app(screen, manifest, only)
+        results = each(screen, syncs, partial(action.run, app, yes=yes), unlock_lines)
+        finish(screen, results, unlock_document)
+
+
 @command(help={"keep": "leave the temporary home behind and say where it is"})
 def demo(c: object, keep: bool = False) -> None:
     """The whole story on an embedded S3 server in a temporary home."""
@@ -230,4 +256,4 @@ def demo(c: object, keep: bool = False) -> None:
         leave(action.run(screen.verbatim, keep=keep))
 
 
-COMMANDS = (sync, plan, resolve, restore, prune, demo)
+COMMANDS = (sync, plan, resolve, restore, prune, unlock, demo)

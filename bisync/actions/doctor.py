@@ -1,4 +1,7 @@
-"""Everything that could be wrong here, each finding with its cure. Changes nothing."""
+"""Everything that could be wrong here, each finding with its cure. Changes nothing.
+
+(Only where another device holds the lease of the cloud does it say there for a moment that it waits, too.)
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pathlib import Path
 from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import Sync
+from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
@@ -24,7 +28,7 @@ from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings
 from bisync.rclone.argv import probe_argv
 from bisync.state import baseline, runs
-from bisync.sync import trash
+from bisync.sync import leased, lookout, trash
 
 OLD_DAYS = 30
 LITTLE_SPACE = 1 << 30
@@ -297,6 +301,27 @@ def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
         looks = providers.of(sync.tenant).look(sync.tenant, session.remote, session.rclone, app.now)
         yield from (replace(found, about=sync.name) for found in looks)
         yield from _trash(session)
+        yield from _leases(session)
+
+
+def _leases(session: Session) -> Iterator[Finding]:
+    """How devices take turns in this sync's cloud, and whose turn it is."""
+    how = {
+        Protocol.NUMBERED: "by number, as this store creates an object only once",
+        Protocol.LISTED: "by listing, as this store would create an object twice",
+        None: "not found out yet how; the first run that writes does",
+    }[leased.known(session).protocol]
+    about = session.sync.name
+    yield Finding(about=about, level="ok", text=f"devices take turns: {how}")
+    for one in lookout.survey(session).holders:
+        who = one.device or "another device"
+        if one.dead:
+            yield Finding(
+                about=about, level="warning", text=f"{who} is gone without giving its lease of the cloud back",
+                cure=f"type: bisync unlock --only {about}",
+            )  # fmt: skip
+        else:
+            yield Finding(about=about, level="ok", text=f"{who} is syncing (for {one.seconds} s)")
 
 
 def _trash(session: Session) -> Iterator[Finding]:

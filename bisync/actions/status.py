@@ -1,26 +1,35 @@
-"""What state every sync is in, from what the last runs left behind, and what its cloud says of itself.
+"""What state every sync is in, by what the last runs left behind, what its cloud says of itself, and who writes there.
 
 A cloud is asked with little patience and on the side: that it is down, slow or closed to us is no failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync import ignore, providers
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names, names
 from bisync.core.place import moved
-from bisync.errors import IgnoreError, Interrupted
+from bisync.errors import BisyncError, IgnoreError, Interrupted
 from bisync.ignore.walk import layer_rules
 from bisync.locks.machine import is_held
 from bisync.providers.base import Asking, Overview
 from bisync.rclone import listings
-from bisync.state import baseline, runs
+from bisync.state import baseline, lease, runs
+
+if TYPE_CHECKING:
+    from bisync.locks.holders import Holder
+
+LEASE_SECONDS = 3.0
+"""Nobody waits longer to hear who writes to a store."""
+LEASES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +37,8 @@ class SyncStatus:
     """One sync. `last_sync` RFC 3339 or None; `blocked`: what stops the next run and its cure, or None.
 
     `left_out`: the files that the last run had to go without. A run that was interrupted speaks of neither.
-    `cloud`: what the cloud says beside its files; None where it is a store and nothing else.
+    `cloud`: what the cloud says beside its files; None where it is a store and nothing else. `lease`: which other
+    device writes to the store, as far as that was told in time.
     """
 
     name: str
@@ -47,23 +57,73 @@ class SyncStatus:
     left_out: tuple[str, ...] = ()
     keeps_cloud_versions: bool = True
     cloud: Overview | None = None
+    lease: Holder | None = None
 
 
-def ask(app: App, syncs: Sequence[Sync]) -> dict[str, Asking]:
-    """Begin to ask the clouds of these syncs, each tenant once; by the tenant's name. Nothing is waited for."""
+class Asked(NamedTuple):
+    """Questions under way: to the clouds by tenant, and who writes to their stores by sync. None raises."""
+
+    clouds: Mapping[str, Asking] = {}
+    leases: Mapping[str, Callable[[], Holder | None]] = {}
+
+
+def ask(app: App, syncs: Sequence[Sync]) -> Asked:
+    """Begin to ask the clouds of these syncs, each tenant once, and who writes to their stores. Waits for nothing."""
     first = {sync.tenant.name: sync for sync in reversed(syncs)}
     begun = {
         name: providers.of(sync.tenant).overview(sync.tenant, app.around(sync))
         for name, sync in first.items()
     }
-    return {name: asking for name, asking in begun.items() if asking is not None}
+    clouds = {name: asking for name, asking in begun.items() if asking is not None}
+    return Asked(clouds, _ask_for_leases(app, [sync for sync in syncs if _has_leases(app, sync)]))
 
 
-def run(app: App, sync: Sync, *, asked: Mapping[str, Asking]) -> SyncStatus:
+def _has_leases(app: App, sync: Sync) -> bool:
+    """Whether it is worth asking: devices take leases there, and it can be reached without more ado."""
+    state, provider = app.state(sync), providers.of(sync.tenant)
+    if lease.load(state.lease, app.place(sync).store).protocol is None or not state.baseline.exists():
+        return False
+    return not provider.needs_us and (not provider.has_section or app.manifest.rclone_config.exists())
+
+
+def _ask_for_leases(app: App, syncs: Sequence[Sync]) -> dict[str, Callable[[], Holder | None]]:
+    if not syncs:
+        return {}
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    ends = time.monotonic() + LEASE_SECONDS
+    # This program ends when its threads have ended, and they when their time is over: no rclone is left behind.
+    pool = ThreadPoolExecutor(min(len(syncs), LEASES_AT_ONCE), thread_name_prefix="lease")
+    begun = {sync.name: pool.submit(_holder, app, sync, ends) for sync in syncs}
+    pool.shutdown(wait=False)
+
+    def answer(asked: Future[Holder | None]) -> Holder | None:
+        try:
+            return asked.result(max(0.0, ends - time.monotonic()))
+        except TimeoutError:
+            asked.cancel()
+            return None
+
+    return {name: partial(answer, asked) for name, asked in begun.items()}
+
+
+def _holder(app: App, sync: Sync, ends: float) -> Holder | None:
+    from bisync.sync import lookout
+
+    try:
+        with app.session(sync) as session:
+            return lookout.holder(session, patience=ends - time.monotonic())
+    except (BisyncError, OSError):
+        return None
+
+
+def run(app: App, sync: Sync, *, asked: Asked) -> SyncStatus:
     """Read one sync's state. `asked`: what `ask` has begun."""
     found = _read(app, sync)
-    asking = asked.get(sync.tenant.name)
-    return found if asking is None else replace(found, cloud=_overview(app, sync, asking))
+    asking, who = asked.clouds.get(sync.tenant.name), asked.leases.get(sync.name)
+    if asking is not None:
+        found = replace(found, cloud=_overview(app, sync, asking))
+    return found if who is None else replace(found, lease=who())
 
 
 def _read(app: App, sync: Sync) -> SyncStatus:

@@ -109,6 +109,10 @@ class Bucket:
         except (TimeoutError, RcloneError):
             return None
 
+    def remove(self, one: Entry) -> None:
+        """Remove an object of any of the folders. Raises RcloneError, and TimeoutError without an answer."""
+        self._resident.remove(self._folders[one.path], file_name(one))
+
     def sweep(self, entries: Iterable[Entry]) -> None:
         """Remove objects of the own folder that nobody needs any more."""
         files = [file_name(one) for one in entries if one.path == self._path]

@@ -158,16 +158,19 @@ class Holding(Leash):
         return md5(told, Kind.FREE) if isinstance(answer, machine.Done) else None
 
     def sweep(self, seen: int) -> None:
-        """Remove what nobody needs any more, where `seen` objects are too many."""
-        if seen < SWEEP_AT:
+        """Remove what nobody needs any more, where `seen` objects are too many. What cannot be removed stays there."""
+        if seen < SWEEP_AT or not self._may_write():
             return
-        self.check()
-        entries, _ = (found := self._bucket.look(self._lease)).entries, found.clock
-        ours = [one.stored for one in entries if one.number == self.number and one.kind is not Kind.WAITING]
-        if ours:
-            self._bucket.sweep(
-                one for one in entries if lease_folder.is_swept(one, entries, min(ours), TERMS)
-            )
+        # (The work of this run is done by now: no answer, or a refusal, takes nothing away from it.)
+        with suppress(RcloneError, TimeoutError):
+            entries = self._bucket.look(self._lease).entries
+            ours = [
+                one.stored for one in entries if one.number == self.number and one.kind is not Kind.WAITING
+            ]
+            if ours:
+                self._bucket.sweep(
+                    one for one in entries if lease_folder.is_swept(one, entries, min(ours), TERMS)
+                )
 
 
 def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: float) -> Lease:

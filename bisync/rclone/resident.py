@@ -32,8 +32,8 @@ READ_BYTES = 4096
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("rclone", timeout=ANSWER_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("rclone", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -43,17 +43,23 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Resident:
-    """The rclone that stays, for one remote. Threads may ask it at the same time. `pid`: its process."""
+    """The rclone that stays, for one remote. Threads may ask it at the same time. `pid`: its process.
 
-    def __init__(self, running: Running, path: Path, remote: Remote) -> None:
+    `patience`: so many seconds from now on it is asked anything at all; None: no limit but that of each answer.
+    """
+
+    def __init__(
+        self, running: Running, path: Path, remote: Remote, *, patience: float | None = None
+    ) -> None:
         self._running = running
         self._path = path
         self._remote = remote
+        self._ends = None if patience is None else time.monotonic() + patience
         self._ready = False
         self.pid = running.child.pid
 
     def list(self, fs: str) -> list[Listed]:
-        """The files of one folder, with the store's own times. Raises RcloneError."""
+        """The files of one folder, with the store's own times. Raises RcloneError, and TimeoutError as `_ask`."""
         asked = {"fs": fs, "remote": "", "opt": {"filesOnly": True, "noMimeType": True}}
         status, answer = self._ask("lsjson", "POST", "operations/list", asked)
         if status == http.HTTPStatus.NOT_FOUND:
@@ -125,7 +131,7 @@ class Resident:
         elif body is not None:
             headers, raw = {"Content-Type": "application/json"}, json.dumps(body).encode()
         self._wait_until_ready(doing)
-        connection = _Connection(self._path)
+        connection = _Connection(self._path, self._left(ANSWER_SECONDS))
         try:
             connection.request(method, f"/{path}", raw, headers)
             answer = connection.getresponse()
@@ -140,9 +146,9 @@ class Resident:
 
     def _wait_until_ready(self, doing: str) -> None:
         """It takes a moment until it listens. Raises RcloneError when it never does."""
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + self._left(START_SECONDS)
         while not self._ready:
-            connection = _Connection(self._path)
+            connection = _Connection(self._path, ANSWER_SECONDS)
             try:
                 connection.connect()
                 self._ready = True
@@ -152,6 +158,15 @@ class Resident:
                 time.sleep(0.005)
             finally:
                 connection.close()
+
+    def _left(self, seconds: float) -> float:
+        """How long to wait for something that may take so long. Raises TimeoutError when there is no time left."""
+        if self._ends is None:
+            return seconds
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no answer in time")
+        return min(left, seconds)
 
     def _said(self) -> Finished:
         return Finished(1, "", tuple(self._running.seen))
@@ -179,8 +194,11 @@ def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:
 
 
 @contextmanager
-def resident(rclone: Rclone, remote: Remote) -> Iterator[Resident]:
-    """An rclone that stays as long as the block lasts. It is not waited for before it is asked."""
+def resident(rclone: Rclone, remote: Remote, *, patience: float | None = None) -> Iterator[Resident]:
+    """An rclone that stays as long as the block lasts. It is not waited for before it is asked.
+
+    `patience`: so many seconds in all for whatever it is asked; None: as long as each answer may take.
+    """
     reach = replace(remote, env={**remote.env, **RESIDENT_ENV})
     # The path of a socket has 107 bytes at most (unix(7)); a state dir may have a longer one.
     with tempfile.TemporaryDirectory(prefix="bisync-") as folder:
@@ -188,6 +206,6 @@ def resident(rclone: Rclone, remote: Remote) -> Iterator[Resident]:
         argv: Argv = resident_argv(path)
         with rclone.started(argv, remote=reach, deaf=True) as running:
             try:
-                yield Resident(running, path, remote)
+                yield Resident(running, path, remote, patience=patience)
             finally:
                 running.child.kill()

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from bisync.actions.prune import Pruned
     from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
+    from bisync.actions.unlock import Unlocked
     from bisync.core.result import Finding, SyncResult
     from bisync.errors import BisyncError
+    from bisync.locks.holders import Holder
     from bisync.providers.base import Overview
 
 
@@ -54,11 +56,17 @@ def status_document(statuses: Iterable[SyncStatus]) -> dict[str, Any]:
                 "left_out": list(one.left_out),
                 "running": one.running,
                 "keeps_cloud_versions": one.keeps_cloud_versions,
+                "lease": None if one.lease is None else _lease(one.lease),
                 "cloud": None if one.cloud is None else _cloud(one.cloud),
             }
             for one in statuses
         ],
     }
+
+
+def _lease(one: Holder) -> dict[str, Any]:
+    """Who has a lease. `dead`: it is certain that it writes no more."""
+    return {"device": one.device, "run": one.run, "seconds": one.seconds, "dead": one.dead}
 
 
 def _cloud(one: Overview) -> dict[str, Any]:
@@ -196,5 +204,28 @@ def prune_document(results: Iterable[Pruned]) -> dict[str, Any]:
                 "run": one.run,
             }
             for one in results
+        ],
+    }
+
+
+def unlock_document(results: Iterable[Unlocked]) -> dict[str, Any]:
+    """What `unlock --json` prints. `path`: the folder of the cloud that the lease is for."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": result.name,
+                "holders": [
+                    {
+                        "path": one.entry.path,
+                        **_lease(one),
+                        "dead_in": one.left,
+                        "removed": one.entry.path in result.removed,
+                    }
+                    for one in result.holders
+                ],
+                "waiting": [{"device": one.device, "run": one.run} for one in result.waiting],
+            }
+            for result in results
         ],
     }

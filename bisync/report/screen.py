@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.cloud_words import cloud_rows
+from bisync.report.lease_words import lease_rows
 from bisync.report.progress import Bar, Lines, Listener
 from bisync.report.stream import on_terminal, put, style
 from bisync.report.words import Line, Problem, clean, planned_lines, status_rows
@@ -36,7 +37,8 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
     table = Table(title=f"Cloud Bisync Status: {one.name}", title_justify="left", show_lines=False)
     table.add_column("Property")
     table.add_column("Value", overflow="fold")
-    for name, value, colour in [*status_rows(one, now), *cloud_rows(one.cloud, now)]:
+    rows = [*status_rows(one, now), *lease_rows(one.lease), *cloud_rows(one.cloud, now)]
+    for name, value, colour in rows:
         table.add_row(name, Text(clean(value), style=colour or ""))
     return table
 

@@ -45,7 +45,7 @@ def note_idle(session: Session, seen: Seen) -> None:
         state.save(session.state.lease, before._replace(number=number, md5=None))
 
 
-def _above(session: Session) -> dict[str, str]:
+def above(session: Session) -> dict[str, str]:
     """The folders of the cloud that this one lies in, as far as the tenant's own root: path to fs."""
     path = session.sync.path
     root = session.remote.fs.removesuffix(f"{path}/")
@@ -87,16 +87,16 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         tell = stack.enter_context(leases.guarded(there.pid))
         probe = Bucket(there, session.sync.path, session.remote.fs)
         protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(probe, token)
-        others, upon = {**_above(session), **_below(session, seen)}, list[Holding]()
+        others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
         if not any(one.path == session.sync.path for one in seen.entries):
             # Nobody above has seen a lease here yet, and so would not look for one: ours comes with theirs.
-            for path, fs in _above(session).items():
-                above = Bucket(there, path, fs)
+            for path, fs in above(session).items():
+                higher = Bucket(there, path, fs)
                 try:
-                    taken = leases.take(above, Lease(protocol, path, token), asking, None, 0.0)
+                    taken = leases.take(higher, Lease(protocol, path, token), asking, None, 0.0)
                 except KeysRefused:
                     continue  # these keys are for this folder alone
-                upon.append(Holding(above, taken, asking, tell))
+                upon.append(Holding(higher, taken, asking, tell))
                 stack.callback(upon[-1].give_back, "done")
                 del others[path]
         own = Bucket(there, session.sync.path, session.remote.fs, others)

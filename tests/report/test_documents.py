@@ -11,6 +11,7 @@ import pytest
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError, GuardRefused
+from bisync.locks.holders import Waiter
 from bisync.report import documents
 from tests.support import results
 
@@ -79,6 +80,7 @@ CASES = {
             results.status(),
             results.status(last_sync=None, last_outcome=None, blocked="no baseline", left_out=("a",)),
             results.status(cloud=results.overview()),
+            results.status(lease=results.holder()),
             results.status(cloud=results.never_asked()),
         ],
         "syncs",
@@ -87,6 +89,7 @@ CASES = {
             "last_sync": (str, NONE), "last_outcome": (str, NONE), "projects": int, "storage_bytes": int,
             "conflicts": int, "blocked": (str, NONE), "left_out": [str], "running": bool,
             "keeps_cloud_versions": bool,
+            "lease": Perhaps({"device": str, "run": str, "seconds": int, "dead": bool}),
             "cloud": Perhaps({
                 "host": str, "answers": bool, "as_of": (str, NONE), "trouble": (str, NONE), "health": (str, NONE),
                 "tenant_id": (str, NONE), "workspace": (str, NONE), "subscribed": (bool, NONE),
@@ -147,6 +150,22 @@ CASES = {
             "sync": str, "path": str, "synced": bool, "source": (str, NONE), "line": (int, NONE),
             "pattern": (str, NONE),
             "why": (str, NONE),
+        },
+    ),
+    "unlock": Case(
+        documents.unlock_document,
+        [
+            results.unlocked(),
+            results.unlocked(results.holder(left=None), waiting=(Waiter("tablet", results.RUN),)),
+            results.unlocked(results.holder(left=0), removed=frozenset({""})),
+        ],
+        "syncs",
+        {
+            "name": str, "waiting": [{"device": str, "run": str}],
+            "holders": [{
+                "path": str, "device": str, "run": str, "seconds": int, "dead": bool, "dead_in": (int, NONE),
+                "removed": bool,
+            }],
         },
     ),
     "prune": Case(
@@ -217,6 +236,8 @@ def test_what_the_documents_hold() -> None:
         "health": "1.2", "tenant_id": "t-1", "workspace": "personal", "subscribed": True,
         "projects": {"both": ["a"], "only_cloud": ["b"], "only_local": ["c"]},
     }  # fmt: skip
+    [status] = documents.status_document([results.status(lease=results.holder(left=0))])["syncs"]
+    assert status["lease"] == {"device": "desktop", "run": results.RUN, "seconds": 12, "dead": True}
     [step] = documents.setup_document([results.setup_result("failed")])["syncs"][0]["steps"]
     assert step == {"step": "rclone", "state": "failed", "detail": "about rclone", "hint": "do it"}
     [group] = documents.conflicts_document([results.conflict_group()])["conflicts"]

@@ -14,15 +14,18 @@ from bisync.actions.prune import Pruned
 from bisync.actions.restore import Restoration, Restored
 from bisync.actions.setup import SetupResult
 from bisync.actions.status import SyncStatus
+from bisync.actions.unlock import Unlocked
 from bisync.config import Compare
 from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict
+from bisync.core.lease_folder import Entry, Kind
 from bisync.core.plan import Mode, Plan
 from bisync.core.projects import Compared
 from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
 from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
 from bisync.errors import RcloneError
 from bisync.ignore import RuleSet
+from bisync.locks.holders import Holder
 from bisync.providers.base import Overview
 from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
@@ -109,6 +112,16 @@ def overview(**facts: Any) -> Overview:
         "as_of": "2026-11-22T09:00:00+00:00", "projects": Compared(("a",), ("b",), ("c",)),
     }  # fmt: skip
     return Overview(**{**usual, **facts})
+
+
+def holder(device: str = "desktop", *, left: int | None = 78, path: str = "") -> Holder:
+    """A device that has the lease of a folder for 12 s; `left` until it is dead."""
+    return Holder(Entry(path, 7, "", Kind.HELD, 0.0), device, RUN, 12, left)
+
+
+def unlocked(*holders: Holder, **facts: Any) -> Unlocked:
+    """What was found in the cloud of notes."""
+    return Unlocked(name="notes", holders=holders, **facts)
 
 
 def never_asked() -> Overview:
