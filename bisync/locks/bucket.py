@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bisync.core import lease as machine
 from bisync.core.lease import Lease
-from bisync.core.lease_folder import Entry, Kind
+from bisync.core.lease_folder import Entry, Kind, stands
 from bisync.core.metadata import METADATA_DIR
 from bisync.errors import KeysRefused, RcloneError
 from bisync.locks.lease_objects import Told, entry, file_name, name, read, text, waiting_name
@@ -15,13 +15,24 @@ from bisync.rclone.resident import Resident
 
 
 class Bucket:
-    """The lease folders of a sync: its own, at `fs`, and those of `others` (path to fs), above and below."""
+    """The lease folders of a sync: its own, at `fs`, and those of `others` (path to fs), above and below.
+
+    `gone`: the tokens of runs of this device that are certain to be over: whoever holds the sync's lock knows. What
+    they have not given back, nobody has.
+    """
 
     def __init__(
-        self, resident: Resident, path: str, fs: str, others: Mapping[str, str] | None = None
+        self,
+        resident: Resident,
+        path: str,
+        fs: str,
+        others: Mapping[str, str] | None = None,
+        *,
+        gone: Collection[str] = (),
     ) -> None:
         self._resident = resident
         self._path = path
+        self._gone = gone
         self._folders = {path: f"{fs}{METADATA_DIR}/"}
         for other, where in (others or {}).items():
             self._folders[other] = f"{where}{METADATA_DIR}/"
@@ -38,12 +49,22 @@ class Bucket:
             for listed in self._files(path)
             if (found := entry(path, listed)) is not None
         ]
+        if self._gone:
+            entries = [self._without_gone(one, entries) for one in entries if one.claim not in self._gone]
         times = [
             one.stored
             for one in entries
             if one.path == self._path and lease.device in (one.claim, one.claim.rpartition("-")[0])
         ]
         return machine.Listed(entries, max(times, default=None))
+
+    def _without_gone(self, one: Entry, entries: Sequence[Entry]) -> Entry:
+        """What a run of this device has not given back is given back: the next lease may follow it at once."""
+        if not stands(one, entries, None):
+            return one
+        told = None if one.claim else self.told(one)
+        token, _, _ = (one.claim or (told.claim if told is not None else "")).rpartition("-")
+        return one._replace(kind=Kind.FREE) if token in self._gone else one
 
     def _files(self, path: str) -> Sequence[Listed]:
         try:

@@ -16,13 +16,15 @@ class Known(NamedTuple):
     """`protocol`: by what this store decides; None until that is found out, of the place `store` speaks of.
 
     `number`: the newest lease of which is known that it was given back, or is over; None for none. `md5`: of what this
-    device wrote there, where it was its own.
+    device wrote there, where it was its own. `tokens`: of runs of this device that may have a lease which they have not
+    given back.
     """
 
     store: str
     protocol: Protocol | None = None
     number: int | None = None
     md5: str | None = None
+    tokens: tuple[str, ...] = ()
 
 
 def load(path: Path, store: str) -> Known:
@@ -32,9 +34,10 @@ def load(path: Path, store: str) -> Known:
         number = document["number"]
         known = Known(
             store=str(document["store"]),
-            protocol=Protocol(document["protocol"]),
+            protocol=None if document["protocol"] is None else Protocol(document["protocol"]),
             number=None if number is None else int(number),
             md5=document["md5"],
+            tokens=tuple(map(str, document["tokens"])),
         )
         # It can all be found out again.
         return known if document["version"] == VERSION and known.store == store else Known(store)
@@ -44,6 +47,6 @@ def load(path: Path, store: str) -> Known:
 
 def save(path: Path, known: Known) -> None:
     """Write it down in one step, if it says anything new."""
-    if known.protocol is not None:
-        document = {"version": VERSION, **known._asdict(), "protocol": known.protocol.value}
-        write_if_changed(path, json.dumps(document) + "\n")
+    protocol = known.protocol.value if known.protocol is not None else None
+    document = {"version": VERSION, **known._asdict(), "protocol": protocol}
+    write_if_changed(path, json.dumps(document) + "\n")

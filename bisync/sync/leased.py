@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from bisync.locks.lease import Holding
 
 
+TOKENS = 16
+"""So many runs in a row that were killed are remembered."""
+
+
 def known(session: Session) -> Known:
     """What is known of this sync's leases."""
     return state.load(session.state.lease, session.place.store)
@@ -82,6 +86,8 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         now=lambda: session.app.now().isoformat(timespec="seconds"),
     )
     token = leases.new_token()
+    # Whoever is killed from here on finds at its next run what it has left.
+    state.save(session.state.lease, before._replace(tokens=(*before.tokens[-TOKENS:], token)))
     with ExitStack() as stack:
         there = stack.enter_context(resident(session.rclone, session.remote))
         tell = stack.enter_context(leases.guarded(there.pid))
@@ -91,7 +97,7 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         if not any(one.path == session.sync.path for one in seen.entries):
             # Nobody above has seen a lease here yet, and so would not look for one: ours comes with theirs.
             for path, fs in above(session).items():
-                higher = Bucket(there, path, fs)
+                higher = Bucket(there, path, fs, gone=before.tokens)
                 try:
                     taken = leases.take(higher, Lease(protocol, path, token), asking, None, 0.0)
                 except KeysRefused:
@@ -99,7 +105,7 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
                 upon.append(Holding(higher, taken, asking, tell))
                 stack.callback(upon[-1].give_back, "done")
                 del others[path]
-        own = Bucket(there, session.sync.path, session.remote.fs, others)
+        own = Bucket(there, session.sync.path, session.remote.fs, others, gone=before.tokens)
         lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
         lease = leases.take(own, lease, asking, given_back(session, seen), seen.at)
         holding = Holding(own, lease, asking, tell, upon)
@@ -110,7 +116,8 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
             outcome = "done"
         finally:
             mark = holding.give_back(outcome)
-            state.save(session.state.lease, Known(before.store, protocol, holding.number, mark))
+            left = () if mark is not None else (*before.tokens[-TOKENS:], token)
+            state.save(session.state.lease, Known(before.store, protocol, holding.number, mark, left))
 
 
 def _lied(session: Session, before: Known, seen: Seen) -> bool:
