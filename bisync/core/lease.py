@@ -248,8 +248,10 @@ def _claiming(lease: Lease, answer: Answer, now: float, terms: Terms) -> Turn:
             return Turn(lease._replace(phase=Phase.CLAIMING), Create(lease.number))
         case Phase.ASKING, Whose():
             return Turn(_afresh(lease, now), Look())
-        case Phase.ASKING, Unanswered():
+        case Phase.ASKING, Unanswered() if now < lease.sent + terms.hold:
             return Turn(lease, Retry(Read(lease.number)))
+        case Phase.ASKING, Unanswered():
+            return Turn(_afresh(lease, now), Look())
         case Phase.CHECKING, Listed(entries, clock):
             return _checked(lease, entries, clock, now, terms)
     raise ValueError(f"{answer} while {lease.phase.value}")

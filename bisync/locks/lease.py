@@ -268,15 +268,19 @@ def new_token() -> str:
 
 @contextmanager
 def guarded(pid: int) -> Iterator[Callable[[str], None]]:
-    """A guard (`locks.guard`) that ends the process `pid` with us; yields what tells it more."""
-    command = [sys.executable, "-I", "-S", guard.__file__]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    """A guard (`locks.guard`) that ends the process `pid` with us; yields what tells it more.
+
+    Where this user may not start the Python that we are, there is none: then a lease is watched by our own thread
+    alone, which is frozen when we are.
+    """
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except (FileNotFoundError, PermissionError):
+        yield lambda words: None
+        return
     assert child.stdin is not None
     pipe, lock = child.stdin, threading.Lock()
 

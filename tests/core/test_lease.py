@@ -96,6 +96,7 @@ class TestNumbered:
         assert again.command == Create(5)
         assert machine.heard(again.lease, Done(), 120).lease.until == 165
         assert machine.heard(lease, Unanswered(), 110).command == Retry(Read(5))
+        assert machine.heard(lease, Unanswered(), 165).command == Look()
 
     def test_an_answer_that_comes_too_late_is_no_lease(self) -> None:
         lease, command = machine.heard(claimed(), Done(), 165)
