@@ -126,7 +126,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:
             raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
-        began = runs.unused_run_id(state, app.now())
+        began = runs.unused_run_id(state, app.now(), app.device)
         area = swap.Area(sync.dir, began, state.trash / began)
         try:
             if keep == "both":

@@ -56,7 +56,7 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
         found = tuple((names.shown(each.path), each.size) for each in ignored)
         if not yes or not found:
             return Pruned(sync=sync.name, files=found, run=None)
-        run = runs.unused_run_id(session.state, app.now())
+        run = runs.unused_run_id(session.state, app.now(), app.device)
         leases = Seen(at, tuple(one for each in listed for one in lease_entries(sync.path, each)))
         with (
             leased.held(session, leases, run, wait=True) as (writing, _),

@@ -115,7 +115,7 @@ def _refuse_blocked(root: Path, path: str, wanted: str, *, elsewhere: bool) -> N
 def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     """Fetch versions beside the tree, then give them their names in it."""
     root = session.sync.dir
-    run = runs.unused_run_id(session.state, session.app.now())
+    run = runs.unused_run_id(session.state, session.app.now(), session.app.device)
     area = swap.Area(root, run, session.state.trash / run)
     restored = []
     for kept in versions:

@@ -339,10 +339,12 @@ def _checked(lease: Lease, entries: Sequence[Entry], clock: float | None, now: f
 
 
 def _withdraw(lease: Lease) -> Turn:
-    withdrawing = lease._replace(phase=Phase.WITHDRAWING)
-    if lease.protocol is Protocol.NUMBERED:
-        return Turn(withdrawing, Put(lease.number, Kind.FREE))
-    return Turn(withdrawing, Remove(lease.number))
+    return Turn(lease._replace(phase=Phase.WITHDRAWING), abandoned(lease))
+
+
+def abandoned(lease: Lease) -> Put | Remove:
+    """What takes back a claim that is there and that its device is not going to use."""
+    return Put(lease.number, Kind.FREE) if lease.protocol is Protocol.NUMBERED else Remove(lease.number)
 
 
 def _afresh(lease: Lease, now: float) -> Lease:

@@ -15,13 +15,16 @@ class Terms(NamedTuple):
 
     A lease is dead `lease` after it was stored, by the store's clock. Its holder goes on for `hold` after it asked, by
     its own, and renews it `renew` after that. What lies between hold and lease is for what a killed rclone had sent
-    already, and for clocks that go at different speeds. A waiting device is gone `waiting` after it last said so.
+    already, and for clocks that go at different speeds. A waiting device is gone `waiting` after it last said so. An
+    object is `kept` for so long at least: what arrives late shows with the time it was sent, and must not be swept
+    while another device still counts on a look from before.
     """
 
     lease: float = 90.0
     hold: float = 65.0
     renew: float = 25.0
     waiting: float = 30.0
+    kept: float = 900.0
 
 
 TERMS = Terms()
@@ -76,7 +79,7 @@ def is_swept(one: Entry, entries: Sequence[Entry], clock: float, terms: Terms = 
     if one.kind is Kind.WAITING:
         return one.stored + terms.waiting <= clock
     last = newest(each for each in entries if each.path == one.path)
-    return one.number < last and one.stored + terms.lease <= clock
+    return one.number < last and one.stored + terms.kept <= clock
 
 
 def stands(one: Entry, entries: Sequence[Entry], clock: float | None, terms: Terms = TERMS) -> bool:

@@ -1,7 +1,7 @@
 """Ends programs that must not outlive their lease, or us: a small program of its own, which is never frozen with us.
 
     python -I -S guard.py        told on stdin, a line each:
-    until notes 63.5             so many seconds from now on what is watched may go on, as far as this lease goes
+    until notes 4711.5           until then (`clock`) what is watched may go on, as far as this lease goes
     over notes                   this lease is of no matter any more
     watch 4711, forget 4711      a program that is to end, or not any more
 
@@ -46,8 +46,8 @@ def main(stdin: int = 0) -> None:
         for line in lines:
             word, _, value = line.decode().partition(" ")
             if word == "until":
-                name, _, seconds = value.rpartition(" ")
-                untils[name] = clock() + float(seconds)
+                name, _, at = value.rpartition(" ")
+                untils[name] = float(at)
             elif word == "over":
                 untils.pop(value, None)
             elif word == "watch":

@@ -73,7 +73,7 @@ class Holding(Leash):
         self._thread.start()
 
     def _tell_until(self) -> None:
-        self._tell(f"until {self._lease.path or '/'} {self._lease.until - clock():.3f}")
+        self._tell(f"until {self._lease.path or '/'} {self._lease.until:.3f}")
 
     def _may_write(self) -> bool:
         return machine.may_write(self._lease, clock()) and all(one._may_write() for one in self._upon)
@@ -157,9 +157,12 @@ class Holding(Leash):
             return None
         return md5(told, Kind.FREE) if isinstance(answer, machine.Done) else None
 
-    def sweep(self, seen: int) -> None:
-        """Remove what nobody needs any more, where `seen` objects are too many. What cannot be removed stays there."""
-        if seen < SWEEP_AT or not self._may_write():
+    def sweep(self, seen: Sequence[Entry]) -> None:
+        """Remove what nobody needs any more, where it is many that were `seen`. What cannot be removed stays there."""
+        if len(seen) < SWEEP_AT or not self._may_write():
+            return
+        times = [one.stored for one in seen]
+        if max(times) - min(times) < TERMS.kept:
             return
         # (The work of this run is done by now: no answer, or a refusal, takes nothing away from it.)
         with suppress(RcloneError, TimeoutError):
@@ -178,6 +181,8 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
 
     Raises Locked where another device has it and `asking` does not wait, RcloneError where the store cannot be asked.
     """
+    if seen is not None and clock() - at > TERMS.renew:
+        seen = None  # a claim counts from its look: of one that is old, next to nothing would be left
     turn = machine.begin(lease, seen, at if seen is not None else clock())
     queue = _Queue(bucket, asking)
     try:
@@ -207,6 +212,12 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
                     "the cloud did not answer in time", hint="check your network, then run again"
                 ) from None
             turn = machine.heard(turn.lease, answer, clock(), TERMS)
+    except BaseException:
+        if turn.lease.phase is Phase.CHECKING:
+            # It is there, and nobody will use it.
+            with suppress(RcloneError):
+                bucket.perform(turn.lease, machine.abandoned(turn.lease), Told("", asking.device, asking.run))
+        raise
     finally:
         queue.leave()
 

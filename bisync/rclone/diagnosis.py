@@ -89,6 +89,8 @@ _AMBIGUOUS = (
     "connection reset",
     "StatusCode: 5",
     "StatusCode: 429",
+    # Two conditional writes at the same moment (S3 API, PutObject): which of them was done, reading tells.
+    "StatusCode: 409",
 )
 
 

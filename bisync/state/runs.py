@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ VERSION = 1
 JOURNAL_VERSION = 2
 # So many bytes of the history are looked through for an id that was given before.
 LATELY = 1 << 16
+# So much of a device's name is in the ids of its runs: old versions in the cloud need room for their own.
+DEVICE_LENGTH = 24
 
 
 def new_run_id(now: datetime) -> str:
@@ -28,14 +32,24 @@ def new_run_id(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fraction:04x}{os.urandom(1).hex()}"
 
 
-def unused_run_id(state: SyncState, now: datetime) -> str:
+def on_device(run: str, device: str) -> str:
+    """The id with its device in it, as 20261122T101500Z-3f2a7c-laptop: every version in a trash says whose run kept it.
+
+    Of the device's name what fits into a path anywhere, at most 24 characters of it.
+    """
+    plain = unicodedata.normalize("NFKD", device).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:DEVICE_LENGTH].rstrip("-")
+    return f"{run}-{slug}" if slug else run
+
+
+def unused_run_id(state: SyncState, now: datetime, device: str) -> str:
     """As `new_run_id`, one that no run of this sync had before: a clock that is set back says the same twice."""
     taken = {run.name for run in state.trash.iterdir()} if state.trash.is_dir() else set()
     lately = _end_of(state.history)
-    run = new_run_id(now)
+    run = on_device(new_run_id(now), device)
     while run in taken or run.encode() in lately:
         now += timedelta(microseconds=16)
-        run = new_run_id(now)
+        run = on_device(new_run_id(now), device)
     return run
 
 

@@ -57,13 +57,14 @@ def _room(session: Session) -> int | None:
     if not session.remote.hashes:
         return None
     prefix = session.remote.fs.partition(":")[2].partition("/")[2]
-    added = f"{prefix}{CLOUD_TRASH}/{runs.new_run_id(session.app.now())}/.conflict999"
+    run = runs.on_device(runs.new_run_id(session.app.now()), session.app.device)
+    added = f"{prefix}{CLOUD_TRASH}/{run}/.conflict999"
     return KEY_BYTES - len(added.encode())
 
 
 def lease_entries(path: str, each: Listed) -> list[Entry]:
     """The lease object that a file of the sync with this remote `path` is, if it is one."""
-    if LEASES not in each.path:
+    if not (each.path.startswith(LEASES) or f"/{LEASES}" in each.path):
         return []
     folder = each.path.rpartition(METADATA_DIR)[0].rstrip("/")
     found = lease_objects.entry("/".join(filter(None, (path, folder))), each)
@@ -86,8 +87,8 @@ class CloudListing:
         if each.path == MARKER_PATH:
             self.marker = ListedFile(MARKER_PATH, each.size, each.md5, parse_time(each.modtime))
             return
-        if LEASES in each.path:
-            self.leases += lease_entries(self._path, each)
+        if LEASES in each.path and (found := lease_entries(self._path, each)):
+            self.leases += found
             return
         key = names.key(each.path)
         if not each.path.isascii() and key in self.files:

@@ -112,12 +112,14 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         outcome, mark = "failed", None
         try:
             yield replace(session, rclone=session.rclone.leashed(holding)), holding
-            holding.sweep(len(seen.entries))
+            holding.sweep([one for one in seen.entries if one.path == session.sync.path])
             outcome = "done"
         finally:
             mark = holding.give_back(outcome)
+            # One that was lost, or whose end may not have arrived, says nothing of what was written since.
             left = () if mark is not None else (*before.tokens[-TOKENS:], token)
-            state.save(session.state.lease, Known(before.store, protocol, holding.number, mark, left))
+            number = holding.number if mark is not None else None
+            state.save(session.state.lease, Known(before.store, protocol, number, mark, left))
 
 
 def _lied(session: Session, before: Known, seen: Seen) -> bool:

@@ -67,7 +67,7 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
         result = _failed(sync, error, None, "blocked", began)
         if not isinstance(error, Locked) and not options.dry_run:
             # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
-            about = About(run=runs.new_run_id(app.now()), profile=profile)
+            about = About(run=runs.on_device(runs.new_run_id(app.now()), app.device), profile=profile)
             result = _conclude(app, sync, replace(result, run=about.run), about, Tally())
         return result
 
@@ -102,7 +102,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
-    app, run = session.app, runs.unused_run_id(session.state, session.app.now())
+    app, run = session.app, runs.unused_run_id(session.state, session.app.now(), session.app.device)
     remote = named_remote(session.remote.fs, app.place(session.sync).store)
     doing = _Doing(
         session, options, expected, About(run=run, profile=session.profile.name, remote=remote), Tally()

@@ -236,12 +236,12 @@ class TestSeen:
 
     def test_only_what_is_old_and_not_the_newest_is_swept(self) -> None:
         entries = [entry(5, Kind.FREE, 1000), entry(6, Kind.FREE, 1050), entry(7, Kind.FREE, 900)]
-        swept = [one.number for one in entries if lease_folder.is_swept(one, entries, 1000 + TERMS.lease)]
+        swept = [one.number for one in entries if lease_folder.is_swept(one, entries, 1000 + TERMS.kept)]
         assert swept == [5]
         assert lease_folder.is_swept(entry(9, Kind.WAITING, 1000), entries, 1000 + TERMS.waiting)
 
     def test_a_holder_stops_well_before_others_may_begin(self) -> None:
-        assert TERMS.renew < TERMS.hold < TERMS.lease
+        assert TERMS.renew < TERMS.hold < TERMS.lease < TERMS.kept - TERMS.hold
         assert TERMS.lease <= 100, (
             "a crashed device delays others by two minutes at most, with the way to notice it"
         )

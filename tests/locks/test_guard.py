@@ -40,13 +40,17 @@ def test_what_is_watched_ends_when_the_time_is_over(
     watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]
 ) -> None:
     began = time.monotonic()
-    tell(watcher, f"watch {sleeper.pid}", "until notes 60", "until / 0.5")
+    tell(
+        watcher, f"watch {sleeper.pid}", f"until notes {guard.clock() + 60}", f"until / {guard.clock() + 0.5}"
+    )
     assert sleeper.wait(10) == -9
     assert time.monotonic() - began >= 0.5
 
 
 def test_a_renewal_puts_it_off(watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]) -> None:
-    tell(watcher, f"watch {sleeper.pid}", "until my notes 0.5", "until my notes 60", "until / 0.5", "over /")
+    now = guard.clock()
+    tell(watcher, f"watch {sleeper.pid}", f"until my notes {now + 0.5}", f"until / {now + 0.5}")
+    tell(watcher, f"until my notes {now + 60}", "over /")
     time.sleep(1)
     assert sleeper.poll() is None
 
@@ -54,7 +58,7 @@ def test_a_renewal_puts_it_off(watcher: subprocess.Popen[bytes], sleeper: subpro
 def test_what_is_forgotten_goes_on(
     watcher: subprocess.Popen[bytes], sleeper: subprocess.Popen[bytes]
 ) -> None:
-    tell(watcher, f"watch {sleeper.pid}", f"forget {sleeper.pid}", "until notes 0.1")
+    tell(watcher, f"watch {sleeper.pid}", f"forget {sleeper.pid}", f"until notes {guard.clock() + 0.1}")
     time.sleep(0.5)
     assert sleeper.poll() is None
 

@@ -10,7 +10,7 @@ from bisync.tasks.program import main
 from bisync.core.lease_folder import Terms
 from bisync.locks import lease
 
-TERMS = Terms(lease=6.0, hold=3.5, renew=1.0, waiting=4.0)
+TERMS = Terms(lease=6.0, hold=3.5, renew=1.0, waiting=4.0, kept=60.0)
 
 if __name__ == "__main__":
     lease.TERMS = TERMS

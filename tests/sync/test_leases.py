@@ -109,7 +109,7 @@ class TestRun:
     def test_old_objects_are_swept(
         self, moto_pair: Devices, moto: S3, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(leases, "TERMS", Terms(lease=1, hold=60, renew=30, waiting=1))
+        monkeypatch.setattr(leases, "TERMS", Terms(lease=1, hold=60, renew=30, waiting=1, kept=1))
         monkeypatch.setattr(leases, "SWEEP_AT", 3)
         for number in range(5):
             moto_pair.a.write("note.md", f"{number}\n")

@@ -47,7 +47,7 @@ class Broken(NamedTuple):
 
 DEPTH = 26
 # An answer that is as late as can be must make a difference.
-SLOW = Terms(lease=4, hold=3, renew=1, waiting=2)
+SLOW = Terms(lease=4, hold=3, renew=1, waiting=2, kept=5)
 
 _claiming, _checked, _claim = machine._claiming, machine._checked, machine._claim
 
@@ -128,6 +128,12 @@ BROKEN = (
         Protocol.NUMBERED,
         "_claim",
         _claim_of_an_old_look,
+        runs=2,
+    ),
+    Broken(
+        "what is young is swept",
+        Protocol.NUMBERED,
+        terms=TERMS._replace(kept=0),
         runs=2,
     ),
     Broken("the store ignores the condition", Protocol.NUMBERED, honest=False),

@@ -15,7 +15,9 @@ from bisync.core import lease_folder
 from bisync.core.lease import Lease, Phase
 from bisync.core.lease_folder import Kind, Protocol, Terms
 
-TERMS = Terms(lease=2, hold=1, renew=1, waiting=2)
+TERMS = Terms(lease=2, hold=1, renew=1, waiting=2, kept=3)
+LATE = 2
+"""So many ticks after it was sent a request may still arrive; `kept` is that and `hold`."""
 FOLDER = ""
 
 
@@ -116,6 +118,8 @@ class World(NamedTuple):
         yield Step("a tick passes", self._tick(state))
         yield from self._swept(state)
         for number, request in enumerate(state.requests):
+            if request.sent < -LATE:
+                continue
             rest = state.requests[:number] + state.requests[number + 1 :]
             yield from self._carried_out(state._replace(requests=rest), request)
             if state.left.doubled and isinstance(
@@ -138,6 +142,15 @@ class World(NamedTuple):
             yield self._hear(state, number, one, one.reply)
         asked = next((r for r in state.requests if r.device == number and r.awaited), None)
         answered = one.reply is not None and not isinstance(one.reply, machine.Listed)
+        if asked is not None and asked.sent < -LATE:
+            # It will never arrive; nothing is to be counted for that.
+            requests = tuple(r for r in state.requests if r is not asked)
+            silent = state._replace(requests=requests)
+            if isinstance(asked.command, machine.Look):
+                yield self._turned(silent, number, one, machine.Turn(one.lease, asked.command), "asks again")
+            else:
+                yield self._hear(silent, number, one, machine.Unanswered())
+            return
         if state.left.lost and (answered or (asked and isinstance(asked.command, LOSABLE))):
             left = state.left._replace(lost=state.left.lost - 1)
             requests = tuple(r._replace(awaited=False) if r is asked else r for r in state.requests)
@@ -239,7 +252,7 @@ class World(NamedTuple):
 
     def _tick(self, state: State) -> State:
         """All times are a tick further back; how far what is long over lies back is all the same."""
-        oldest = -max(self.terms.lease, self.terms.hold)
+        oldest = -max(self.terms.lease, self.terms.hold, self.terms.kept)
         devices = []
         for one in state.devices:
             lease = one.lease._replace(
@@ -248,7 +261,11 @@ class World(NamedTuple):
             devices.append(one._replace(lease=lease))
         return State(
             tuple(devices),
-            tuple(one._replace(sent=max(one.sent - 1, oldest)) for one in state.requests),
+            _sorted(
+                one._replace(sent=max(one.sent - 1, oldest))
+                for one in state.requests
+                if one.awaited or one.sent - 1 >= -LATE
+            ),
             tuple(one._replace(stored=max(one.stored - 1, oldest)) for one in state.objects),
             state.left,
         )
