@@ -10,6 +10,7 @@
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
+#   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
@@ -28,7 +29,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(BIN)/bisync demo)
@@ -67,6 +68,9 @@ sweep: $(READY)
 
 paper: $(READY)
 	$(BIN)/python -m tests.support.paper --plans $(PLANS) --seed $(SEED)
+
+lease: $(READY)
+	$(BIN)/python -m tests.support.lease $(if $(QUICK),--quick)
 
 # One that is over its limit does not keep the others from running.
 bench: $(READY)
