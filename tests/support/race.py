@@ -61,8 +61,6 @@ class Devices:
             for name, proxy in zip(NAMES, proxies, strict=False)
         ]
         self.a, self.b = self.all[:2]
-        for one in self.all:
-            one.env["PYTHONPATH"] = str(Path(__file__).parents[2])
         self.a.setup()
         self.a.write("note.md", "first\n")
         assert self.a.sync().outcome is Outcome.DONE

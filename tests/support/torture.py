@@ -36,6 +36,7 @@ from bisync.core.change import Change
 from bisync.core.result import Outcome, SyncResult
 from bisync.locks.machine import is_held
 from bisync.manifest.load import load
+from tests.support import short_lease
 from tests.support.deeds import Foreigner, Player, Stakes, Users
 from tests.support.world import S3, Device, serve_s3
 
@@ -59,8 +60,9 @@ class Torture:
 
     def _player(self, home: Path) -> Player:
         device = Device(
-            home, self.server, profile="anything", extra="profiles:\n  anything: {max_delete: none}\n"
-        )
+            home, self.server, profile="anything", extra="profiles:\n  anything: {max_delete: none}\n",
+            program=short_lease.NAME,
+        )  # fmt: skip
         env = device.environment
         app = App(manifest=load(home / "bisync.yaml", env=env, home=home), env=env)
         result = setup_action.run(app, app.manifest.syncs[0])
@@ -255,7 +257,7 @@ def wait_gone(pid: int) -> None:
 def play(seed: int, steps: int, *, settle_every: int = 100, log: bool = False) -> Torture:
     """A whole game. Raises AssertionError with the step at which something was lost."""
     home = Path(tempfile.mkdtemp(prefix="bisync-torture-"))
-    with serve_s3(home / "cloud") as server:
+    with serve_s3(home / "cloud") as server, short_lease.shortened():
         game = Torture(home, server, seed, log=log)
         for number in range(1, steps + 1):
             try:
@@ -277,7 +279,7 @@ def kill_moments(count: int, seed: int, *, files: int = 200) -> int:
     chance = random.Random(seed)
     home = Path(tempfile.mkdtemp(prefix="bisync-kills-"))
     died = 0
-    with serve_s3(home / "cloud") as server:
+    with serve_s3(home / "cloud") as server, short_lease.shortened():
         game = Torture(home, server, seed)
         player, other = game.players
         length = 2.0

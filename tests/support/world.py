@@ -28,6 +28,8 @@ KEY_ID = "TESTKEYID0123456789"
 SECRET = "test-secret-that-must-never-be-seen-anywhere"
 BUCKET = "notes-bucket"
 
+ROOT = Path(__file__).parents[2]
+
 
 @cache
 def rclone_path() -> Path:
@@ -166,7 +168,10 @@ class Ran:
 
 @dataclass
 class Device:
-    """One computer: a home, a manifest in it, and one sync called `notes`."""
+    """One computer: a home, a manifest in it, and one sync called `notes`.
+
+    `program`: what `python -m` runs; `tests.support.short_lease` where devices that are killed would delay others.
+    """
 
     home: Path
     server: S3 | None = None
@@ -174,6 +179,7 @@ class Device:
     extra: str = ""
     sync_extra: str = ""
     env: dict[str, str] = field(default_factory=dict)
+    program: str = "bisync"
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -218,11 +224,13 @@ syncs:
         foreign = ("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_", "PYTHONDONTWRITEBYTECODE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         keys = (self.server.key_id, self.server.secret) if self.server is not None else (KEY_ID, SECRET)
-        return {**kept, "HOME": str(self.home), "TEST_KEY_ID": keys[0], "TEST_SECRET": keys[1], **self.env}
+        here = {"PYTHONPATH": str(ROOT)} if self.program != "bisync" else {}
+        mine = {"HOME": str(self.home), "TEST_KEY_ID": keys[0], "TEST_SECRET": keys[1]}
+        return {**kept, **here, **mine, **self.env}
 
-    def popen(self, *argv: str, module: str = "bisync", **options: Any) -> subprocess.Popen[str]:
+    def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *argv], cwd=self.home, env=self.environment, text=True,
+            [sys.executable, "-m", self.program, *argv], cwd=self.home, env=self.environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
 
@@ -239,7 +247,7 @@ syncs:
         `before` comes first in the command line, to be somebody else.
         """
         done = subprocess.run(
-            [*before, sys.executable, "-m", "bisync", *argv], cwd=self.home, env={**self.environment, **env}, text=True,
+            [*before, sys.executable, "-m", self.program, *argv], cwd=self.home, env={**self.environment, **env}, text=True,
             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
         )  # fmt: skip
         ran = Ran(done.returncode, done.stdout, done.stderr)

@@ -19,11 +19,12 @@ from bisync.core.result import Outcome
 from bisync.locks import lease as leases
 from bisync.locks import lease_objects
 from bisync.locks.lease_objects import FREE_BYTES, HELD_BYTES, Told
+from tests.support import short_lease
 from tests.support.proxy import Drop, Gate, Slow, Status, proxied
 from tests.support.race import WRITES, Devices, ended, is_lease, race, store, wrote
 from tests.support.world import BUCKET, S3, Device
 
-SHORT = "tests.support.short_lease"
+SHORT = short_lease.NAME
 
 
 @pytest.fixture(params=["moto", "rclone"])
@@ -122,7 +123,8 @@ class TestRun:
         pair = moto_pair
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
         pair.a.write("note.md", "second\n")
-        process = pair.a.popen("sync", module=SHORT)
+        pair.a.program = SHORT
+        process = pair.a.popen("sync")
         gate.wait()
         time.sleep(5)  # its first lease is over by now
         pair.b.write("other.md", "x\n")
@@ -197,7 +199,8 @@ class TestHolderGone:
         """The laptop, in the middle of sending a large file."""
         pair.proxies[0].on("PUT", Slow(100_000), path="large.bin")
         pair.a.write("large.bin", "x" * 1_500_000)
-        process = pair.a.popen("sync", module=SHORT)
+        pair.a.program = SHORT
+        process = pair.a.popen("sync")
         until = time.monotonic() + 30
         while not any("large.bin" in one.path and one.kind == "PUT" for one in pair.proxies[0].seen):
             assert time.monotonic() < until
@@ -207,7 +210,8 @@ class TestHolderGone:
     def passed(self, pair: Devices) -> float:
         """The desktop syncs; when it began to write."""
         pair.b.write("other.md", "desktop\n")
-        process = pair.b.popen("sync", module=SHORT)
+        pair.b.program = SHORT
+        process = pair.b.popen("sync")
         code, said = ended(process)
         assert code == 0, said
         return wrote(pair.proxies[1])[0].at

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support import short_lease
 from tests.support.blackbox.history import CLOUD, Calm, Command, Deed, History
 from tests.support.blackbox.judge import verdicts
 from tests.support.blackbox.moves import RULES, Foreigner, Users
@@ -64,7 +65,9 @@ class Game:
                 self.users.hide(laptop, chance)
 
     def _device(self, name: str, profile: str) -> Device:
-        device = Device(self.home / name, self.server, profile=profile, extra=OWN_PROFILES)
+        # Who comes after a device that was killed waits for seconds, not minutes.
+        program = short_lease.NAME
+        device = Device(self.home / name, self.server, profile=profile, extra=OWN_PROFILES, program=program)
         device.notes.mkdir()
         return device
 
