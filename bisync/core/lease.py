@@ -106,9 +106,13 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Wait a moment and say so in the folder, then look again. `behind`: what stands in the way."""
+    """Wait a moment and say so in the folder, then look again. `behind`: what stands in the way.
+
+    `age`: for how many seconds by the store's clock, as far as that is known.
+    """
 
     behind: Entry | None = None
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +286,10 @@ def _looked(lease: Lease, entries: Sequence[Entry], clock: float | None, terms: 
     own = [one for one in entries if one.path == lease.path]
     standing = [one for one in entries if stands(one, entries, clock, terms)]
     if standing:
-        return Turn(lease, Rest(min(standing, key=_rank)))
+        return Turn(lease, _rest(min(standing, key=_rank), clock))
     queue = waiting(own, clock, terms)
     if queue and queue[0].claim != lease.device:
-        return Turn(lease, Rest(queue[0]))
+        return Turn(lease, _rest(queue[0], clock))
     return _claim(lease, newest(own))
 
 
@@ -334,12 +338,16 @@ def _checked(lease: Lease, entries: Sequence[Entry], clock: float | None, now: f
         )
     first = min(standing, key=_rank)
     if _rank(ours[0]) < _rank(first) and now < lease.sent + terms.renew:
-        return Turn(lease, Rest(first))
+        return Turn(lease, _rest(first, clock))
     return _withdraw(lease)
 
 
 def _withdraw(lease: Lease) -> Turn:
     return Turn(lease._replace(phase=Phase.WITHDRAWING), abandoned(lease))
+
+
+def _rest(behind: Entry, clock: float | None) -> Rest:
+    return Rest(behind, 0.0 if clock is None else max(0.0, clock - behind.stored))
 
 
 def abandoned(lease: Lease) -> Put | Remove:

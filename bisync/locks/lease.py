@@ -197,8 +197,8 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
                         f"{asking.name}: {why}",
                         hint="devices of such a remote have to take turns: docs/devices.md",
                     )
-                case machine.Rest(behind):
-                    queue.rest(turn.lease, behind)
+                case machine.Rest(behind, age):
+                    queue.rest(turn.lease, behind, age)
                     turn = machine.looks_again(turn.lease, clock())
                     continue
                 case machine.Retry(what):
@@ -231,9 +231,8 @@ class _Queue:
         self._place: tuple[Lease, int] | None = None
         self._announced = 0.0
         self._known: dict[tuple[str, int, str, float], Told | None] = {}
-        self._since: dict[tuple[str, int, str], float] = {}
 
-    def rest(self, lease: Lease, behind: Entry | None) -> None:
+    def rest(self, lease: Lease, behind: Entry | None, age: float) -> None:
         """Wait a moment. Raises Locked instead, where nobody is to wait and the store's clock has been asked."""
         if behind is None or lease.phase is not Phase.LOOKING:
             # Another one is deciding at this moment, too.
@@ -247,7 +246,7 @@ class _Queue:
             self._bucket.announce(lease, number, told)
         if first:
             return  # look once more: now the store's clock is known
-        who = self._who(behind)
+        who = self._who(behind, age)
         if not self._asking.wait:
             raise Locked(
                 f"{self._asking.name}: {who}", hint="wait for it to end: bisync sync (without --no-wait)"
@@ -255,7 +254,7 @@ class _Queue:
         self._asking.say(f"waiting for {who}")
         time.sleep(POLL_SECONDS * random.uniform(0.5, 1.0))
 
-    def _who(self, behind: Entry) -> str:
+    def _who(self, behind: Entry, age: float) -> str:
         key = (behind.path, behind.number, behind.claim, behind.stored)
         if key not in self._known:
             self._known[key] = self._bucket.told(behind)
@@ -263,9 +262,9 @@ class _Queue:
         device = told.device if told is not None and told.device else "another device"
         if behind.kind is Kind.WAITING:
             return f"{device} (it waits, too, and came first)"
-        since = self._since.setdefault(key[:3], clock())
-        seconds = (told.seconds if told is not None else 0) + int(clock() - since)
-        return f"{device} (syncing for {seconds} s)"
+        # The store's clock was last read when this device said that it waits.
+        seconds = (told.seconds if told is not None else 0) + age + clock() - self._announced
+        return f"{device} (syncing for {seconds:.0f} s)"
 
     def leave(self) -> None:
         if self._place is not None:

@@ -151,7 +151,7 @@ class TestNumbered:
         above = entry(3, stored=499, path="")
         assert machine.heard(lease, Listed([ours, above], None), 102).command == Put(5, Kind.FREE)
         later = entry(3, stored=501, path="")
-        assert machine.heard(lease, Listed([ours, later], None), 102).command == Rest(later)
+        assert machine.heard(lease, Listed([ours, later], None), 102).command == Rest(later, 0)
 
 
 @pytest.mark.pure
@@ -169,7 +169,7 @@ class TestListed:
         lease, _ = machine.heard(claimed(LISTING), Done(), 101)
         ours = entry(5, claim="laptop-0", stored=500)
         later, earlier = (entry(5, claim="desktop-0", stored=at) for at in (501, 499))
-        assert machine.heard(lease, Listed([ours, later], None), 102).command == Rest(later)
+        assert machine.heard(lease, Listed([ours, later], None), 102).command == Rest(later, 0)
         lease, command = machine.heard(lease, Listed([ours, earlier], None), 102)
         assert command == Remove(5)
         lease, command = machine.heard(lease, Unanswered(), 103)

@@ -247,8 +247,8 @@ syncs:
         `before` comes first in the command line, to be somebody else.
         """
         done = subprocess.run(
-            [*before, sys.executable, "-m", self.program, *argv], cwd=self.home, env={**self.environment, **env}, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
+            [*before, sys.executable, "-m", self.program, *argv], cwd=self.home, env={**self.environment, **env},
+            text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
         )  # fmt: skip
         ran = Ran(done.returncode, done.stdout, done.stderr)
         assert expect is None or ran.code == expect, f"exit {ran.code}, not {expect}\n{ran.out}\n{ran.err}"
