@@ -1,4 +1,4 @@
-"""Who may write to a folder of the cloud: the lease, as a machine of states. Pure; docs/lease.md argues for it.
+"""Who may write to a folder of the cloud: the lease, as a machine of states. Pure.
 
 A device asks for the lease of a folder before it writes there. Two protocols, by what the store can do:
 
@@ -12,52 +12,12 @@ store's. The two are never compared with each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-
-class Terms(NamedTuple):
-    """How long things last, in seconds.
-
-    A lease is dead `lease` after it was stored, by the store's clock. Its holder goes on for `hold` after it asked, by
-    its own, and renews it `renew` after that. What lies between hold and lease is for what a killed rclone had sent
-    already, and for clocks that go at different speeds. A waiting device is gone `waiting` after it last said so.
-    """
-
-    lease: float = 90.0
-    hold: float = 65.0
-    renew: float = 25.0
-    waiting: float = 30.0
-
-
-TERMS = Terms()
-
-
-class Protocol(Enum):
-    """By what the lease is decided."""
-
-    NUMBERED = "numbered"
-    LISTED = "listed"
-
-
-class Kind(Enum):
-    """What an object of a lease folder says."""
-
-    HELD = "held"
-    FREE = "free"
-    WAITING = "waiting"
-
-
-class Entry(NamedTuple):
-    """An object of the lease folder of `path`. `claim`: whose it is, where its name says so, else ""."""
-
-    path: str
-    number: int
-    claim: str
-    kind: Kind
-    stored: float
+from bisync.core.lease_folder import TERMS, Entry, Kind, Protocol, Terms, newest, stands, waiting
 
 
 class Phase(Enum):
@@ -288,8 +248,10 @@ def _claiming(lease: Lease, answer: Answer, now: float, terms: Terms) -> Turn:
             return Turn(lease._replace(phase=Phase.CLAIMING), Create(lease.number))
         case Phase.ASKING, Whose():
             return Turn(_afresh(lease, now), Look())
-        case Phase.ASKING, Unanswered():
+        case Phase.ASKING, Unanswered() if now < lease.sent + terms.hold:
             return Turn(lease, Retry(Read(lease.number)))
+        case Phase.ASKING, Unanswered():
+            return Turn(_afresh(lease, now), Look())
         case Phase.CHECKING, Listed(entries, clock):
             return _checked(lease, entries, clock, now, terms)
     raise ValueError(f"{answer} while {lease.phase.value}")
@@ -377,10 +339,12 @@ def _checked(lease: Lease, entries: Sequence[Entry], clock: float | None, now: f
 
 
 def _withdraw(lease: Lease) -> Turn:
-    withdrawing = lease._replace(phase=Phase.WITHDRAWING)
-    if lease.protocol is Protocol.NUMBERED:
-        return Turn(withdrawing, Put(lease.number, Kind.FREE))
-    return Turn(withdrawing, Remove(lease.number))
+    return Turn(lease._replace(phase=Phase.WITHDRAWING), abandoned(lease))
+
+
+def abandoned(lease: Lease) -> Put | Remove:
+    """What takes back a claim that is there and that its device is not going to use."""
+    return Put(lease.number, Kind.FREE) if lease.protocol is Protocol.NUMBERED else Remove(lease.number)
 
 
 def _afresh(lease: Lease, now: float) -> Lease:
@@ -407,36 +371,6 @@ def _is_ours(lease: Lease, one: Entry) -> bool:
 def _rank(one: Entry) -> tuple[float, str, int, str]:
     """Which of two claims goes first: the store's time decides, then the name. The same for all who look."""
     return (one.stored, one.path, one.number, one.claim)
-
-
-def newest(entries: Iterable[Entry]) -> int:
-    """The highest number of any lease; 0 where there was none."""
-    return max((one.number for one in entries if one.kind is not Kind.WAITING), default=0)
-
-
-def is_swept(one: Entry, entries: Sequence[Entry], clock: float, terms: Terms = TERMS) -> bool:
-    """Whether this object may be removed by whoever has the lease: it is old, and not the newest of its folder."""
-    if one.kind is Kind.WAITING:
-        return one.stored + terms.waiting <= clock
-    last = newest(each for each in entries if each.path == one.path)
-    return one.number < last and one.stored + terms.lease <= clock
-
-
-def stands(one: Entry, entries: Sequence[Entry], clock: float | None, terms: Terms = TERMS) -> bool:
-    """Whether this object keeps others from writing: a lease that is held and, as far as is known, not dead.
-
-    Of numbered ones (they have no claim in their names) only the newest of a folder counts.
-    """
-    if one.kind is not Kind.HELD or (clock is not None and one.stored + terms.lease <= clock):
-        return False
-    return bool(one.claim) or one.number == newest(each for each in entries if each.path == one.path)
-
-
-def waiting(entries: Iterable[Entry], clock: float | None, terms: Terms = TERMS) -> list[Entry]:
-    """Who waits for the lease of a folder, in the order of their turns."""
-    found = (one for one in entries if one.kind is Kind.WAITING)
-    alive = (one for one in found if clock is None or one.stored + terms.waiting > clock)
-    return sorted(alive, key=lambda one: (one.number, one.claim))
 
 
 def is_unchanged(lease: Lease, known: int) -> bool:

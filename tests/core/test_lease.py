@@ -5,17 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bisync.core import lease as machine
+from bisync.core import lease_folder
 from bisync.core.lease import (
-    TERMS,
     Create,
     Done,
-    Entry,
-    Kind,
     Lease,
     Listed,
     Look,
     Phase,
-    Protocol,
     Put,
     Read,
     Refused,
@@ -26,7 +23,8 @@ from bisync.core.lease import (
     Unanswered,
     Whose,
     Write,
-)  # fmt: skip
+)
+from bisync.core.lease_folder import TERMS, Entry, Kind, Protocol
 from tests.support.lease.__main__ import QUICK, Bound, look
 from tests.support.lease.broken import BROKEN, Broken
 
@@ -98,6 +96,7 @@ class TestNumbered:
         assert again.command == Create(5)
         assert machine.heard(again.lease, Done(), 120).lease.until == 165
         assert machine.heard(lease, Unanswered(), 110).command == Retry(Read(5))
+        assert machine.heard(lease, Unanswered(), 165).command == Look()
 
     def test_an_answer_that_comes_too_late_is_no_lease(self) -> None:
         lease, command = machine.heard(claimed(), Done(), 165)
@@ -237,12 +236,12 @@ class TestSeen:
 
     def test_only_what_is_old_and_not_the_newest_is_swept(self) -> None:
         entries = [entry(5, Kind.FREE, 1000), entry(6, Kind.FREE, 1050), entry(7, Kind.FREE, 900)]
-        swept = [one.number for one in entries if machine.is_swept(one, entries, 1000 + TERMS.lease)]
+        swept = [one.number for one in entries if lease_folder.is_swept(one, entries, 1000 + TERMS.kept)]
         assert swept == [5]
-        assert machine.is_swept(entry(9, Kind.WAITING, 1000), entries, 1000 + TERMS.waiting)
+        assert lease_folder.is_swept(entry(9, Kind.WAITING, 1000), entries, 1000 + TERMS.waiting)
 
     def test_a_holder_stops_well_before_others_may_begin(self) -> None:
-        assert TERMS.renew < TERMS.hold < TERMS.lease
+        assert TERMS.renew < TERMS.hold < TERMS.lease < TERMS.kept - TERMS.hold
         assert TERMS.lease <= 100, (
             "a crashed device delays others by two minutes at most, with the way to notice it"
         )

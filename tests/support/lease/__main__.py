@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bisync.core.lease import Protocol
+from bisync.core.lease_folder import Protocol
 from tests.support.lease.broken import BROKEN
 from tests.support.lease.search import Found, search
 from tests.support.lease.world import Budget, World

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from unittest import mock
 
 from bisync.core import lease as machine
-from bisync.core.lease import Entry, Lease, Phase, Protocol, Terms, Turn
+from bisync.core import lease_folder
+from bisync.core.lease import Lease, Phase, Turn
+from bisync.core.lease_folder import Entry, Protocol, Terms
 from tests.support.lease.search import Found, search
 from tests.support.lease.world import TERMS, Budget, World
 
@@ -45,7 +47,7 @@ class Broken(NamedTuple):
 
 DEPTH = 26
 # An answer that is as late as can be must make a difference.
-SLOW = Terms(lease=4, hold=3, renew=1, waiting=2)
+SLOW = Terms(lease=4, hold=3, renew=1, waiting=2, kept=5)
 
 _claiming, _checked, _claim = machine._claiming, machine._checked, machine._claim
 
@@ -71,7 +73,7 @@ def _first_has_it(
     lease: Lease, entries: Sequence[Entry], clock: float | None, now: float, terms: Terms
 ) -> Turn:
     ours = [one for one in entries if machine._is_ours(lease, one)]
-    others = [one for one in entries if one not in ours and machine.stands(one, entries, 0, terms)]
+    others = [one for one in entries if one not in ours and lease_folder.stands(one, entries, 0, terms)]
     if ours and others and machine._rank(ours[0]) < min(map(machine._rank, others)):
         return machine._held(lease, lease.number, terms)
     return _checked(lease, entries, clock, now, terms)
@@ -90,9 +92,9 @@ def _any_number(
 ) -> Turn:
     turn = _checked(lease, entries, clock, now, terms)
     if turn.lease.phase is Phase.WITHDRAWING and not any(
-        machine.stands(one, entries, 0, terms) and not machine._is_ours(lease, one) for one in entries
+        lease_folder.stands(one, entries, 0, terms) and not machine._is_ours(lease, one) for one in entries
     ):
-        before = machine.newest(one for one in entries if not machine._is_ours(lease, one))
+        before = lease_folder.newest(one for one in entries if not machine._is_ours(lease, one))
         return machine._held(lease._replace(before=before), lease.number, terms)
     return turn
 
@@ -126,6 +128,12 @@ BROKEN = (
         Protocol.NUMBERED,
         "_claim",
         _claim_of_an_old_look,
+        runs=2,
+    ),
+    Broken(
+        "what is young is swept",
+        Protocol.NUMBERED,
+        terms=TERMS._replace(kept=0),
         runs=2,
     ),
     Broken("the store ignores the condition", Protocol.NUMBERED, honest=False),

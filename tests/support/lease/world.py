@@ -11,9 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bisync.core import lease as machine
-from bisync.core.lease import Kind, Lease, Phase, Protocol, Terms
+from bisync.core import lease_folder
+from bisync.core.lease import Lease, Phase
+from bisync.core.lease_folder import Kind, Protocol, Terms
 
-TERMS = Terms(lease=2, hold=1, renew=1, waiting=2)
+TERMS = Terms(lease=2, hold=1, renew=1, waiting=2, kept=3)
+LATE = 2
+"""So many ticks after it was sent a request may still arrive; `kept` is that and `hold`."""
 FOLDER = ""
 
 
@@ -114,6 +118,8 @@ class World(NamedTuple):
         yield Step("a tick passes", self._tick(state))
         yield from self._swept(state)
         for number, request in enumerate(state.requests):
+            if request.sent < -LATE:
+                continue
             rest = state.requests[:number] + state.requests[number + 1 :]
             yield from self._carried_out(state._replace(requests=rest), request)
             if state.left.doubled and isinstance(
@@ -136,6 +142,15 @@ class World(NamedTuple):
             yield self._hear(state, number, one, one.reply)
         asked = next((r for r in state.requests if r.device == number and r.awaited), None)
         answered = one.reply is not None and not isinstance(one.reply, machine.Listed)
+        if asked is not None and asked.sent < -LATE:
+            # It will never arrive; nothing is to be counted for that.
+            requests = tuple(r for r in state.requests if r is not asked)
+            silent = state._replace(requests=requests)
+            if isinstance(asked.command, machine.Look):
+                yield self._turned(silent, number, one, machine.Turn(one.lease, asked.command), "asks again")
+            else:
+                yield self._hear(silent, number, one, machine.Unanswered())
+            return
         if state.left.lost and (answered or (asked and isinstance(asked.command, LOSABLE))):
             left = state.left._replace(lost=state.left.lost - 1)
             requests = tuple(r._replace(awaited=False) if r is asked else r for r in state.requests)
@@ -155,7 +170,7 @@ class World(NamedTuple):
                 lease = Lease(self.protocol, FOLDER, f"{number}.{one.runs}", until=0)
                 known = one.known if one.lease.phase is Phase.OVER else None
                 one = one._replace(runs=one.runs - 1, known=known)
-                newest = machine.newest(self._entries(state.objects))
+                newest = lease_folder.newest(self._entries(state.objects))
                 # It has a listing; what is the newest there is its own, given back, or not.
                 seen = known if known is not None and newest == known else None
                 yield self._turned(state, number, one, machine.begin(lease, seen, 0), "begins")
@@ -225,19 +240,19 @@ class World(NamedTuple):
         kept = (one for one in objects if (one.number, one.of) != (made.number, made.of))
         return tuple(sorted((*kept, made), key=lambda one: (one.number, one.of))), machine.Done()
 
-    def _entries(self, objects: tuple[Object, ...]) -> tuple[machine.Entry, ...]:
-        return tuple(machine.Entry(FOLDER, one.number, one.of, one.kind, one.stored) for one in objects)
+    def _entries(self, objects: tuple[Object, ...]) -> tuple[lease_folder.Entry, ...]:
+        return tuple(lease_folder.Entry(FOLDER, one.number, one.of, one.kind, one.stored) for one in objects)
 
     def _swept(self, state: State) -> Iterator[Step]:
         entries = self._entries(state.objects)
         for one, entry in zip(state.objects, entries, strict=True):
-            if machine.is_swept(entry, entries, 0, self.terms):
+            if lease_folder.is_swept(entry, entries, 0, self.terms):
                 rest = tuple(each for each in state.objects if each is not one)
                 yield Step(f"{entry.number}{entry.claim} is swept", state._replace(objects=rest))
 
     def _tick(self, state: State) -> State:
         """All times are a tick further back; how far what is long over lies back is all the same."""
-        oldest = -max(self.terms.lease, self.terms.hold)
+        oldest = -max(self.terms.lease, self.terms.hold, self.terms.kept)
         devices = []
         for one in state.devices:
             lease = one.lease._replace(
@@ -246,7 +261,11 @@ class World(NamedTuple):
             devices.append(one._replace(lease=lease))
         return State(
             tuple(devices),
-            tuple(one._replace(sent=max(one.sent - 1, oldest)) for one in state.requests),
+            _sorted(
+                one._replace(sent=max(one.sent - 1, oldest))
+                for one in state.requests
+                if one.awaited or one.sent - 1 >= -LATE
+            ),
             tuple(one._replace(stored=max(one.stored - 1, oldest)) for one in state.objects),
             state.left,
         )
