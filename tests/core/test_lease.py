@@ -266,3 +266,6 @@ def test_a_machine_with_a_fault_is_found_out(fault: Broken) -> None:
     found = fault.found()
     assert found.fault
     assert found.way
+    if fault.by is not None:
+        # It is the fault that does it, and not the world in which it is looked for.
+        assert not fault.searched(len(found.way)).fault

@@ -31,13 +31,17 @@ class Broken(NamedTuple):
 
     def found(self) -> Found:
         """Look for what comes of it."""
-        world = World(self.protocol, self.terms, self.honest)
         with self.machine():
-            return search(world, world.start(2, self.runs, self.renewals, self.left), depth=DEPTH)
+            return self.searched(DEPTH)
+
+    def searched(self, depth: int) -> Found:
+        """What the machine as it is does in this world, so many steps deep."""
+        world = World(self.protocol, self.terms, self.honest)
+        return search(world, world.start(2, self.runs, self.renewals, self.left), depth=depth)
 
     @contextmanager
     def machine(self) -> Iterator[None]:
-        """The machine has the fault as long as the block lasts."""
+        """The real machine has the fault as long as the block lasts: one function of it is another one."""
         if self.by is None:
             yield
             return
