@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from bisync import ignore
 from bisync.app import App
@@ -29,6 +29,8 @@ KEEP: dict[str, Keep] = {"local": "local", "cloud": "cloud", "newer": "newer", "
 class Version:
     """One version of a contested file. `origin`: "this device", "another device", or None when unknown.
 
+    `device`: what this one is called, or the one other that had synced since, where it was one.
+
     `modified` RFC 3339, `size` in bytes.
     """
 
@@ -37,6 +39,12 @@ class Version:
     modified: str
     mtime_ns: int
     origin: str | None
+    device: str | None = None
+
+
+class _Whose(NamedTuple):
+    origin: str | None
+    device: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,7 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
                     timespec="seconds"
                 ),
                 mtime_ns=files[path].mtime_ns,
-                origin=origins.get(names.key(names.to_rclone(path))),
+                **origins.get(names.key(names.to_rclone(path)), _Whose(None, None))._asdict(),
             )
             for path in paths
         )
@@ -78,18 +86,19 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     return tuple(found)
 
 
-def _origins(state: SyncState, files: Mapping[str, ignore.Entry]) -> Mapping[str, str]:
+def _origins(state: SyncState, files: Mapping[str, ignore.Entry]) -> Mapping[str, _Whose]:
     """Which version came from where, by its key: what this device's own runs know of just these files.
 
     A conflict may have been settled since, and another one have left copies of the same names: a run speaks only
     of a conflict of which a copy still lies here as it left it, and in it of files that are as it left them.
     """
     lies = {names.key(names.to_rclone(path)): entry for path, entry in files.items()}
-    origins: dict[str, str] = {}
+    origins: dict[str, _Whose] = {}
     for run_entry in runs.read_history(state):
         for conflict in run_entry.get("conflicts", []):
+            devices = {"local": run_entry.get("device"), "cloud": conflict.get("device")}
             known = {
-                each["path"]: _ORIGINS[each["origin"]]
+                each["path"]: _Whose(_ORIGINS[each["origin"]], devices[each["origin"]])
                 for each in conflict.get("versions", [])
                 if each["path"] in lies and _is_as_left(lies[each["path"]], each)
             }

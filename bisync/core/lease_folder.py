@@ -74,6 +74,18 @@ def newest(entries: Iterable[Entry]) -> int:
     return max((one.number for one in entries if one.kind is not Kind.WAITING), default=0)
 
 
+def since(entries: Iterable[Entry], path: str, number: int) -> list[Entry] | None:
+    """The leases that were had since the one numbered `number` of the folder `path` was over; of other folders, too.
+
+    None where that cannot be told, because that one is not there any more.
+    """
+    found = [one for one in entries if one.kind is not Kind.WAITING]
+    last = [one.stored for one in found if (one.path, one.number) == (path, number)]
+    if not last:
+        return None
+    return [one for one in found if (one.number > number if one.path == path else one.stored >= max(last))]
+
+
 def is_swept(one: Entry, entries: Sequence[Entry], clock: float, terms: Terms = TERMS) -> bool:
     """Whether this object may be removed by whoever has the lease: it is old, and not the newest of its folder."""
     if one.kind is Kind.WAITING:

@@ -34,7 +34,8 @@ class Conflict:
     """A conflict of this run: the contested name, the copies kept beside it, and who won the name.
 
     `side`: where the file lay that made room for a folder. `planned`: it was decided in the plan, by the profile's
-    rule, and did not come up later. `versions`: those that lay here when the run ended.
+    rule, and did not come up later. `versions`: those that lay here when the run ended. `device`: the one other
+    that has synced with the cloud since this one's last look, where it was one: the cloud's version is most likely its.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Conflict:
     side: Literal["local", "cloud"] | None = None
     planned: bool = True
     versions: tuple[Version, ...] = ()
+    device: str | None = None
 
     @property
     def origins(self) -> dict[str, Literal["local", "cloud"]]:
@@ -112,7 +114,8 @@ def facts(result: SyncResult) -> dict[str, Any]:
         "deleted_cloud": result.deleted_cloud,
         "renamed": result.renamed,
         "conflicts": [
-            {"path": one.path, "copies": list(one.copies), "winner": one.winner} for one in result.conflicts
+            {"path": one.path, "copies": list(one.copies), "winner": one.winner, "device": one.device}
+            for one in result.conflicts
         ],
         "left_out": [{"path": one.path, "why": one.why} for one in result.left_out],
         "notes": list(result.notes),

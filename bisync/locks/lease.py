@@ -31,6 +31,8 @@ POLL_SECONDS = 1.0
 ANNOUNCE_SECONDS = 10.0
 TICK_SECONDS = 0.5
 RETRY_SECONDS = 2.0
+MET = 12
+"""So many objects at most are read to tell who has been there."""
 SWEEP_AT = 32
 """So many objects may lie in the folder before those that nobody needs are removed."""
 
@@ -86,6 +88,23 @@ class Holding(Leash):
     def is_unchanged(self, known: int | None) -> bool:
         """Whether nobody else has had the lease since the one numbered `known` was over."""
         return known is not None and machine.is_unchanged(self._lease, known)
+
+    def other(self, known: int | None) -> str | None:
+        """The one other device that has had a lease here since the one numbered `known` was over.
+
+        None where it was none, or several, or nobody can tell.
+        """
+        if known is None:
+            return None
+        with suppress(RcloneError, TimeoutError):
+            entries = self._bucket.look(self._lease).entries
+            met = lease_folder.since(entries, self._lease.path, known)
+            if met is None or len(met) > MET:
+                return None
+            told = [self._bucket.told(one) for one in met]
+            devices = {one.device if one is not None else "" for one in told} - {self._asking.device}
+            return devices.pop() or None if len(devices) == 1 else None
+        return None
 
     def check(self) -> None:
         """Raise LeaseLost unless this device may write."""

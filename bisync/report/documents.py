@@ -137,7 +137,13 @@ def conflicts_document(groups: Iterable[ConflictGroup]) -> dict[str, Any]:
                 "sync": group.sync,
                 "path": group.path,
                 "versions": [
-                    {"path": each.path, "size": each.size, "modified": each.modified, "origin": each.origin}
+                    {
+                        "path": each.path,
+                        "size": each.size,
+                        "modified": each.modified,
+                        "origin": each.origin,
+                        "device": each.device,
+                    }
                     for each in group.versions
                 ],
             }

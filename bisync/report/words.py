@@ -16,7 +16,7 @@ from bisync.report.left_out import left_alone_lines, left_out_lines, own
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
-    from bisync.actions.conflicts import ConflictGroup, Settled
+    from bisync.actions.conflicts import ConflictGroup, Settled, Version
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
     from bisync.actions.plan import PlanResult
@@ -387,10 +387,19 @@ def conflicts_lines(groups: Sequence[ConflictGroup]) -> list[str]:
     for group in groups:
         lines.append(f"{group.path} ({group.sync})")
         for one in group.versions:
-            origin = f"  {one.origin}" if one.origin else ""
+            origin = f"  {_whose(one)}" if one.origin else ""
             lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")
         lines.append(f"  Settle it with: bisync resolve '{group.path}' --keep local|cloud|newer|both")
     return lines or ["No conflicts."]
+
+
+def _whose(one: Version) -> str:
+    if one.device is None:
+        return one.origin or ""
+    if one.origin == "this device":
+        return f"{one.device} (this device)"
+    # Most likely its; but apps that ask for no lease write, too.
+    return f"another device ({one.device} has synced since)"
 
 
 def resolve_lines(done: Settled) -> list[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from bisync import events
 from bisync.app import Session
@@ -134,22 +135,30 @@ def _lied(session: Session, before: Known, seen: Seen) -> bool:
     return before.md5 is not None and any(one.md5 != before.md5 for one in ours)
 
 
+class Under(NamedTuple):
+    """What a run has under the lease. `other`: asks which one device has had it since this one's last look, if any."""
+
+    session: Session
+    prepared: Prepared
+    other: Callable[[], str | None]
+
+
 @contextmanager
 def writing(
     session: Session, prepared: Prepared, run: str, *, wait: bool, look: Callable[[Session], Prepared]
-) -> Iterator[tuple[Session, Prepared]]:
-    """The session to write with under the lease, and a plan that is true under it: looked for anew unless it still is.
+) -> Iterator[Under]:
+    """The lease, and a plan that is true under it: looked for anew unless it still is.
 
     Raises as `held` and `look`.
     """
-    last = known(session).number
+    last = known_before = known(session).number
     while True:
         with held(session, prepared.seen.leases, run, wait=wait) as (leased, holding):
             below = _below(session, prepared.seen.leases).keys()
             if not holding.is_unchanged(last):
                 prepared = look(leased)
             if _below(session, prepared.seen.leases).keys() <= below:
-                yield leased, prepared
+                yield Under(leased, prepared, partial(holding.other, known_before))
                 return
             # A folder further down has leases that were not looked at. (Its first one is taken together with ours.)
         last = holding.number

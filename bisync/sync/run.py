@@ -166,11 +166,14 @@ class _Doing:
             result = self._carry_out(session, prepared)
         else:
             self._judge(session, prepared)
-            with leased.writing(session, prepared, self.about.run, wait=options.wait, look=self._look) as (
-                session,
-                prepared,
-            ):
-                result = self._carry_out(session, prepared)
+            with leased.writing(
+                session, prepared, self.about.run, wait=options.wait, look=self._look
+            ) as under:
+                result = self._carry_out(under.session, under.prepared)
+                if result.conflicts:
+                    other = under.other()
+                    known = tuple(replace(one, device=other) for one in result.conflicts)
+                    result = replace(result, conflicts=known)
         return replace(result, notes=(*notes, *renewed, *result.notes))
 
     def _look(self, session: Session) -> Prepared:
@@ -275,7 +278,7 @@ def _conclude(app: App, sync: Sync, result: SyncResult, about: About, done: Tall
 def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
     at = app.now().isoformat(timespec="seconds")
     try:
-        runs.append_history(app.state(sync), record.history_entry(result, at))
+        runs.append_history(app.state(sync), record.history_entry(result, at, app.device))
     except OSError as error:
         return replace(result, notes=(*result.notes, f"the history could not be written: {error.strerror}"))
     return result

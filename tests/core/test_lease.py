@@ -230,6 +230,14 @@ class TestTurns:
 
 @pytest.mark.pure
 class TestSeen:
+    def test_who_has_been_there_since_is_told_as_long_as_the_last_known_one_is_there(self) -> None:
+        known, other = entry(5, Kind.FREE, 1000), entry(6, Kind.FREE, 1050)
+        above, before = entry(1, Kind.FREE, 1020, path=""), entry(2, Kind.FREE, 990, path="")
+        waits = entry(5, Kind.WAITING, 1060, "x")
+        seen = [known, other, above, before, waits]
+        assert lease_folder.since(seen, "notes", 5) == [other, above]
+        assert lease_folder.since(seen, "notes", 4) is None
+
     def test_nobody_else_had_it_between_two_of_its_own(self) -> None:
         assert machine.is_unchanged(held(), 4)
         assert not machine.is_unchanged(held(), 3)

@@ -121,7 +121,9 @@ CASES = {
         "conflicts",
         {
             "sync": str, "path": str,
-            "versions": [{"path": str, "size": int, "modified": str, "origin": (str, NONE)}],
+            "versions": [
+                {"path": str, "size": int, "modified": str, "origin": (str, NONE), "device": (str, NONE)}
+            ],
         },
     ),
     "history": Case(

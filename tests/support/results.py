@@ -153,7 +153,7 @@ def explanation(*, synced: bool = False, ruled: bool = True) -> Explanation:
 def conflict_group() -> ConflictGroup:
     """ideas.md with two versions, one of which nobody knows the origin of."""
     times = {"modified": "2026-11-22T10:00:00+00:00", "mtime_ns": 0}
-    one = Version(path="ideas.md", size=4, origin="this device", **times)  # type: ignore[arg-type]
+    one = Version(path="ideas.md", size=4, origin="this device", device="laptop", **times)  # type: ignore[arg-type]
     two = Version(path="ideas.md.conflict1", size=2048, origin=None, **times)  # type: ignore[arg-type]
     return ConflictGroup(sync="notes", path="ideas.md", versions=(one, two))
 

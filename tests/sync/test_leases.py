@@ -94,6 +94,34 @@ class TestRun:
         assert told.ended is not None
         datetime.fromisoformat(told.ended)
 
+    def test_a_conflict_names_the_device_of_the_other_version(self, pair: Devices) -> None:
+        pair.b.write("note.md", "the desktop's\n")
+        assert pair.b.sync().outcome is Outcome.DONE
+        pair.a.write("note.md", "the laptop's, longer\n")
+
+        (conflict,) = pair.a.sync(profile="safe").conflicts
+
+        assert conflict.device == "desktop"
+        (group,) = pair.a.run("conflicts", "--json", expect=3).json["conflicts"]
+        assert {one["device"]: one["origin"] for one in group["versions"]} == {
+            "laptop": "this device",
+            "desktop": "another device",
+        }
+        said = pair.a.run("conflicts", expect=3).out
+        assert "note.md.conflict1  laptop (this device)" in said
+        assert "note.md.conflict2  another device (desktop has synced since)" in said
+        assert pair.a.run("history", "--json").json["syncs"][0]["runs"][0]["device"] == "laptop"
+
+    def test_a_conflict_with_somebody_who_asks_for_no_lease_names_no_device(
+        self, pair: Devices, any_s3: S3
+    ) -> None:
+        pair.a.write("other.md", "x\n")
+        assert pair.a.sync().outcome is Outcome.DONE
+        any_s3.put("note.md", "the web app's\n")
+        pair.a.write("note.md", "the laptop's, longer\n")
+        (conflict,) = pair.a.sync().conflicts
+        assert conflict.device is None
+
     def test_ctrl_c_gives_it_back(self, moto_pair: Devices) -> None:
         pair = moto_pair
         gate = pair.proxies[0].on("PUT", Gate(), path="note.md")
