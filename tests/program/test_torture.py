@@ -1,4 +1,4 @@
-"""Two devices, a bucket and chance. Thousands of steps: `python -m tests.support.torture --steps 5000 --seed 1`."""
+"""Three devices, a bucket and chance. Thousands of steps: `python -m tests.support.torture --steps 5000 --seed 1`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.support.world import S3
 @pytest.mark.parametrize("seed", [11])
 def test_200_steps_lose_nothing(seed: int) -> None:
     game = torture.play(seed, 200, settle_every=50)
-    assert game.syncs > 30 and game.disturbed > 10 and game.kills > 0 and len(game.required) > 40
+    assert game.syncs > 30 and game.disturbed > 10 and game.together > 2 and game.kills > 0 and len(game.required) > 40
 
 
 def test_the_game_would_notice_a_loss(tmp_path: Path, s3: S3) -> None:
     """A version that is overwritten and nowhere kept is a loss, and the game says so."""
     game = torture.Torture(tmp_path, s3, seed=1)
-    one, two = game.players
+    one, two, _ = game.players
     for player, text in ((one, "first"), (two, "second")):
         (player.root / "a.md").write_text(text)
         game.sync(player)
@@ -37,7 +37,7 @@ def test_the_game_would_notice_a_loss(tmp_path: Path, s3: S3) -> None:
 
 def test_a_foreign_version_counts_from_the_first_sync_that_saw_it(tmp_path: Path, s3: S3) -> None:
     game = torture.Torture(tmp_path, s3, seed=1)
-    one, _ = game.players
+    one, *_ = game.players
     for _ in range(2):
         game.foreigner.write("a.md")
     game.sync(one)
@@ -52,7 +52,7 @@ def test_a_foreign_version_counts_from_the_first_sync_that_saw_it(tmp_path: Path
 
 def test_what_a_foreign_writer_and_the_user_both_destroy_is_no_loss_of_ours(tmp_path: Path, s3: S3) -> None:
     game = torture.Torture(tmp_path, s3, seed=1)
-    one, _ = game.players
+    one, *_ = game.players
     for name in ("a.md", "b.md"):
         game.users.save(one, one.root / name)
     game.sync(one)
@@ -68,7 +68,7 @@ def test_the_game_notices_what_a_run_loses_in_the_moment_after_its_look(
     tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     game = torture.Torture(tmp_path, s3, seed=1)
-    one, _ = game.players
+    one, *_ = game.players
     game.users.save(one, one.root / "a.md")
     game.sync(one)
     game.foreigner.write("a.md")

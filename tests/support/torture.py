@@ -1,12 +1,12 @@
-"""Two devices, a bucket and chance: edits, deletions, renames, ignore changes and kills, and a foreign writer.
+"""Three devices, a bucket and chance: edits, deletions, renames, ignore changes and kills, and a foreign writer.
 
     python -m tests.support.torture --steps 5000 --seed 1
     python -m tests.support.torture --kills 20
 
 The foreign writer works in the bucket itself. Users and the foreign writer act between runs, and in runs between
-the look at both sides and the first write.
+the look at both sides and the first write. Devices start one after the other, or several at nearly the same time.
 
-What must hold: after things have calmed down both devices and the bucket are equal, and every version a
+What must hold: after things have calmed down all devices and the bucket are equal, and every version a
 user or the foreign writer ever handed to a sync is somewhere: in the trees, in a conflict copy or in a trash.
 A version that its own user overwrote before any sync had finished with it is the user's loss, not ours; so is one
 that the foreign writer took out of the bucket when nobody else had it.
@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,14 +50,14 @@ class Torture:
     def __init__(self, home: Path, server: S3, seed: int, *, log: bool = False) -> None:
         self.random = random.Random(seed)
         self.server = server
-        self.kills = self.syncs = self.disturbed = 0
+        self.kills = self.syncs = self.disturbed = self.together = 0
         self.stumbles: Counter[str] = Counter()
         self.log = log
         self.stakes = Stakes(server)
         self.users = Users(self.random, self.stakes, self.say)
         self.foreigner = Foreigner(self.random, self.stakes, self.say)
         self.players = self.stakes.players
-        self.players += [self._player(home / name) for name in ("one", "two")]
+        self.players += [self._player(home / name) for name in ("one", "two", "three")]
 
     def _player(self, home: Path) -> Player:
         device = Device(
@@ -87,8 +88,10 @@ class Torture:
             self.foreigner.act()
         elif roll < 0.62:
             self.users.change_rules(player)
-        elif roll < 0.80:
+        elif roll < 0.75:
             self.sync(player)
+        elif roll < 0.80:
+            self.sync_together()
         elif roll < 0.965:
             self.sync(player, disturbed=True)
         else:
@@ -126,6 +129,34 @@ class Torture:
                 self.stumbles[result.error] += 1
                 return result
         assert result.error is None, result
+        self.account(player, result, stakes.offered)
+        return result
+
+    def sync_together(self) -> None:
+        """Runs of several devices that start when they like. One that loses its lease is mended by the next."""
+        players = self.random.sample(self.players, self.random.randrange(2, len(self.players) + 1))
+        delays = [self.random.choice([0, 0, 0.1, 0.3, 0.6]) for _ in players]
+        offered = [self.synced_there(player) for player in players]
+        for player in players:
+            player.pending |= set(player.files().values())
+        self.say("several", ", ".join(player.device.home.name for player in players))
+
+        def begin(player: Player, delay: float) -> SyncResult:
+            time.sleep(delay)
+            return self.run(player.app)
+
+        with ThreadPoolExecutor(len(players)) as pool:
+            results = list(pool.map(begin, players, delays))
+        self.syncs += len(players)
+        self.together += len(players)
+        for player, result, seen in zip(players, results, offered, strict=True):
+            if result.error is None:
+                self.account(player, result, seen)
+            else:
+                self.stumbles[result.error] += 1
+
+    def account(self, player: Player, result: SyncResult, offered: set[str]) -> None:
+        """After a run that ended well: what it was handed, here and in the cloud (`offered`), is at stake."""
         # Rules that came with this run may say that a file is its device's own business from now on.
         ignored = player.on_disk() - set(player.files().values())
         # What such rules hid until then is synced no sooner than its user says the word, or writes it anew; what
@@ -133,10 +164,9 @@ class Torture:
         waits = {one.path for one in result.left_out if one.waits}
         waits |= {note.removesuffix(PASSED_BY) for note in result.notes if note.endswith(PASSED_BY)}
         held = {text for path, text in player.files().items() if path in waits}
-        stakes.required |= player.pending - ignored - held
-        stakes.required |= stakes.offered - self.ignored_there(player)
+        self.stakes.required |= player.pending - ignored - held
+        self.stakes.required |= offered - self.ignored_there(player)
         player.pending &= held
-        return result
 
     def run(self, app: App, *, reveal: bool = False) -> SyncResult:
         options = sync_action.Options(reveal=reveal)
@@ -200,8 +230,9 @@ class Torture:
                 break
         else:
             raise AssertionError("the devices never come to rest")
-        one, two = (player.files() for player in self.players)
-        assert one == two, f"the devices differ: {differences(one, two)}"
+        one, *others = (player.files() for player in self.players)
+        for other in others:
+            assert one == other, f"the devices differ: {differences(one, other)}"
         rules = self.players[0].rules()
         cloud = {path: text for path, text in self.bucket().items() if not rules.decide(path, False).ignored}
         assert cloud == one, f"the bucket differs: {differences(cloud, one)}"
@@ -281,7 +312,7 @@ def kill_moments(count: int, seed: int, *, files: int = 200) -> int:
     died = 0
     with serve_s3(home / "cloud") as server, short_lease.shortened():
         game = Torture(home, server, seed)
-        player, other = game.players
+        player, other, *_ = game.players
         length = 2.0
         for moment in range(count):
             for number in range(files):
@@ -327,11 +358,11 @@ def main() -> int:
     game = play(arguments.seed, arguments.steps, log=arguments.log)
     print(
         f"seed {arguments.seed}: {arguments.steps} steps, {game.syncs} syncs, {game.kills} kills, "
-        f"{game.disturbed} of them disturbed, "
+        f"{game.disturbed} of them disturbed, {game.together} beside others, "
         f"{len(game.required)} of {game.stakes.count} versions at stake, none lost, {time.monotonic() - began:.0f} s"
     )
     for error, count in game.stumbles.most_common():
-        print(f"  {count} disturbed run(s) failed, and the next one mended it: {error}")
+        print(f"  {count} disturbed or late run(s) failed, and the next one mended it: {error}")
     return 0
 
 
