@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bisync.errors import UsageError
 from bisync.report.documents import prune_document, sync_document, unlock_document
@@ -17,6 +19,10 @@ from bisync.report.words import (
     script_lines,
     sync_lines,
 )
+
+if TYPE_CHECKING:
+    from bisync.app import App
+    from bisync.config import Sync
 
 from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
@@ -35,6 +41,8 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "reveal": "send what ignore rules hid until they changed in the cloud",
         "project": "only this folder of the sync dir; what else has changed waits",
         "no-wait": "do not wait for another device that is syncing: exit with 6",
+        "watch": "go on: sync as soon as something changes, here or there, until Ctrl-C",
+        "interval": "with --watch: look at the cloud every so many seconds (default: the manifest's)",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
@@ -54,16 +62,34 @@ def sync(
     project: str | None = None,
     no_wait: bool = False,
     plan: str | None = None,
+    watch: bool = False,
+    interval: int | None = None,
     verbose: bool = False,
     json: bool = False,
     jobs: int = JOBS,
 ) -> None:
     """Bring both sides together; say first what will be done."""
+    if watch:
+        once = {
+            "--resync": resync,
+            "--max-delete": max_delete is not None,
+            "--force": force,
+            "--reveal": reveal,
+            "--project": project is not None,
+            "--plan": plan is not None,
+        }
+        _watch(
+            manifest, only, [flag for flag, given in once.items() if given], interval,
+            profile=profile, dry_run=dry_run, no_wait=no_wait, verbose=verbose, json=json, jobs=jobs,
+        )  # fmt: skip
+        return
     with edge(Screen(as_json=json, verbose=verbose)) as screen:
         from bisync.actions import sync as action
 
         app, syncs = open_app(screen, manifest, only)
         limit = whole_number(max_delete, "--max-delete")
+        if interval is not None:
+            raise UsageError("--interval is about --watch", hint="as in: bisync sync --watch --interval 30")
         options = action.Options(
             profile=profile,
             resync=resync,
@@ -83,6 +109,47 @@ def sync(
             jobs,
         )
         finish(screen, results, sync_document)
+
+
+def _watch(
+    manifest: str | None,
+    only: list[str] | None,
+    once: list[str],
+    interval: int | None,
+    *,
+    profile: str | None,
+    dry_run: bool,
+    no_wait: bool,
+    verbose: bool,
+    json: bool,
+    jobs: int,
+) -> None:
+    """Sync as soon as something changes. `once`: the flags that were given and are about one run."""
+    with edge(Screen(as_json=json, verbose=verbose)) as screen:
+        from bisync.actions import sync as sync_action
+        from bisync.actions import watch as action
+        from bisync.report.watch_view import view
+
+        if once:
+            raise UsageError(
+                f"{', '.join(once)}: about one run, and --watch makes many",
+                hint=f"run that once before: bisync sync {' '.join(once)}",
+            )
+        every = whole_number(interval, "--interval", least=1)
+        at_once = whole_number(jobs, "--jobs", least=1) or 1
+        eyes = view(as_json=json, verbose=verbose, dry_run=dry_run)
+
+        def opened() -> tuple[App, tuple[Sync, ...]]:
+            app, syncs = open_app(screen, manifest, only)
+            app.profile(syncs[0], profile)
+            return replace(app, on_plan=eyes.plan, on_event=eyes.hear), syncs
+
+        options = sync_action.Options(profile=profile, dry_run=dry_run, wait=not no_wait)
+        try:
+            code = action.run(opened, eyes.tell, options=options, interval=every, jobs=at_once)
+        finally:
+            eyes.close()
+        leave(code)
 
 
 def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:

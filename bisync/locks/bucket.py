@@ -123,6 +123,10 @@ class Bucket:
         """Say no more that it waits."""
         self._removed(waiting_name(lease, number))
 
+    def is_there(self, file: str) -> bool:
+        """Whether the own folder has a file of this name. Raises RcloneError, and TimeoutError without an answer."""
+        return self._resident.read(self._own, file) is not None
+
     def told(self, one: Entry) -> Told | None:
         """What an object says."""
         try:

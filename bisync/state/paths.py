@@ -19,6 +19,11 @@ class SyncState:
         return self.root / "lock"
 
     @property
+    def watch(self) -> Path:
+        """The lock of whoever watches the sync."""
+        return self.root / "watch.lock"
+
+    @property
     def filters(self) -> Path:
         return self.root / "filters.rclone"
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from bisync.app import Session
+from bisync.app import App, Session
+from bisync.config import Sync
 from bisync.core.lease import Lease
 from bisync.core.lease_folder import Protocol
 from bisync.errors import RcloneError
@@ -49,6 +50,13 @@ def holder(session: Session, *, patience: float) -> Holder | None:
         # For looking alone it does not matter how leases are taken.
         lease = Lease(Protocol.NUMBERED, session.sync.path, there.token)
         return holders.look(bucket, lease, device=session.app.device)
+
+
+@contextmanager
+def bucket(app: App, sync: Sync) -> Iterator[Bucket]:
+    """The lease folder of this sync, within reach for as long as the block lasts. Raises BisyncError."""
+    with app.session(sync) as session, _reached(session) as there:
+        yield Bucket(there.resident, session.sync.path, session.remote.fs)
 
 
 def survey(session: Session) -> Survey:

@@ -37,6 +37,10 @@ def _every(path: str) -> bool:
     return True
 
 
+def _but(is_meant: Callable[[str], bool], unsettled: frozenset[str]) -> Callable[[str], bool]:
+    return lambda path: path not in unsettled and is_meant(path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A plan with all it came from and what the guards say of it. `registering`: the projects to be made.
@@ -206,6 +210,7 @@ def prepare(
     coming: ignore.Texts | None = None,
     projects: Projects | None = None,
     only: str | None = None,
+    unsettled: frozenset[str] = frozenset(),
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
@@ -214,6 +219,7 @@ def prepare(
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
+    `unsettled`: paths (keys) that wait for another run.
     Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
     baseline is damaged.
     """
@@ -245,7 +251,9 @@ def prepare(
     base = None if first else before
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
     is_meant = _every if only is None else registry.scope(session, seen, only)
-    if only is not None:
+    if unsettled:
+        is_meant = _but(is_meant, unsettled)
+    if is_meant is not _every:
         found = reconcile.restricted(found, is_meant)
     _make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
@@ -275,6 +283,7 @@ def prepare(
             coming=texts,
             projects=projects,
             only=only,
+            unsettled=unsettled,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(

@@ -28,6 +28,7 @@ from bisync.sync import projects as registry
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
+    from bisync.sync.memory import Memory
     from bisync.sync.plan_file import Expected
 
 
@@ -36,7 +37,8 @@ class Options:
     """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
 
     `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
-    it is about; everything else waits for another run. `wait`: for another device that writes.
+    it is about; everything else waits for another run. `wait`: for another device that writes. `unsettled`: paths
+    (keys) that wait, too, because somebody is writing to them. `memory`: of a process that stays.
     """
 
     profile: str | None = None
@@ -47,6 +49,8 @@ class Options:
     reveal: bool = False
     project: str | None = None
     wait: bool = True
+    unsettled: frozenset[str] = frozenset()
+    memory: Memory | None = None
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -127,6 +131,8 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
         _write_down(app, session.sync, _failed(session.sync, stopped, run, doing.mode, began))
         raise
+    if options.memory is not None:
+        options.memory.did(doing.tally)
     result = _conclude(app, session.sync, _with_projects(result, doing.registered), doing.about, doing.tally)
     # Last of all, when everything is written down: it may take long, and can be done without.
     meant = options.project if result.error is None else None
@@ -184,7 +190,10 @@ class _Doing:
             meanwhile=_load_the_rest,
             projects=self.projects,
             only=self.options.project,
+            unsettled=self.options.unsettled,
         )
+        if self.options.memory is not None:
+            self.options.memory.saw(found.seen)
         held.save(session.state.held, found.seen.held)
         self.prepared = found
         return found

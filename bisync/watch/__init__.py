@@ -1,0 +1,1 @@
+"""What starts runs by itself: edits here, fellows in the cloud, and the time."""
