@@ -1,0 +1,191 @@
+"""Two devices that watch, and two users who edit by chance, at the same time.
+
+    python -m tests.support.duet --edits 500 --seed 1
+
+In the end both devices and the bucket must be equal, and every version must be somewhere: in the trees, in a conflict
+copy or in a trash. A version that its own user replaced before it had reached the bucket is the user's loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.support.world import BUCKET, S3, Device, serve_s3
+
+NAMES = ("a.md", "b.md", "c.md", "d/e.md", "d/f.md", "g/h.md")
+REST_SECONDS = 120.0
+
+
+@contextmanager
+def watching(device: Device, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """`bisync sync --watch` on this device, told to end with the block; what it says goes to `watch.log`."""
+    with (device.home / "watch.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", device.program, "sync", "--watch", *argv], cwd=device.home, env=device.environment,
+            text=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def said(device: Device) -> str:
+    """What its watch has said so far."""
+    return (device.home / "watch.log").read_text()
+
+
+def until(what: str, holds: object, *devices: Device, seconds: float = 20.0) -> float:
+    """Wait until `holds()`; after how many seconds it did. Raises AssertionError with what the watches said."""
+    assert callable(holds)
+    began = time.monotonic()
+    while not holds():
+        told = "\n".join(said(one) for one in devices)
+        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s\n{told}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def _below(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file():
+                found[path.relative_to(folder).as_posix()] = path.read_text()
+        except FileNotFoundError:
+            continue  # gone at this moment
+    return found
+
+
+class Duet:
+    """The game. `server` keeps its bucket in a folder."""
+
+    def __init__(self, home: Path, server: S3, seed: int) -> None:
+        self.random = random.Random(seed)
+        assert server.folder is not None
+        self.bucket = server.folder / BUCKET
+        self.devices = [
+            Device(
+                home / name,
+                server,
+                extra=f"device: {name}\nprofiles:\n  any: {{max_delete: none}}\n",
+                profile="any",
+            )
+            for name in ("laptop", "desktop")
+        ]
+        for one in self.devices:
+            one.setup()
+        self.count = 0
+        self.versions: set[str] = set()
+
+    def edit(self) -> None:
+        """One user does one thing."""
+        device = self.random.choice(self.devices)
+        path = device.notes / self.random.choice(NAMES)
+        roll = self.random.random()
+        if roll < 0.8 or not path.exists():
+            self.count += 1
+            text = f"version {self.count:06d} by {device.home.name}\n"
+            self.versions.add(text)
+            self._replace(device, path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_name(f".{path.name}.saving")
+            beside.write_text(text)
+            beside.replace(path)
+        elif roll < 0.9:
+            self._replace(device, path)
+            path.unlink(missing_ok=True)
+        else:
+            other = device.notes / self.random.choice(NAMES)
+            if path != other:
+                self._replace(device, other)
+                other.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    path.rename(other)
+                except FileNotFoundError:
+                    return  # the other user has deleted it
+
+    def _replace(self, device: Device, path: Path) -> None:
+        """Its user takes away what lies there; their own loss if nobody else has it yet."""
+        try:
+            text = path.read_text()
+        except FileNotFoundError:
+            return
+        if f"by {device.home.name}\n" in text and text not in _below(self.bucket).values():
+            self.versions.discard(text)
+
+    def rest(self) -> None:
+        """Until all is equal, and stays so."""
+        deadline = time.monotonic() + REST_SECONDS
+        equal_since: float | None = None
+        while equal_since is None or time.monotonic() < equal_since + 3.0:
+            trees = [self._tree(one.notes) for one in self.devices] + [self._tree(self.bucket)]
+            if trees[0] != trees[1] or trees[0] != trees[2]:
+                equal_since = None
+            elif equal_since is None:
+                equal_since = time.monotonic()
+            if time.monotonic() > deadline:
+                told = "\n".join(said(one) for one in self.devices)
+                raise AssertionError(f"they never are equal: {trees}\n{told}")
+            time.sleep(0.2)
+
+    def _tree(self, folder: Path) -> dict[str, str]:
+        found = _below(folder).items()
+        return {path: text for path, text in found if not path.startswith(".basic-memory/")}
+
+    def lost(self) -> set[str]:
+        """The versions that are nowhere."""
+        kept = set(_below(self.bucket).values())
+        for one in self.devices:
+            kept |= set(_below(one.notes).values()) | set(_below(one.state / "trash").values())
+        return self.versions - kept
+
+
+def play(edits: int, seed: int, *, interval: int = 10) -> Duet:
+    """A whole game. Raises AssertionError where something is lost, or they do not come to rest."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bisync-duet-")))
+        server = stack.enter_context(serve_s3(home / "cloud"))
+        game = Duet(home, server, seed)
+        for one in game.devices:
+            stack.enter_context(watching(one, "--interval", str(interval)))
+            until("it watches", lambda one=one: "watching notes" in said(one), one)
+        for _ in range(edits):
+            game.edit()
+            time.sleep(game.random.choice([0, 0.05, 0.2, 0.5, 1.0]))
+        game.rest()
+        lost = game.lost()
+        assert not lost, f"seed {seed}: lost: {sorted(lost)}\n" + "\n".join(said(one) for one in game.devices)
+        return game
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. 0: nothing was lost, and all ended equal."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.duet", description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--edits", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args(argv)
+    began = time.monotonic()
+    game = play(arguments.edits, arguments.seed)
+    print(
+        f"{arguments.edits} edits, {len(game.versions)} versions at stake, none lost, all ended equal; "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
