@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,12 +19,20 @@ from bisync.core.place import Place
 from bisync.errors import BisyncError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
-from bisync.locks.machine import held
+from bisync.locks.machine import held, is_held
 from bisync.providers.base import Around, Projects
 from bisync.rclone import binary
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 from bisync.state.paths import SyncState, sync_state
+
+WATCH_PATIENCE = 60.0
+"""So many seconds a run waits for another of this device where the sync is being watched."""
+
+
+def _held(state: SyncState, sync: Sync) -> AbstractContextManager[int]:
+    # A run of a watch is over in a moment, and nobody has asked for it just now.
+    return held(state.lock, name=sync.name, patience=WATCH_PATIENCE if is_held(state.watch) else 0.0)
 
 
 @contextmanager
@@ -163,7 +171,7 @@ class App:
         """As `session`, with the sync's lock held by us and every rclone we start. Raises Locked."""
         state = self.state(sync)
         state.prepare()
-        with held(state.lock, name=sync.name) as descriptor, self.session(sync, profile=profile) as session:
+        with _held(state, sync) as descriptor, self.session(sync, profile=profile) as session:
             yield replace(session, rclone=session.rclone.holding(descriptor))
 
     @contextmanager
@@ -171,7 +179,7 @@ class App:
         """The sync's state with its lock held, for work on the local side alone. Raises Locked."""
         state = self.state(sync)
         state.prepare()
-        with held(state.lock, name=sync.name):
+        with _held(state, sync):
             yield state
 
 

@@ -16,25 +16,27 @@ from pathlib import Path
 
 from bisync.errors import Locked
 from bisync.files import private_dir
+from bisync.process import check_interrupt
 
 # How long a killed run's rclone may take to die of its broken pipe.
 ORPHAN_SECONDS = 3.0
 
 
 @contextmanager
-def held(path: Path, *, name: str) -> Iterator[int]:
+def held(path: Path, *, name: str, patience: float = 0.0) -> Iterator[int]:
     """Hold the lock file `path` for the sync `name`; yield its descriptor for children to inherit.
 
-    Raises Locked at once when a living run holds it, and after ORPHAN_SECONDS when a killed run's rclone
-    does not end.
+    Raises Locked when a living run holds it for longer than `patience` seconds, and after ORPHAN_SECONDS when a killed
+    run's rclone does not end.
     """
     private_dir(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + ORPHAN_SECONDS
+        began = time.monotonic()
         while not _taken(descriptor):
+            check_interrupt()
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            if _lives(owner) or time.monotonic() > deadline:
+            if time.monotonic() >= began + max(patience, 0.0 if _lives(owner) else ORPHAN_SECONDS):
                 who = f" (process {owner})" if owner else ""
                 raise Locked(
                     f"{name}: another run is at work on this sync{who}",

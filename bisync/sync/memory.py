@@ -36,9 +36,9 @@ class Memory:
         conflicts = {path for one in tally.conflicts for path in (one.path, *one.copies)}
         self.touched = frozenset(tally.downloaded | tally.deleted_local | tally.renamed | conflicts)
 
-    def is_ignored(self, path: str) -> bool:
-        """Whether the rules ignore a file of this path (as the disk spells it), as far as they are known."""
-        return self.rules is not None and self.rules.decide(path, is_dir=False).ignored
+    def is_ignored(self, root: Path, path: str) -> bool:
+        """Whether the rules ignore what is called `path` here (as the disk spells it), as far as they are known."""
+        return self.rules is not None and self.rules.decide(path, is_dir=(root / path).is_dir()).ignored
 
     def is_own(self, root: Path, path: str) -> bool:
         """Whether it was the last run that changed this file, and nobody since: told by its time.

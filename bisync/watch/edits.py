@@ -17,7 +17,7 @@ STEP_MS = 50
 WINDOW_MS = 200
 LOOK_MS = 1_000
 """So often it is looked whether the folder is still the same one."""
-AGAIN_SECONDS = 5.0
+AGAIN_SECONDS = 3.0
 SCAN_SHARE = 50
 """A scan may take so small a part of the time (one in so many)."""
 SCAN_SECONDS = 2.0
@@ -27,7 +27,8 @@ STOP_SECONDS = 2.0
 class Edits:
     """Tells of changed paths below `root`, as the disk spells them, until it is stopped. A thread of its own.
 
-    `heard` gets a set of paths; `said` a note, where there are no events.
+    `heard` gets a set of paths ("." for the whole folder, when it has come back); `said` a note, where there are no
+    events.
     """
 
     def __init__(
@@ -53,8 +54,13 @@ class Edits:
         self._thread.join(STOP_SECONDS)
 
     def _work(self) -> None:
+        new = False
         while not self._over.is_set():
             try:
+                if new:
+                    self.root.stat()
+                    self._heard(frozenset({"."}))
+                new = True
                 self._scan() if self._scanning else self._listen()
             except FileNotFoundError:
                 # A run says so. (A disk that comes back is a folder like a new one.)

@@ -261,7 +261,7 @@ class Watch:
             one.sync.dir,
             heard=lambda paths: later(partial(self._edited, one, paths)),
             said=lambda text: later(partial(self._tell, news.Note(name, text))),
-            is_ignored=one.memory.is_ignored,
+            is_ignored=partial(one.memory.is_ignored, one.sync.dir),
         )
         one.beacon = Beacon(
             self._app,

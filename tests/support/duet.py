@@ -45,7 +45,7 @@ def said(device: Device) -> str:
     return (device.home / "watch.log").read_text()
 
 
-def until(what: str, holds: object, *devices: Device, seconds: float = 20.0) -> float:
+def until(what: str, holds: object, *devices: Device, seconds: float = 60.0) -> float:
     """Wait until `holds()`; after how many seconds it did. Raises AssertionError with what the watches said."""
     assert callable(holds)
     began = time.monotonic()
