@@ -38,6 +38,11 @@ class Bucket:
             self._folders[other] = f"{where}{METADATA_DIR}/"
 
     @property
+    def doubt(self) -> RcloneError | None:
+        """Why the last write may not have been done, of which nobody knows."""
+        return self._resident.doubt
+
+    @property
     def _own(self) -> str:
         return self._folders[self._path]
 

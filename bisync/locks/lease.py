@@ -31,6 +31,9 @@ POLL_SECONDS = 1.0
 ANNOUNCE_SECONDS = 10.0
 TICK_SECONDS = 0.5
 RETRY_SECONDS = 2.0
+DOUBT_PAUSE_SECONDS = 0.2
+DOUBT_SECONDS = 10.0
+"""So long it is tried again where the store does not say whether it has taken what claims a lease."""
 MET = 12
 """So many objects at most are read to tell who has been there."""
 SWEEP_AT = 32
@@ -204,6 +207,7 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
         seen = None  # a claim counts from its look: of one that is old, next to nothing would be left
     turn = machine.begin(lease, seen, at if seen is not None else clock())
     queue = _Queue(bucket, asking)
+    doubted: float | None = None
     try:
         while True:
             check_interrupt()
@@ -227,9 +231,13 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
             try:
                 answer = bucket.perform(turn.lease, command, told)
             except TimeoutError:
-                raise RcloneError(
-                    "the cloud did not answer in time", hint="check your network, then run again"
-                ) from None
+                raise _no_answer() from None
+            if isinstance(answer, machine.Unanswered):
+                doubted = clock() if doubted is None else doubted
+                if clock() > doubted + DOUBT_SECONDS:
+                    # It may still arrive: then it is in the way of others until it is dead, and of nobody after that.
+                    raise bucket.doubt or _no_answer()
+                time.sleep(DOUBT_PAUSE_SECONDS)
             turn = machine.heard(turn.lease, answer, clock(), TERMS)
     except BaseException:
         if turn.lease.phase is Phase.CHECKING:
@@ -239,6 +247,10 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
         raise
     finally:
         queue.leave()
+
+
+def _no_answer() -> RcloneError:
+    return RcloneError("the cloud did not answer in time", hint="check your network, then run again")
 
 
 class _Queue:

@@ -46,6 +46,7 @@ class Resident:
     """The rclone that stays, for one remote. Threads may ask it at the same time. `pid`: its process.
 
     `patience`: so many seconds from now on it is asked anything at all; None: no limit but that of each answer.
+    `doubt`: why the last write may not have been done, of which nobody knows.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Resident:
         self._remote = remote
         self._ends = None if patience is None else time.monotonic() + patience
         self._ready = False
+        self.doubt: RcloneError | None = None
         self.pid = running.child.pid
 
     def list(self, fs: str) -> list[Listed]:
@@ -99,9 +101,11 @@ class Resident:
         if "PreconditionFailed" in str(answer) or "StatusCode: 412" in str(answer):
             return Written.EXISTS
         failed = self._outcome(answer)
+        error = failure(("rclone", "rcat"), failed, self._remote)
         if is_ambiguous(failed):
+            self.doubt = error
             return Written.UNKNOWN
-        raise failure(("rclone", "rcat"), failed, self._remote)
+        raise error
 
     def remove(self, fs: str, name: str) -> None:
         """Remove a file, if there is one. Raises RcloneError."""
