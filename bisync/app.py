@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -30,9 +30,21 @@ WATCH_PATIENCE = 60.0
 """So many seconds a run waits for another of this device where the sync is being watched."""
 
 
-def _held(state: SyncState, sync: Sync) -> AbstractContextManager[int]:
-    # A run of a watch is over in a moment, and nobody has asked for it just now.
-    return held(state.lock, name=sync.name, patience=WATCH_PATIENCE if is_held(state.watch) else 0.0)
+@contextmanager
+def _held(state: SyncState, sync: Sync, *, watching: bool = False) -> Iterator[int]:
+    """The sync's lock. Where somebody watches it, that one's runs are waited for: nobody has typed them just now.
+
+    They begin none meanwhile: they see the wish. `watching`: it is such a run.
+    """
+    if watching or not is_held(state.watch):
+        with held(state.lock, name=sync.name) as descriptor:
+            yield descriptor
+        return
+    with ExitStack() as wish:
+        wish.enter_context(held(state.wish, name=sync.name, patience=WATCH_PATIENCE))
+        with held(state.lock, name=sync.name, patience=WATCH_PATIENCE) as descriptor:
+            wish.close()
+            yield descriptor
 
 
 @contextmanager
@@ -167,11 +179,19 @@ class App:
             )
 
     @contextmanager
-    def locked_session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
-        """As `session`, with the sync's lock held by us and every rclone we start. Raises Locked."""
+    def locked_session(
+        self, sync: Sync, *, profile: str | None = None, watching: bool = False
+    ) -> Iterator[Session]:
+        """As `session`, with the sync's lock held by us and every rclone we start. `watching`: for a run of a watch.
+
+        Raises Locked.
+        """
         state = self.state(sync)
         state.prepare()
-        with _held(state, sync) as descriptor, self.session(sync, profile=profile) as session:
+        with (
+            _held(state, sync, watching=watching) as descriptor,
+            self.session(sync, profile=profile) as session,
+        ):
             yield replace(session, rclone=session.rclone.holding(descriptor))
 
     @contextmanager

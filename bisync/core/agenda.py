@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Agenda:
 
     interval: float
     looked: float | None = None
-    edits: Mapping[str, Writing] = field(default_factory=lambda: MappingProxyType({}))
+    edits: Mapping[str, Writing] = field(default_factory=dict)
     fellow: bool = False
     running: Reason | None = None
     failures: int = 0
@@ -80,7 +79,7 @@ def edited(agenda: Agenda, paths: Iterable[str], now: float) -> Agenda:
     for path in paths:
         before = known.get(path)
         known[path] = Writing(now, now) if before is None else before._replace(last=now)
-    return replace(agenda, edits=MappingProxyType(known), mended=True)
+    return replace(agenda, edits=known, mended=True)
 
 
 def noticed(agenda: Agenda) -> Agenda:
@@ -101,7 +100,7 @@ def mended(agenda: Agenda) -> Agenda:
 def begun(agenda: Agenda, due: Due) -> Agenda:
     """A run begins: what it is going to see is new no more."""
     left = {path: one for path, one in agenda.edits.items() if path in due.unsettled}
-    return replace(agenda, running=due.reason, edits=MappingProxyType(left), fellow=False, mended=False)
+    return replace(agenda, running=due.reason, edits=left, fellow=False, mended=False)
 
 
 def ended(agenda: Agenda, now: float, *, failed: bool, chance: float) -> Agenda:

@@ -10,10 +10,11 @@ import json
 import secrets
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -29,6 +30,8 @@ from bisync.rclone.remote import Remote
 START_SECONDS = 20.0
 ANSWER_SECONDS = 20.0
 READ_BYTES = 4096
+SAID = 20
+"""So much of what it said is kept, for its last words."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -59,6 +62,10 @@ class Resident:
         self._ready = False
         self.doubt: RcloneError | None = None
         self.pid = running.child.pid
+
+    def beside(self, remote: Remote) -> Resident:
+        """The same rclone for another remote that it can reach."""
+        return Resident(self._running, self._path, remote)
 
     def list(self, fs: str) -> list[Listed]:
         """The files of one folder, with the store's own times. Raises RcloneError, and TimeoutError as `_ask`."""
@@ -128,6 +135,7 @@ class Resident:
         self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None
     ) -> tuple[int, bytes]:
         """Status and body of an answer. Raises TimeoutError without one, RcloneError when rclone is not there."""
+        del self._running.seen[:-SAID]  # it may stay for months
         headers: dict[str, str] = {}
         raw = b""
         if isinstance(body, tuple):
@@ -195,6 +203,52 @@ def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:
         {"Content-Type": f"multipart/form-data; boundary={boundary}"},
         head.encode() + text + f"\r\n--{boundary}--\r\n".encode(),
     )
+
+
+class Residents:
+    """Residents for processes that stay: remotes that are reached alike share one, as long as anybody uses it.
+
+    `guarded`: a block around the process of each, which ends it with us.
+    """
+
+    def __init__(self, guarded: Callable[[int], AbstractContextManager[object]]) -> None:
+        self._guarded = guarded
+        self._guard = threading.Lock()
+        self._open: dict[object, _Shared] = {}
+
+    @contextmanager
+    def resident(self, rclone: Rclone, remote: Remote) -> Iterator[Resident]:
+        """As `resident`, perhaps one that others use, too. Threads may ask for one at the same time."""
+        key = (rclone.binary, rclone.config, tuple(sorted(remote.env.items())))
+        with self._guard:
+            shared = self._open.get(key)
+            if shared is None:
+                shared = self._open[key] = _Shared(ExitStack())
+                try:
+                    shared.first = shared.stack.enter_context(resident(rclone, remote))
+                    shared.stack.enter_context(self._guarded(shared.first.pid))
+                except BaseException:
+                    del self._open[key]
+                    shared.stack.close()
+                    raise
+            shared.users += 1
+        assert shared.first is not None
+        try:
+            yield shared.first.beside(remote)
+        finally:
+            with self._guard:
+                shared.users -= 1
+                if not shared.users:
+                    if self._open.get(key) is shared:
+                        del self._open[key]
+                    shared.stack.close()
+
+
+@dataclass(slots=True)
+class _Shared:
+    stack: ExitStack
+    first: Resident | None = None
+    users: int = 0
 
 
 @contextmanager

@@ -24,6 +24,11 @@ class SyncState:
         return self.root / "watch.lock"
 
     @property
+    def wish(self) -> Path:
+        """The lock of whoever wants the sync's lock while somebody watches it."""
+        return self.root / "wish.lock"
+
+    @property
     def filters(self) -> Path:
         return self.root / "filters.rclone"
 

@@ -17,7 +17,7 @@ from bisync.locks.bucket import Bucket
 from bisync.locks.holders import Holder, Survey
 from bisync.locks.lease import Asking
 from bisync.locks.lease_objects import Told
-from bisync.rclone.resident import Resident, resident
+from bisync.rclone.resident import Resident, Residents, resident
 from bisync.sync import leased
 
 
@@ -53,10 +53,10 @@ def holder(session: Session, *, patience: float) -> Holder | None:
 
 
 @contextmanager
-def bucket(app: App, sync: Sync) -> Iterator[Bucket]:
-    """The lease folder of this sync, within reach for as long as the block lasts. Raises BisyncError."""
-    with app.session(sync) as session, _reached(session) as there:
-        yield Bucket(there.resident, session.sync.path, session.remote.fs)
+def bucket(app: App, sync: Sync, residents: Residents) -> Iterator[Bucket]:
+    """The lease folder of this sync, within reach for as long as the block lasts. Raises BisyncError, TimeoutError."""
+    with app.session(sync) as session, residents.resident(session.rclone, session.remote) as there:
+        yield Bucket(there, session.sync.path, session.remote.fs)
 
 
 def survey(session: Session) -> Survey:

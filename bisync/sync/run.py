@@ -64,7 +64,9 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
         if options.dry_run:
             with app.session(sync, profile=options.profile) as session:
                 return replace(_preview(session, options), seconds=time.monotonic() - began)
-        with app.locked_session(sync, profile=options.profile) as session:
+        with app.locked_session(
+            sync, profile=options.profile, watching=options.memory is not None
+        ) as session:
             return _run_locked(session, options, expected, began)
     except (BisyncError, OSError) as problem:
         error = _on_disk(problem, sync) if isinstance(problem, OSError) else problem

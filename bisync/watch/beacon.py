@@ -18,6 +18,7 @@ from bisync.errors import BisyncError
 from bisync.locks.bucket import Bucket
 from bisync.locks.guard import clock
 from bisync.locks.lease_objects import name
+from bisync.rclone.resident import Residents
 from bisync.state import lease as state
 from bisync.state.lease import Known
 from bisync.sync import lookout
@@ -41,6 +42,7 @@ class Beacon:
         self,
         app: App,
         sync: Sync,
+        residents: Residents,
         *,
         fellow: Callable[[], None],
         answered: Callable[[], None],
@@ -49,6 +51,7 @@ class Beacon:
     ) -> None:
         self._app = app
         self._sync = sync
+        self._residents = residents
         self._fellow = fellow
         self._answered = answered
         self._is_busy = is_busy
@@ -83,7 +86,7 @@ class Beacon:
                 silent, wait = True, min(wait * 2, SLOWEST_SECONDS)
 
     def _reached(self) -> AbstractContextManager[Bucket]:
-        return lookout.bucket(self._app, self._sync)
+        return lookout.bucket(self._app, self._sync, self._residents)
 
     def _known(self) -> Known:
         return state.load(self._app.state(self._sync).lease, self._app.place(self._sync).store)

@@ -28,7 +28,9 @@ from bisync.core.agenda import Agenda, Due
 from bisync.core.result import Outcome, SyncResult
 from bisync.errors import BisyncError, Locked, disk_error
 from bisync.locks.guard import clock
-from bisync.locks.machine import held
+from bisync.locks.lease import guarded
+from bisync.locks.machine import held, is_held
+from bisync.rclone.resident import Residents
 from bisync.sync.memory import Memory
 from bisync.sync.run import Options, run
 from bisync.watch import news
@@ -47,12 +49,13 @@ Opened = tuple[App, tuple[Sync, ...]]
 
 @dataclass(slots=True, kw_only=True)
 class _Watched:
-    """One sync that is watched. `lock`: that nobody else does."""
+    """One sync that is watched. `lock`: that nobody else does. `heard`: edits and when, while a run is under way."""
 
     sync: Sync
     agenda: Agenda
     lock: ExitStack
     memory: Memory = field(default_factory=Memory)
+    heard: list[tuple[frozenset[str], float]] = field(default_factory=list)
     edits: Edits | None = None
     beacon: Beacon | None = None
 
@@ -87,6 +90,7 @@ class Watch:
         self._syncs: dict[str, _Watched] = {}
         self._stop: int | None = None
         self._notifier = Notifier()
+        self._residents = Residents(guarded)
         self._collected = self._ticked = clock()
         self._app, syncs = opened()
         self._files = _fingerprint(self._app)
@@ -124,6 +128,9 @@ class Watch:
         for one in self._syncs.values():
             due = machine.due(one.agenda, now)
             if due is not None and due.at <= now:
+                if is_held(self._app.state(one.sync).wish):
+                    one.agenda = machine.postponed(machine.begun(one.agenda, due), now)
+                    continue  # somebody has typed a sync, and waits for its turn
                 one.agenda = machine.begun(one.agenda, due)
                 self._tell(news.Began(one.sync.name, due.reason))
                 pool.submit(self._work, one, self._app, due)
@@ -192,20 +199,29 @@ class Watch:
         now, name = clock(), one.sync.name
         if result.exit_code == Locked.exit_code and result.outcome is Outcome.REFUSED:
             one.agenda = machine.postponed(one.agenda, now)
+            self._take_in(one)
             self._tell(news.Busy(name, result.error or ""))
             return
         failed = result.error is not None
         one.agenda = machine.ended(one.agenda, now, failed=failed, chance=random.random())
+        self._take_in(one)
         due = machine.due(one.agenda, now)
         self._tell(news.Ended(name, result, max(0.0, due.at - now) if due is not None else 0.0))
         self._notifier.status(f"{name}: {result.error or result.outcome.value}")
 
     def _edited(self, one: _Watched, paths: frozenset[str]) -> None:
         """Files here were changed: by somebody else than our own run, as far as can be told."""
-        root = one.sync.dir
-        others = [path for path in paths if not one.memory.is_own(root, path)]
-        if others:
-            one.agenda = machine.edited(one.agenda, others, clock())
+        one.heard.append((paths, clock()))
+        if one.agenda.running is None:
+            self._take_in(one)
+
+    def _take_in(self, one: _Watched) -> None:
+        """(What the run itself does to files is known once it has ended.)"""
+        for paths, at in one.heard:
+            others = [path for path in paths if not one.memory.is_own(one.sync.dir, path)]
+            if others:
+                one.agenda = machine.edited(one.agenda, others, at)
+        one.heard.clear()
 
     def _hear(self, one: _Watched, what: Callable[[Agenda], Agenda]) -> None:
         one.agenda = what(one.agenda)
@@ -266,6 +282,7 @@ class Watch:
         one.beacon = Beacon(
             self._app,
             one.sync,
+            self._residents,
             fellow=lambda: later(partial(self._hear, one, machine.noticed)),
             answered=lambda: later(partial(self._hear, one, machine.mended)),
             is_busy=lambda: one.agenda.running is not None,

@@ -15,6 +15,7 @@ from tests.support import duet
 from tests.support.duet import said, until, watching
 from tests.support.proxy import Gate, Proxy, Status, proxied
 from tests.support.race import WRITES, Devices, is_lease
+from tests.support.torture import rclones_of, wait_gone
 from tests.support.world import S3, Device
 
 LONG = ("--interval", "3600")
@@ -237,6 +238,17 @@ class TestLife:
         assert pair.b.sync(wait=False).exit_code == 0, "its lease was given back"
         assert pair.settle() == {"note.md": "second\n", "other.md": "x\n"}
 
+    def test_killed_it_leaves_no_rclone_behind(self, pair: Devices) -> None:
+        with watching(pair.a, *LONG) as process:
+            started(pair.a, pair.proxies[0])
+            until("the beacon is lit", lambda: any(map(is_lease, pair.proxies[0].seen)), pair.a)
+            children = rclones_of(process.pid)
+            assert children
+            process.kill()
+            process.wait(20)
+            for child in children:
+                wait_gone(child)
+
     def test_a_hangup_reads_the_manifest_again(self, pair: Devices) -> None:
         with watching(pair.a, *LONG) as process:
             started(pair.a, pair.proxies[0])
@@ -255,7 +267,7 @@ class TestLife:
     def test_a_sync_typed_beside_it_works(self, pair: Devices) -> None:
         with watching(pair.a, "--interval", "1"):
             started(pair.a, pair.proxies[0])
-            for number in range(4):
+            for number in range(3):
                 pair.a.write("note.md", f"{number}\n")
                 time.sleep(0.5)
                 pair.a.run("sync")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from bisync.errors import RcloneError
 from bisync.rclone.output import Written
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
-from bisync.rclone.resident import Resident, resident
+from bisync.rclone.resident import Resident, Residents, resident
 from tests.support.proxy import Drop, Proxy, Status, proxied
 from tests.support.race import store
 from tests.support.world import BUCKET, S3, rclone_path
@@ -120,3 +122,28 @@ def test_it_leaves_nothing_behind(any_s3: S3, tmp_path: Path, monkeypatch: pytes
         (folder,) = set(tmp_path.iterdir()) - before
         assert folder.stat().st_mode & 0o777 == 0o700
     assert set(tmp_path.iterdir()) == before
+
+
+def test_remotes_that_are_reached_alike_share_one(s3: S3, tmp_path: Path) -> None:
+    rclone, remote = reached(s3, tmp_path)
+    started: list[int] = []
+    residents = Residents(lambda pid: nullcontext(started.append(pid)))
+    other = replace(remote, fs=f"r:{BUCKET}/below/")
+    elsewhere = replace(remote, env={**remote.env, "RCLONE_CONFIG_R_REGION": "elsewhere"})
+    with residents.resident(rclone, remote) as one:
+        with residents.resident(rclone, other) as two, residents.resident(rclone, elsewhere) as three:
+            assert one.pid == two.pid != three.pid
+            assert two.write(other.fs, "a", b"text") is Written.DONE
+        assert one.read(other.fs, "a") == b"text", "one user is left"
+    with residents.resident(rclone, remote) as again:
+        assert again.pid not in started[:2]
+    assert started[2:] == [again.pid]
+
+
+def test_what_it_says_does_not_pile_up(there: tuple[Resident, str]) -> None:
+    found, fs = there
+    for _ in range(60):
+        with suppress(RcloneError):
+            found.list("nowhere:")
+    assert found.read(fs, "a b") is None
+    assert 0 < len(found._running.seen) <= 40

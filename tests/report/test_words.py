@@ -317,7 +317,7 @@ def test_conflicts_lines() -> None:
     assert words.conflicts_lines([]) == ["No conflicts."]
     assert words.conflicts_lines([results.conflict_group()]) == [
         "ideas.md (notes)",
-        "  2026-11-22T10:00:00+00:00         4 B  ideas.md  this device",
+        "  2026-11-22T10:00:00+00:00         4 B  ideas.md  laptop (this device)",
         "  2026-11-22T10:00:00+00:00     2.0 KiB  ideas.md.conflict1",
         "  Settle it with: bisync resolve 'ideas.md' --keep local|cloud|newer|both",
     ]
