@@ -36,6 +36,8 @@ VALUES = {
     "--also": "PATH",
     "--tenant": "NAME",
     "--project": "NAME",
+    "--interval": "TIME",
+    "--at": "WHEN",
 }
 
 
@@ -57,11 +59,17 @@ class Command:
     """A function that a person can call by name.
 
     `word`: the parameter that a bare word sets, and that must be given. `words`: the parameter that further bare
-    words go to: `sync notes work` says `sync --only notes --only work`. Both are flags, too.
+    words go to: `sync notes work` says `sync --only notes --only work`. Both are flags, too. `choices`: all that `word`
+    may be, where that is known.
     """
 
     def __init__(
-        self, call: Callable[..., None], word: str | None, words: str | None, help: Mapping[str, str]
+        self,
+        call: Callable[..., None],
+        word: str | None,
+        words: str | None,
+        help: Mapping[str, str],
+        choices: tuple[str, ...] = (),
     ) -> None:
         self.name = call.__name__
         typed = self.name if word is None else f"{self.name} {word.upper()}"
@@ -70,6 +78,7 @@ class Command:
         self.word = word
         self.words = words
         self.help = help
+        self.choices = choices
 
     @property
     def summary(self) -> str:
@@ -100,10 +109,14 @@ def _at_work(typed: str, call: Callable[..., None], *given: Any, **named: Any) -
 
 
 def command(
-    *, help: Mapping[str, str], word: str | None = None, words: str | None = None
+    *,
+    help: Mapping[str, str],
+    word: str | None = None,
+    words: str | None = None,
+    choices: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., None]], Command]:
     """Declare a command: its name, flags and summary are the function's own name, parameters and docstring.
 
     Its first parameter, `c`, is what invoke hands over; nothing here makes use of it.
     """
-    return lambda call: Command(call, word, words, help)
+    return lambda call: Command(call, word, words, help, choices)

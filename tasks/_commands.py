@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import cloud, manifest, rules, runs, views
+from . import background, cloud, manifest, rules, runs, views
 from ._command import Command
 
 COMMANDS: dict[str, Command] = {
-    one.name: one for module in (manifest, cloud, runs, views, rules) for one in module.COMMANDS
+    one.name: one for module in (manifest, cloud, runs, views, rules, background) for one in module.COMMANDS
 }

@@ -27,7 +27,10 @@ complete -c bisync -a '(bisync --complete (commandline -opc)[2..] (commandline -
 
 
 def candidates(commands: Mapping[str, Command], front: Sequence[str], words: Sequence[str]) -> list[str]:
-    """What the last of `words` may become: a command, or a flag of the one before it; `front`: flags before any."""
+    """What the last of `words` may become: a command, a flag of the one before it, or a word that it takes.
+
+    `front`: the flags before any command.
+    """
     *before, last = words or [""]
     named = next((commands[word] for word in before if word in commands), None)
     if named is None:
@@ -35,5 +38,5 @@ def candidates(commands: Mapping[str, Command], front: Sequence[str], words: Seq
     elif last.startswith("-"):
         found = [flag.long for flag in named.flags()]
     else:
-        found = []
+        found = [] if set(named.choices) & set(before) else list(named.choices)
     return [each for each in found if each.startswith(last)]

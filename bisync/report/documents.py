@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
     from bisync.actions.prune import Pruned
+    from bisync.actions.schedule import Scheduled
     from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
     from bisync.actions.unlock import Unlocked
@@ -234,4 +235,29 @@ def unlock_document(results: Iterable[Unlocked]) -> dict[str, Any]:
             }
             for result in results
         ],
+    }
+
+
+def schedule_document(one: Scheduled) -> dict[str, Any]:
+    """What `schedule --json` prints."""
+    from bisync.schedule.form import interval_text
+
+    form = one.form
+    return {
+        "version": 1,
+        "name": one.name,
+        "manifest": str(one.manifest),
+        "outcome": one.outcome,
+        "installed": one.scheduler is not None,
+        "scheduler": one.scheduler,
+        "form": None if form is None else "watch" if form.interval is None else "interval",
+        "interval": None if form is None or form.interval is None else interval_text(form.interval),
+        "at_boot": None if form is None else form.at_boot,
+        "files": list(one.places),
+        "up_to_date": one.up_to_date,
+        "active": one.active,
+        "log": one.log,
+        "missing_variables": list(one.missing),
+        "to_type": [todo.command for todo in one.to_type],
+        "last_run": None if one.last is None else one.last._asdict(),
     }

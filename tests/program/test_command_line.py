@@ -111,6 +111,10 @@ def test_help_says_which_words_a_command_takes(capsys: pytest.CaptureFixture[str
         (["--json", "sync", "--dr"], ["--dry-run"]),
         (["sync", ""], []),
         (["--ver"], ["--version"]),
+        (["schedule", ""], ["install", "remove", "show"]),
+        (["schedule", "in"], ["install"]),
+        (["schedule", "install", ""], []),
+        (["schedule", "install", "--in"], ["--interval"]),
         ([], list(COMMANDS)),
     ],
 )

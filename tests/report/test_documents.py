@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bisync.actions.schedule import Scheduled
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError, GuardRefused
 from bisync.locks.holders import Waiter
 from bisync.report import documents
+from bisync.schedule.form import Form
+from bisync.schedule.scheduler import Todo
 from tests.support import results
 
 pytestmark = pytest.mark.pure
@@ -69,7 +72,8 @@ CASES = {
         "syncs",
         {
             "name": str, "mode": str, "outcome": str, "uploaded": int, "downloaded": int, "deleted_local": int,
-            "deleted_cloud": int, "renamed": int, "conflicts": [{"path": str, "copies": [str], "winner": str, "device": (str, NONE)}],
+            "deleted_cloud": int, "renamed": int,
+            "conflicts": [{"path": str, "copies": [str], "winner": str, "device": (str, NONE)}],
             "left_out": [{"path": str, "why": str}], "notes": [str], "registered": [str], "bytes": int,
             "seconds": float, "run": (str, NONE), "error": (str, NONE), "hint": (str, NONE),
         },
@@ -193,7 +197,7 @@ def test_the_keys_of_a_document(case: Case) -> None:
 def test_every_document_is_looked_at() -> None:
     made = {name for name in vars(documents) if name.endswith("_document")}
 
-    assert made == {f"{name}_document" for name in [*CASES, "error"]}
+    assert made == {f"{name}_document" for name in [*CASES, "error", "schedule"]}
 
 
 @pytest.mark.parametrize(
@@ -221,6 +225,32 @@ def test_the_document_of_an_error(hint: str | None) -> None:
         "hint": hint,
         "exit_code": 4,
     }
+
+
+SCHEDULE: Shape = {
+    "version": int, "name": str, "manifest": str, "outcome": str, "installed": bool, "scheduler": (str, NONE),
+    "form": (str, NONE), "interval": (str, NONE), "at_boot": (bool, NONE), "files": [str], "up_to_date": (bool, NONE),
+    "active": (bool, NONE), "log": (str, NONE), "missing_variables": [str], "to_type": [str],
+    "last_run": Perhaps({"sync": str, "run": (str, NONE), "at": str, "outcome": str}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        results.scheduled(),
+        results.scheduled(
+            form=Form(interval=5, at_boot=True), missing=("A",), to_type=(Todo("why", "type"),)
+        ),
+        results.scheduled(form=None, active=None, last=None),
+        results.not_scheduled("absent"),
+    ],
+)
+def test_the_document_of_runs_in_the_background(one: Scheduled) -> None:
+    document = documents.schedule_document(one)
+
+    assert fits(document, SCHEDULE), document
+    assert json.loads(json.dumps(document)) == document
 
 
 def test_what_the_documents_hold() -> None:

@@ -12,6 +12,7 @@ from bisync.actions.history import History
 from bisync.actions.plan import PlanResult
 from bisync.actions.prune import Pruned
 from bisync.actions.restore import Restoration, Restored
+from bisync.actions.schedule import LastRun, Scheduled
 from bisync.actions.setup import SetupResult
 from bisync.actions.status import SyncStatus
 from bisync.actions.unlock import Unlocked
@@ -27,6 +28,7 @@ from bisync.errors import RcloneError
 from bisync.ignore import RuleSet
 from bisync.locks.holders import Holder
 from bisync.providers.base import Overview
+from bisync.schedule.form import Form
 from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -174,3 +176,21 @@ def restoration(*paths: str, replaced: bool = False, left: tuple[str, ...] = ())
 def pruned(*files: tuple[str, int], run: str | None = None) -> Pruned:
     """Ignored files in the cloud."""
     return Pruned(sync="notes", files=files, run=run)
+
+
+def scheduled(**facts: Any) -> Scheduled:
+    """A watch by systemd, all well with it, as `show` finds it."""
+    usual = {
+        "name": "bisync-notes-0123456789", "manifest": Path("/data/bisync.yaml"), "outcome": "shown",
+        "scheduler": "systemd", "form": Form(), "places": ("/data/x.service",), "up_to_date": True, "active": True,
+        "log": "journalctl --user -u x", "environment_file": Path("/data/environment"),
+        "last": LastRun("notes", RUN, "2026-11-22T09:00:00+00:00", "done"),
+    }  # fmt: skip
+    return Scheduled(**{**usual, **facts})
+
+
+def not_scheduled(outcome: str, *places: str) -> Scheduled:
+    """Nothing is installed."""
+    return Scheduled(
+        name="bisync-notes-0123456789", manifest=Path("/data/bisync.yaml"), outcome=outcome, places=places
+    )

@@ -1,0 +1,1 @@
+"""Runs that nobody types: what starts them is systemd, launchd or cron."""
