@@ -15,7 +15,13 @@ from tests.support.world import S3
 @pytest.mark.parametrize("seed", [11])
 def test_200_steps_lose_nothing(seed: int) -> None:
     game = torture.play(seed, 200, settle_every=50)
-    assert game.syncs > 30 and game.disturbed > 10 and game.together > 2 and game.kills > 0 and len(game.required) > 40
+    assert (
+        game.syncs > 30
+        and game.disturbed > 10
+        and game.together > 2
+        and game.kills > 0
+        and len(game.required) > 40
+    )
 
 
 def test_the_game_would_notice_a_loss(tmp_path: Path, s3: S3) -> None:
