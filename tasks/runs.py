@@ -36,6 +36,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "project": "only this folder of the sync dir; what else has changed waits",
         "no-wait": "do not wait for another device that is syncing: exit with 6",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
+        "metrics": "write metrics for Prometheus to this file after each run (for its node exporter: *.prom)",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
         "jobs": HELP["jobs"],
@@ -54,6 +55,7 @@ def sync(
     project: str | None = None,
     no_wait: bool = False,
     plan: str | None = None,
+    metrics: str | None = None,
     verbose: bool = False,
     json: bool = False,
     jobs: int = JOBS,
@@ -75,10 +77,11 @@ def sync(
             wait=not no_wait,
         )
         syncs, expected = action.planned(app, syncs, plan)
+        measured = action.measuring(app, metrics, options)
         results = each(
             screen,
             syncs,
-            lambda one: action.run(app, one, options, expected=expected.get(one.name)),
+            lambda one: measured(one, lambda: action.run(app, one, options, expected=expected.get(one.name))),
             partial(sync_lines, dry_run=dry_run, verbose=verbose),
             jobs,
         )
