@@ -24,7 +24,7 @@ from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, L
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, leased, observe, record, recover, rules, swap
+from bisync.sync import hooks, leased, observe, pings, record, recover, rules, swap
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
@@ -54,8 +54,14 @@ class Options:
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
     """Observe, plan, guard, apply, record. Every way this can end is a result and a line of history.
 
-    Raises KeyboardInterrupt after everything is in order again, and UsageError for bad options.
+    The pings of the sync are called around it, but for a dry run. Raises KeyboardInterrupt after everything is in order
+    again, and UsageError for bad options.
     """
+    work = partial(_run, app, sync, options, expected)
+    return work() if options.dry_run else pings.around(app, sync, work)
+
+
+def _run(app: App, sync: Sync, options: Options, expected: Expected | None) -> SyncResult:
     began = time.monotonic()
     profile = app.profile(sync, options.profile).name
     try:
