@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bisync.core.result import Outcome, SyncResult
+from bisync.core.result import Outcome, SyncResult, ended_well
 
 ACTIONS = ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
 
@@ -28,8 +28,8 @@ class LastRun:
 
     @property
     def is_good(self) -> bool:
-        """Whether all is in sync: it came to its end, left nothing out, and nothing failed after it."""
-        return self.exit_code == 0 and self.outcome in (Outcome.DONE, Outcome.IDLE)
+        """Whether it ended well."""
+        return ended_well(self.outcome, self.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

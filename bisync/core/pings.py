@@ -1,21 +1,16 @@
-"""Which ping follows a run, and what it says. Pure."""
+"""What a ping says of a run that did not end well. Pure."""
 
 from __future__ import annotations
 
 import re
 
 from bisync.core.printable import printable
-from bisync.core.result import Outcome, SyncResult
+from bisync.core.result import SyncResult
 
 # So many characters of what went wrong are passed on.
 LENGTH = 500
 # What is said of a hook goes on with its command and its last words, which are nobody else's business.
 _HOOK = re.compile(r"(?P<brief>[^:]*: the [a-z_]+ hook [^:]*):.*", re.DOTALL)
-
-
-def is_good(result: SyncResult) -> bool:
-    """Whether a run is a success for whoever waits for one: it came to its end, with exit code 0."""
-    return result.exit_code == 0 and result.outcome in (Outcome.DONE, Outcome.IDLE)
 
 
 def failure_text(result: SyncResult) -> str:

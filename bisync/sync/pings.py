@@ -16,7 +16,7 @@ from bisync import __version__
 from bisync.app import App
 from bisync.config import Address, Ping, SecretRef, Sync
 from bisync.core import pings as rules
-from bisync.core.result import SyncResult
+from bisync.core.result import SyncResult, ended_well
 from bisync.errors import BisyncError, SecretError
 from bisync.manifest.cloud_address import is_safe
 from bisync.secret import resolve
@@ -49,7 +49,7 @@ def around(app: App, sync: Sync, work: Callable[[], SyncResult]) -> SyncResult:
         raise
     # One after the other, or the service would take the run for one that is still at work.
     notes = [start.wait()]
-    if rules.is_good(result):
+    if ended_well(result.outcome, result.exit_code):
         notes.append(_Call(app, sync, "success").wait())
     else:
         notes.append(_Call(app, sync, "failure", rules.failure_text(result)).wait())

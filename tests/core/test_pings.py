@@ -1,10 +1,10 @@
-"""Which ping follows a run, and what it says to others."""
+"""What a ping says to others of a run that did not end well."""
 
 from __future__ import annotations
 
 import pytest
 
-from bisync.core.pings import LENGTH, brief, failure_text, is_good
+from bisync.core.pings import LENGTH, brief, failure_text
 from bisync.core.result import Outcome
 from bisync.core.snapshot import LeftOut
 from tests.support.results import sync_result
@@ -12,14 +12,6 @@ from tests.support.results import sync_result
 pytestmark = pytest.mark.pure
 
 HOOK = "notes: the after_sync hook ended with code 1: sh -c 'cat key': hunter2; all that it said is in /h/hooks.log"
-
-
-@pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("code", [0, 1, 4, 6, 130])
-def test_only_exit_code_0_is_a_success(outcome: Outcome, code: int) -> None:
-    good = is_good(sync_result(outcome=outcome, exit_code=code))
-
-    assert good == (code == 0 and outcome in (Outcome.DONE, Outcome.IDLE))
 
 
 @pytest.mark.parametrize(
