@@ -182,6 +182,22 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address that stands in the manifest itself. Whoever knows it may use it, so it is not shown."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Addresses to call around a run; None: nobody is called then."""
+
+    start: SecretRef | Address | None = None
+    success: SecretRef | Address | None = None
+    failure: SecretRef | Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """One local folder against one remote path. `path` is below the bucket's root, no slashes at its ends."""
 
@@ -192,6 +208,7 @@ class Sync:
     profile: Profile = BUILTIN_PROFILES[DEFAULT_PROFILE]
     ignore: tuple[str, ...] = ()
     hooks: Hooks = field(default_factory=Hooks)
+    ping: Ping = field(default_factory=Ping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def manifest_md() -> str:
         tenant = defs[branch["then"]["$ref"].removeprefix("#/$defs/")]
         title = f"`tenants.NAME`, `provider: {tenant['properties']['provider']['const']}`"
         parts.append(_section(title, tenant, defs))
-    for name in ("key_pair", "secret", "sync", "hooks", "profile"):
+    for name in ("key_pair", "secret", "sync", "hooks", "ping", "profile"):
         parts.append(_section(_TITLES[name], defs[name], defs))
     parts.append(_profiles())
     parts += [_section(_TITLES[name], defs[name], defs) for name in ("defaults", "rclone")]
@@ -77,6 +77,7 @@ _TITLES = {
     "secret": "A secret reference",
     "sync": "`syncs.NAME`",
     "hooks": "`syncs.NAME.hooks`",
+    "ping": "`ping`, `syncs.NAME.ping`",
     "profile": "`profiles.NAME`",
     "defaults": "`defaults`",
     "rclone": "`rclone`",
@@ -123,6 +124,7 @@ _REFS = {
     "local_path": "path",
     "url": "address",
     "secret": "secret reference",
+    "ping_address": "address, or secret reference",
     "credentials": "`aws`, or a mapping",
     "patterns": "list of patterns",
     "commands": "list of commands",

@@ -44,6 +44,7 @@ from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, who
         "watch": "go on: sync as soon as something changes, here or there, until Ctrl-C",
         "interval": "with --watch: look at the cloud every so many seconds (default: the manifest's)",
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
+        "metrics": "write metrics for Prometheus to this file after each run (for its node exporter: *.prom)",
         "verbose": "show every action and all of rclone's words",
         "json": HELP["json"],
         "jobs": HELP["jobs"],
@@ -64,6 +65,7 @@ def sync(
     plan: str | None = None,
     watch: bool = False,
     interval: int | None = None,
+    metrics: str | None = None,
     verbose: bool = False,
     json: bool = False,
     jobs: int = JOBS,
@@ -80,7 +82,7 @@ def sync(
         }
         _watch(
             manifest, only, [flag for flag, given in once.items() if given], interval,
-            profile=profile, dry_run=dry_run, no_wait=no_wait, verbose=verbose, json=json, jobs=jobs,
+            profile=profile, dry_run=dry_run, no_wait=no_wait, metrics=metrics, verbose=verbose, json=json, jobs=jobs,
         )  # fmt: skip
         return
     with edge(Screen(as_json=json, verbose=verbose)) as screen:
@@ -101,10 +103,11 @@ def sync(
             wait=not no_wait,
         )
         syncs, expected = action.planned(app, syncs, plan)
+        measured = action.measuring(app, metrics, options)
         results = each(
             screen,
             syncs,
-            lambda one: action.run(app, one, options, expected=expected.get(one.name)),
+            lambda one: measured(one, lambda: action.run(app, one, options, expected=expected.get(one.name))),
             partial(sync_lines, dry_run=dry_run, verbose=verbose),
             jobs,
         )
@@ -120,6 +123,7 @@ def _watch(
     profile: str | None,
     dry_run: bool,
     no_wait: bool,
+    metrics: str | None,
     verbose: bool,
     json: bool,
     jobs: int,
@@ -146,7 +150,10 @@ def _watch(
 
         options = sync_action.Options(profile=profile, dry_run=dry_run, wait=not no_wait)
         try:
-            code = action.run(opened, eyes.tell, options=options, interval=every, jobs=at_once)
+            code = action.run(
+                opened, eyes.tell, options=options, interval=every, jobs=at_once,
+                measuring=lambda app: sync_action.measuring(app, metrics, options),
+            )  # fmt: skip
         finally:
             eyes.close()
         leave(code)

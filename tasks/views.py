@@ -1,4 +1,4 @@
-"""Tasks that only look: check, status, conflicts, history, doctor."""
+"""Tasks that only look: check, status, conflicts, history, log, doctor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bisync.report.documents import (
     history_document,
     status_document,
 )
+from bisync.report.log_words import log_document, log_lines
 from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
@@ -116,4 +117,23 @@ def doctor(c: object, manifest: str | None = None, only: list[str] | None = None
         finish(screen, findings, doctor_document)
 
 
-COMMANDS = (check, status, conflicts, history, doctor)
+@command(words="run", help={**_COMMON, "run": "this run, or how its id begins (see: bisync history)"})
+def log(
+    c: object,
+    run: str | None = None,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    json: bool = False,
+) -> None:
+    """Show what a run did, path by path; without RUN, the last that had something to do."""
+    with edge(Screen(as_json=json)) as screen:
+        from bisync.actions import log as action
+
+        app, syncs = open_app(screen, manifest, only)
+        found = action.find(app, syncs, run)
+        for one in found:
+            screen.tell(log_lines(one))
+        screen.document(log_document(found))
+
+
+COMMANDS = (check, status, conflicts, history, log, doctor)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core.result import SyncResult
 from bisync.sync.run import Options, run
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
 
-__all__ = ["Options", "planned", "run"]
+__all__ = ["Options", "measuring", "planned", "run"]
+
+Measuring = Callable[[Sync, Callable[[], SyncResult]], SyncResult]
 
 
 def planned(
@@ -29,3 +32,16 @@ def planned(
     found = read_plan(plan, app.manifest.digest, {sync.name for sync in syncs})
     expected = {name: Expected(document=document) for name, document in found.items()}
     return tuple(sync for sync in syncs if sync.name in expected), expected
+
+
+def measuring(app: App, file: str | None, options: Options) -> Measuring:
+    """What runs a sync, given what does it, and has its metrics in `file` then; in none where it is None or a dry run.
+
+    Raises UsageError for what cannot be such a file.
+    """
+    if not file or options.dry_run:
+        return lambda sync, work: work()
+    from bisync.files import named_path
+    from bisync.sync.metrics import Metrics
+
+    return Metrics(app, named_path(file)).measured

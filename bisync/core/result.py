@@ -19,6 +19,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+def ended_well(outcome: str, exit_code: int) -> bool:
+    """Whether a run is a success for whoever watches over it: it came to its end, left nothing out, nothing failed."""
+    return exit_code == 0 and outcome in (Outcome.DONE, Outcome.IDLE)
+
+
 class Version(NamedTuple):
     """A version of a contested file as a run left it here, and whose it was. Size to inode tell it from others."""
 

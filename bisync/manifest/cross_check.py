@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES
-from bisync.manifest import tenants
+from bisync.manifest import pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
 from bisync.manifest.draft import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
@@ -27,6 +27,7 @@ def check(reading: Reading, draft: Draft) -> None:
     _check_syncs(reading, draft)
     _check_folders(reading, draft)
     _check_remotes(reading, draft)
+    _check_pings(reading, draft)
     reading.local_path("rclone", "config")
     binary = reading.text("rclone", "binary")
     if binary and is_path(binary):
@@ -108,15 +109,21 @@ def _secret_files(tenant: Any, where: KeyPath) -> Iterator[KeyPath]:
             yield (*where, *keys, "file")
 
 
-def _safe_url(reading: Reading, path: KeyPath, url: str, *, place: Place | None = None) -> None:
-    """Report a URL that would send keys or notes in the clear. It is not repeated: it may hold a password."""
+def _safe_url(
+    reading: Reading, path: KeyPath, url: str, *, place: Place | None = None, page: str | None = None
+) -> None:
+    """Report a URL that would send keys or notes in the clear. It is not repeated: it may hold a password.
+
+    `page`: it is that of a page such as this one, and may have a query.
+    """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or re.search(r"[\s\x00-\x1f\x7f]", url) or parts.query or parts.fragment:
-        reading.report(path, "expected an address such as https://fly.storage.tigris.dev", place=place)
+    if not host or re.search(r"[\s\x00-\x1f\x7f\\]", url) or (parts.query and not page) or parts.fragment:
+        example = page or "https://fly.storage.tigris.dev"
+        reading.report(path, f"expected an address such as {example}", place=place)
     elif parts.username is not None or parts.password is not None:
         reading.report(
             path, "no user name or password in an address; keys are given as credentials", place=place
@@ -127,6 +134,14 @@ def _safe_url(reading: Reading, path: KeyPath, url: str, *, place: Place | None 
             "neither https nor on this machine; write https://… (http only for localhost or 127.0.0.1)",
             place=place,
         )
+
+
+def _check_pings(reading: Reading, draft: Draft) -> None:
+    """An address that is called is as safe as one that keys are sent to: it is a secret itself."""
+    for path in pings.places(reading, draft):
+        url = reading.text(*path)
+        if url is not None:
+            _safe_url(reading, path, url, page="https://hc-ping.com/UUID")
 
 
 def _check_bucket_once(reading: Reading, where: KeyPath, tenant: dict[Any, Any]) -> None:
@@ -191,20 +206,22 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
             if text:
                 reading.report(folder.key, text, place=folder.place)
         sound.append(folder)
-    _check_secret_files(reading, sound)
+    _check_secret_files(reading, draft, sound)
 
 
-def _check_secret_files(reading: Reading, folders: list[Folder]) -> None:
+def _check_secret_files(reading: Reading, draft: Draft, folders: list[Folder]) -> None:
     """A secret's file is not in a folder that is uploaded."""
-    for name, tenant in reading.mapping("tenants").items():
-        for key in _secret_files(tenant, ("tenants", name)):
-            path = reading.local_path(*key)
-            for folder in folders:
-                if path is not None and folder.real in Path(os.path.realpath(path)).parents:
-                    text = (
-                        f"lies in the folder of syncs.{folder.sync} and would be uploaded; keep it elsewhere"
-                    )
-                    reading.report(key, text)
+    tenants_keys = [
+        key
+        for name, tenant in reading.mapping("tenants").items()
+        for key in _secret_files(tenant, ("tenants", name))
+    ]
+    for key in (*tenants_keys, *((*path, "file") for path in pings.places(reading, draft))):
+        path = reading.local_path(*key)
+        for folder in folders:
+            if path is not None and folder.real in Path(os.path.realpath(path)).parents:
+                text = f"lies in the folder of syncs.{folder.sync} and would be uploaded; keep it elsewhere"
+                reading.report(key, text)
 
 
 def _too_wide(folder: Folder, home: Path) -> str | None:

@@ -28,7 +28,7 @@ from bisync.config import (
     Sync,
 )
 from bisync.errors import ManifestError, UsageError
-from bisync.manifest import cross_check, schema_check, tenants
+from bisync.manifest import cross_check, pings, schema_check, tenants
 from bisync.manifest.document import Document, Place, Problem, merge, ordered, quoted, read
 from bisync.manifest.draft import Draft, Reading, from_home, is_path, remote_path
 
@@ -165,6 +165,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
                 profile=profiles[sync.get("profile", draft.profile)],
                 ignore=tuple(sync.get("ignore", ())),
                 hooks=_hooks(sync.get("hooks", {})),
+                ping=pings.ping(reading, name),
             )
             for name, sync in draft.syncs.items()
         ),

@@ -43,7 +43,8 @@ def load_schema() -> dict[str, Any]:
 def problems(data: Any) -> list[tuple[KeyPath, str]]:
     """Everything in `data` that the schema does not allow: the path, and what to write instead.
 
-    No text holds a value from below a tenant's `credentials` or `token`, nor a key that is not ours there.
+    No text holds a value from below a tenant's `credentials` or `token`, or below `ping`, nor a key that is not ours
+    there.
     """
     schema = load_schema()
     if accepts(data, schema, schema):
@@ -170,6 +171,8 @@ def _unknown_key(path: KeyPath, key: str, known: list[str], custom: str | None) 
 
 def is_secret(path: KeyPath) -> bool:
     """Whether what stands at `path` may be a secret written in plain text."""
+    if path[:1] == ("ping",) or (len(path) > 2 and path[0] == "syncs" and path[2] == "ping"):
+        return True
     return len(path) > 2 and path[0] == "tenants" and path[2] in ("credentials", "token")
 
 

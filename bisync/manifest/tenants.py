@@ -86,8 +86,8 @@ def _s3(reading: Reading, name: str, draft: Draft) -> Tenant:
     keys = None
     if tenant["credentials"] != "aws":
         keys = KeyPair(
-            access_key_id=_secret(reading, (*where, "credentials", "access_key_id")),
-            secret_access_key=_secret(reading, (*where, "credentials", "secret_access_key")),
+            access_key_id=secret_ref(reading, (*where, "credentials", "access_key_id")),
+            secret_access_key=secret_ref(reading, (*where, "credentials", "secret_access_key")),
         )
     return S3Tenant(
         name=name,
@@ -144,7 +144,7 @@ def _basic_memory(reading: Reading, name: str, draft: Draft) -> Tenant:
         api_url=tenant.get("api_url", draft.cloud.url).rstrip("/"),
         own_address=draft.cloud.own
         and origin(tenant.get("api_url", draft.cloud.url)) == origin(draft.cloud.url),
-        token=_secret(reading, (*where, "token")) if "token" in tenant else None,
+        token=secret_ref(reading, (*where, "token")) if "token" in tenant else None,
         workspace=tenant.get("workspace"),
         auto_register=tenant.get("auto_register", True),
         projects=tuple(tenant.get("projects", DEFAULT_PROJECTS)),
@@ -154,7 +154,8 @@ def _basic_memory(reading: Reading, name: str, draft: Draft) -> Tenant:
     )
 
 
-def _secret(reading: Reading, path: KeyPath) -> SecretRef:
+def secret_ref(reading: Reading, path: KeyPath) -> SecretRef:
+    """The secret reference at `path`, from a document without problems."""
     ref = reading.mapping(*path)
     where = dotted(path)
     if "env" in ref:

@@ -354,6 +354,7 @@ def _what_happened(entry: dict[str, Any]) -> str:
     )
     more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []
     more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
+    more += [f"{entry['runs']} runs since {entry.get('first')}"] if entry.get("runs", 1) != 1 else []
     return str(entry.get("error") or ", ".join(filter(None, [moved, *more])) or "-")
 
 

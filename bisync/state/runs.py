@@ -8,17 +8,18 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from bisync.core import history
 from bisync.files import atomic_write, private_dir
+from bisync.state import lines
 from bisync.state.paths import SyncState
 
 VERSION = 1
 # Before 2 the listings of a run under way lay in `ancestor/`.
 JOURNAL_VERSION = 2
-# So many bytes of the history are looked through for an id that was given before.
-LATELY = 1 << 16
+# So many bytes of the history are looked through for an id that was given before: one line may name a thousand files.
+LATELY = 1 << 18
 # So much of a device's name is in the ids of its runs: old versions in the cloud need room for their own.
 DEVICE_LENGTH = 24
 
@@ -45,7 +46,7 @@ def on_device(run: str, device: str) -> str:
 def unused_run_id(state: SyncState, now: datetime, device: str) -> str:
     """As `new_run_id`, one that no run of this sync had before: a clock that is set back says the same twice."""
     taken = {run.name for run in state.trash.iterdir()} if state.trash.is_dir() else set()
-    lately = _end_of(state.history)
+    lately = lines.end(state.history, LATELY)
     run = on_device(new_run_id(now), device)
     while run in taken or run.encode() in lately:
         now += timedelta(microseconds=16)
@@ -61,16 +62,6 @@ def in_order(found: Collection[str], state: SyncState) -> list[str]:
     known = dict.fromkeys(str(entry.get("run")) for entry in read_history(state) if entry.get("run") in found)
     ours = iter(known)
     return [next(ours) if run in known else run for run in sorted(found)]
-
-
-def _end_of(history: Path) -> bytes:
-    """The last lines of the history: it grows by one a run, and all of it is not read for a name."""
-    try:
-        with history.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LATELY))
-            return stream.read()
-    except FileNotFoundError:
-        return b""
 
 
 def run_time(run: str) -> datetime | None:
@@ -121,32 +112,41 @@ def forget_partials(state: SyncState) -> None:
     state.partials.unlink(missing_ok=True)
 
 
-def append_history(state: SyncState, entry: dict[str, Any]) -> None:
-    """Add one line; a line that a crash cut short before is closed first."""
+def append_history(state: SyncState, entry: Mapping[str, Any]) -> str | None:
+    """Add a run's line, or have it join that of the idle runs before it: then that line, as it was. Raises OSError."""
     private_dir(state.root)
-    descriptor = os.open(state.history, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "r+b") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        broken = False
-        if end:
-            stream.seek(end - 1)
-            broken = stream.read(1) != b"\n"
-        text = json.dumps({"version": VERSION, **entry}, ensure_ascii=True)
-        stream.write((b"\n" if broken else b"") + text.encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+
+    def with_last(last: dict[str, Any]) -> str | None:
+        both = history.joined(last, entry)
+        return None if both is None else _line(both)
+
+    return lines.put(state.history, _line(history.opened(entry)), with_last)
+
+
+def amend_history(state: SyncState, entry: Mapping[str, Any], joined: str | None) -> None:
+    """Say more of the run whose line is the last one. `joined`: what `append_history` gave for it. Raises OSError.
+
+    Where another run has come between, it is a line of its own, and readers take the later word.
+    """
+    text = _line(history.opened(entry))
+
+    def without_it(last: dict[str, Any]) -> str | None:
+        if last.get("run") != entry.get("run"):
+            return None
+        return text if joined is None else f"{joined}\n{text}"
+
+    lines.put(state.history, text, without_it)
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps({"version": VERSION, **entry}, ensure_ascii=True)
 
 
 def read_history(state: SyncState) -> Iterator[dict[str, Any]]:
-    """Every run, oldest first; lines that a crash cut short are passed over."""
-    try:
-        lines = state.history.read_bytes().splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            yield entry
+    """Every line, oldest first, the files put aside included; lines that a crash cut short are passed over."""
+    return lines.oldest_first(state.history)
+
+
+def latest_history(state: SyncState) -> Iterator[dict[str, Any]]:
+    """As `read_history`, newest first."""
+    return lines.newest_first(state.history)

@@ -240,9 +240,13 @@ def passed_by(done: Execution) -> list[str]:
     return sorted(set(done.skipped) - told - done.tally.uploaded - done.tally.downloaded)
 
 
-def history_entry(result: SyncResult, at: str, device: str) -> dict[str, Any]:
-    """One line of the history: the run, when, how and by which device it was made, and whose version was whose."""
+def history_entry(result: SyncResult, at: str, device: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of the history: the run, when, how and by which device it was made, and whose version was whose.
+
+    `paths`: what became of which path (`bisync.core.account`).
+    """
     told = facts(result)
     for said, conflict in zip(told["conflicts"], result.conflicts, strict=True):
         said["versions"] = [version._asdict() for version in conflict.versions]
-    return {"at": at, "device": device, "profile": result.profile, "exit_code": result.exit_code, **told}
+    how = {"at": at, "device": device, "profile": result.profile, "exit_code": result.exit_code}
+    return {**how, **paths, **told}

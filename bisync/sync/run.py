@@ -17,14 +17,16 @@ from bisync import providers
 from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import names
+from bisync.core.change import Change
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, leased, observe, record, recover, rules, swap
+from bisync.sync import hooks, leased, observe, pings, record, recover, rules, swap
 from bisync.sync import projects as registry
+from bisync.sync.conclude import conclude, write_down
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
@@ -56,8 +58,14 @@ class Options:
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
     """Observe, plan, guard, apply, record. Every way this can end is a result and a line of history.
 
-    Raises KeyboardInterrupt after everything is in order again, and UsageError for bad options.
+    The pings of the sync are called around it, but for a dry run. Raises KeyboardInterrupt after everything is in order
+    again, and UsageError for bad options.
     """
+    work = partial(_run, app, sync, options, expected)
+    return work() if options.dry_run else pings.around(app, sync, work)
+
+
+def _run(app: App, sync: Sync, options: Options, expected: Expected | None) -> SyncResult:
     began = time.monotonic()
     profile = app.profile(sync, options.profile).name
     try:
@@ -74,7 +82,7 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
         if not isinstance(error, Locked) and not options.dry_run:
             # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
             about = About(run=runs.on_device(runs.new_run_id(app.now()), app.device), profile=profile)
-            result = _conclude(app, sync, replace(result, run=about.run), about, Tally())
+            result = conclude(app, sync, replace(result, run=about.run), about, Tally())
         return result
 
 
@@ -131,15 +139,16 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         again = "bisync setup" if known is None else "bisync sync"
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
-        _write_down(app, session.sync, _failed(session.sync, stopped, run, doing.mode, began))
+        failed = _failed(session.sync, stopped, run, doing.mode, began)
+        write_down(app, session.sync, failed, doing.tally, doing.planned)
         raise
     if options.memory is not None:
         options.memory.did(doing.tally)
-    result = _conclude(app, session.sync, _with_projects(result, doing.registered), doing.about, doing.tally)
+    result = _with_projects(result, doing.registered)
+    result = conclude(app, session.sync, result, doing.about, doing.tally, doing.planned)
     # Last of all, when everything is written down: it may take long, and can be done without.
     meant = options.project if result.error is None else None
-    planned = doing.prepared.plan.changes if doing.prepared is not None else ()
-    told = registry.tell(doing.projects, session.sync, planned, doing.tally, meant)
+    told = registry.tell(doing.projects, session.sync, doing.planned, doing.tally, meant)
     return replace(result, notes=(*result.notes, *told))
 
 
@@ -163,6 +172,11 @@ class _Doing:
     def mode(self) -> str:
         """What kind of run it is, as far as that is known."""
         return self.prepared.mode.value if self.prepared is not None else "sync"
+
+    @property
+    def planned(self) -> tuple[Change, ...]:
+        """What it is about to do, as far as that is known."""
+        return self.prepared.plan.changes if self.prepared is not None else ()
 
     def do(self, notes: list[str]) -> SyncResult:
         """Look, and do what there is to do under the lease of the cloud's folder. `notes`: what is to be said of it."""
@@ -279,20 +293,6 @@ def _on_disk(error: OSError, sync: Sync) -> BisyncError:
 def _load_the_rest() -> None:
     """Load what carries a plan out."""
     from bisync.sync import apply, trash  # noqa: F401
-
-
-def _conclude(app: App, sync: Sync, result: SyncResult, about: About, done: Tally) -> SyncResult:
-    """History and the last hooks: also for a run that failed."""
-    return hooks.after(app, sync, _write_down(app, sync, result), about, done)
-
-
-def _write_down(app: App, sync: Sync, result: SyncResult) -> SyncResult:
-    at = app.now().isoformat(timespec="seconds")
-    try:
-        runs.append_history(app.state(sync), record.history_entry(result, at, app.device))
-    except OSError as error:
-        return replace(result, notes=(*result.notes, f"the history could not be written: {error.strerror}"))
-    return result
 
 
 def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:

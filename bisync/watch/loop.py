@@ -45,6 +45,7 @@ COLLECT_SECONDS = 600.0
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 Opened = tuple[App, tuple[Sync, ...]]
+Measured = Callable[[Sync, Callable[[], SyncResult]], SyncResult]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Watch:
     """The loop. `opened` reads the manifest: anew whenever its files change. `tell` hears what happens.
 
     `interval`: in place of the manifest's; `options` of every run; `jobs` runs at a time.
+    `measuring`: what each run goes through.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Watch:
         options: Options,
         interval: float | None,
         jobs: int,
+        measuring: Callable[[App], Measured],
     ) -> None:
         self._opened = opened
         self._tell = tell
@@ -92,7 +95,9 @@ class Watch:
         self._notifier = Notifier()
         self._residents = Residents(guarded)
         self._collected = self._ticked = clock()
+        self._measuring = measuring
         self._app, syncs = opened()
+        self._measured = measuring(self._app)
         self._files = _fingerprint(self._app)
         self._read = self._files
         try:
@@ -140,7 +145,7 @@ class Watch:
         unsettled = frozenset(names.key(names.to_rclone(path)) for path in due.unsettled)
         options = replace(self._options, unsettled=unsettled, memory=one.memory)
         try:
-            result = run(app, one.sync, options)
+            result = self._measured(one.sync, partial(run, app, one.sync, options))
         except KeyboardInterrupt:
             return  # we are told to stop
         except BaseException as bug:
@@ -236,7 +241,7 @@ class Watch:
             error = disk_error(problem, where=None, then="") if isinstance(problem, OSError) else problem
             self._tell(news.Broken(error.message, error.hint))
             return
-        self._app = app
+        self._app, self._measured = app, self._measuring(app)
         self._files = self._read = _fingerprint(app)
         for name in self._syncs.keys() - {one.name for one in syncs}:
             self._syncs.pop(name).stop()

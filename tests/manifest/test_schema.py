@@ -86,6 +86,7 @@ def test_its_keys_are_the_codes() -> None:
 
     assert keys("profile", "extends") == fields(config.Profile, "name")
     assert keys("hooks") == fields(config.Hooks)
+    assert keys("ping") == fields(config.Ping)
     assert keys("sync") == fields(config.Sync, "name")
     assert keys("key_pair") == fields(config.KeyPair)
     assert keys("tenant_s3", "provider") == fields(config.S3Tenant, "name")

@@ -259,6 +259,14 @@ AT = "2026-11-22T10:15:01+00:00"
             [f"{AT}  {RUN}   idle      -"],
         ),
         (
+            results.history({"at": AT, "run": RUN, "outcome": "idle", "first": "earlier", "runs": 7}),
+            [f"{AT}  {RUN}   idle      7 runs since earlier"],
+        ),
+        (
+            results.history({"at": AT, "run": RUN, "outcome": "idle", "first": AT, "runs": 1}),
+            [f"{AT}  {RUN}   idle      -"],
+        ),
+        (
             results.history(
                 {"at": AT, "run": None, "outcome": "refused", "error": "too many", "uploaded": 1}
             ),

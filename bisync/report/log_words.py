@@ -1,0 +1,110 @@
+"""What one run did, for people and for scripts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bisync.report.left_out import own
+from bisync.report.words import files, home_text, size_text
+
+if TYPE_CHECKING:
+    from bisync.actions.log import Logged
+
+_WORDS = {
+    "uploaded": "uploaded",
+    "downloaded": "downloaded",
+    "renamed": "renamed",
+    "deleted_local": "deleted here",
+    "deleted_cloud": "deleted in the cloud",
+    "conflicts": "contested",
+}
+
+
+def log_lines(one: Logged) -> Iterator[str]:
+    """A run as a person reads it: what it was, each path, what is to be said, and where old versions lie."""
+    entry = one.entry
+    if entry is None:
+        yield f"{one.name}: no run yet that had something to do"
+        return
+    yield f"{one.name}: run {entry.get('run') or '-'}"
+    yield from _facts(entry)
+    yield from _path_lines(entry)
+    for conflict in entry.get("conflicts") or ():
+        copies = ", ".join(map(own, conflict.get("copies") or ())) or "-"
+        device = f"; {conflict['device']} had synced since" if conflict.get("device") else ""
+        yield f"  conflict  {own(str(conflict.get('path')))}  ({_won(conflict)}; beside it: {copies}{device})"
+    yield from (f"  ✓ Created project: {own(name)}" for name in entry.get("registered") or ())
+    yield from (f"  Note: {note}" for note in entry.get("notes") or ())
+    for left in entry.get("left_out") or ():
+        yield f"  Left out: {own(str(left.get('path')))}: {left.get('why')}"
+    yield from _trash_lines(one)
+    if entry.get("error"):
+        yield f"  error     {entry['error']}"
+        yield from ([f"            → {entry['hint']}"] if entry.get("hint") else [])
+
+
+def _facts(entry: dict[str, Any]) -> Iterator[str]:
+    took = f", took {entry['seconds']} s" if entry.get("seconds") is not None else ""
+    yield f"  ended     {entry.get('at') or '-'}{took}"
+    if entry.get("runs", 1) != 1:
+        yield f"  since     {entry.get('first')}: {entry['runs']} runs, of which this is the last"
+    by = (("device", entry.get("device")), ("profile", entry.get("profile")), ("mode", entry.get("mode")))
+    yield "  by        " + (", ".join(f"{word} {value}" for word, value in by if value) or "-")
+    code = f" (exit code {entry['exit_code']})" if "exit_code" in entry else ""
+    moved = f", {size_text(entry['bytes'])} travelled" if entry.get("bytes") else ""
+    yield f"  outcome   {entry.get('outcome') or '-'}{code}{moved}"
+
+
+def _path_lines(entry: dict[str, Any]) -> Iterator[str]:
+    paths = entry.get("paths")
+    if paths is None:
+        for kind, word in _WORDS.items():
+            if kind != "conflicts" and entry.get(kind):
+                yield f"  {word}: {files(entry[kind])}, by an older version that wrote no names down"
+        return
+    width = max((len(_WORDS[kind]) for kind in paths if kind in _WORDS), default=0)
+    for kind, word in _WORDS.items():
+        for path in paths.get(kind) or ():
+            name = f"{own(path['path'])} → {own(path['to'] or '?')}" if isinstance(path, dict) else own(path)
+            yield f"  {word:<{width}}  {name}"
+    if entry.get("more_paths"):
+        yield f"  … and {entry['more_paths']} more, whose names are not kept"
+
+
+def _won(conflict: dict[str, Any]) -> str:
+    winner = str(conflict.get("winner"))
+    return {"both": "both kept", "folder": "made room for a folder"}.get(winner, f"the {winner} version won")
+
+
+def _trash_lines(one: Logged) -> Iterator[str]:
+    if one.local_trash is not None:
+        yield f"  Old versions here: {home_text(one.local_trash)}"
+    if one.cloud_trash is not None:
+        yield f"  Old versions in the cloud, if it replaced any there: {one.cloud_trash}"
+    if (one.local_trash is not None or one.cloud_trash is not None) and one.entry is not None:
+        run = one.entry["run"]
+        yield f"  They are kept for {one.keep_days} days. Bring one back with: bisync restore PATH --run {run}"
+
+
+def log_document(found: Iterable[Logged]) -> dict[str, Any]:
+    """What `log --json` prints: the line of the history, every kind of path in it, and where old versions lie."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": one.name,
+                "entry": None if one.entry is None else {**one.entry, "paths": _all_paths(one.entry)},
+                "trash": {
+                    "local": None if one.local_trash is None else str(one.local_trash),
+                    "cloud": one.cloud_trash,
+                },
+            }
+            for one in found
+        ],
+    }
+
+
+def _all_paths(entry: dict[str, Any]) -> dict[str, Any]:
+    paths = entry.get("paths") or {}
+    return {kind: paths.get(kind, []) for kind in _WORDS}
