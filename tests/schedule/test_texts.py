@@ -164,7 +164,7 @@ def test_a_watch_is_one_service_that_is_looked_after() -> None:
     assert list(texts) == [f"{job().name}.service"]
     assert {
         "Type=notify", "NotifyAccess=main", "WatchdogSec=5min", "Restart=on-failure", "RestartSec=30s",
-        "SuccessExitStatus=130", "KillMode=mixed", "Nice=10", "WantedBy=default.target",
+        "SuccessExitStatus=130 143", "KillMode=mixed", "Nice=10", "WantedBy=default.target",
         "After=network-online.target", 'Environment="PATH=/usr/local/bin:/usr/bin"',
     } <= set(lines_of(text))  # fmt: skip
     assert (
@@ -176,7 +176,7 @@ def test_a_watch_is_one_service_that_is_looked_after() -> None:
 def test_an_interval_below_an_hour_counts_from_the_end_of_the_last_run() -> None:
     service, timer = systemd_texts(job(), OFTEN).values()
 
-    assert {"Type=oneshot", "SuccessExitStatus=6 130"} <= set(lines_of(service))
+    assert {"Type=oneshot", "SuccessExitStatus=6 130 143"} <= set(lines_of(service))
     assert not {"WantedBy=default.target", "Type=notify", "Restart=on-failure"} & set(lines_of(service))
     assert "--watch" not in service
     assert lines_of(timer)[1:] == [
