@@ -313,6 +313,12 @@ def _leases(session: Session) -> Iterator[Finding]:
     }[leased.known(session).protocol]
     about = session.sync.name
     yield Finding(about=about, level="ok", text=f"devices take turns: {how}")
+    if not session.remote.own_times:
+        yield Finding(
+            about=about, level="warning",
+            text="this store may keep the times that devices tell it: their clocks have to agree to within 25 s",
+            cure="keep the devices' clocks right (NTP), or let one finish before another starts: docs/devices.md",
+        )  # fmt: skip
     for one in lookout.survey(session).holders:
         who = one.device or "another device"
         if one.dead:

@@ -15,6 +15,8 @@ from bisync.rclone.remote import Remote
 # Backends whose listings carry MD5s without reading or asking for each file
 # (rclone docs, "Overview of cloud storage systems", column Hash).
 HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "drive"})
+# Backends that may keep the time they are told, and cannot be kept from it (rclone docs, WebDAV: X-OC-Mtime).
+TOLD_TIMES = frozenset({"webdav"})
 ALIASES_DEEP = 10
 
 
@@ -37,6 +39,7 @@ class RcloneRemote(Provider[RcloneTenant]):
             hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
             label=real.rstrip("/"),
             keeps_versions=keeps_versions(features),
+            own_times=known.get(real.partition(":")[0]) not in TOLD_TIMES,
         )
 
     def label(self, tenant: RcloneTenant) -> str:

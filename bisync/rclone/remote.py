@@ -18,6 +18,7 @@ class Remote:
 
     `hashes`: its listings carry MD5s for free. `keeps_versions`: it can move files on its own side, into
     a backup folder. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
+    `own_times`: the times in its listings are the store's own, whatever it is told.
     `keys_cure`: what helps when its store refuses the keys, where that is not what the manifest's references give.
     """
 
@@ -25,6 +26,7 @@ class Remote:
     hashes: bool
     label: str
     keeps_versions: bool = True
+    own_times: bool = True
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     keys_cure: str | None = None
 
