@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from bisync.core import lease as machine
 from bisync.core.lease import Lease
@@ -33,6 +34,7 @@ class Bucket:
         self._resident = resident
         self._path = path
         self._gone = gone
+        self._left: list[Entry] = []
         self._folders = {path: f"{fs}{METADATA_DIR}/"}
         for other, where in (others or {}).items():
             self._folders[other] = f"{where}{METADATA_DIR}/"
@@ -55,7 +57,9 @@ class Bucket:
             if (found := entry(path, listed)) is not None
         ]
         if self._gone:
-            entries = [self._without_gone(one, entries) for one in entries if one.claim not in self._gone]
+            seen = [self._without_gone(one, entries) for one in entries if one.claim not in self._gone]
+            self._left = [one for one in seen if one.claim and one not in entries]
+            entries = seen
         times = [
             one.stored
             for one in entries
@@ -70,6 +74,16 @@ class Bucket:
         told = None if one.claim else self.told(one)
         token, _, _ = (one.claim or (told.claim if told is not None else "")).rpartition("-")
         return one._replace(kind=Kind.FREE) if token in self._gone else one
+
+    def tidy(self) -> None:
+        """Remove what runs of this device have left that are over, as the last look showed it: nobody need wait for it.
+
+        (Of numbered leases the next one is enough.) What cannot be removed stays until it is dead.
+        """
+        for one in self._left:
+            with suppress(RcloneError, TimeoutError):
+                self.remove(one)
+        self._left = []
 
     def _files(self, path: str) -> Sequence[Listed]:
         try:

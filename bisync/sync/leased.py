@@ -109,6 +109,7 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         own = Bucket(there, session.sync.path, session.remote.fs, others, gone=before.tokens)
         lease = Lease(protocol, session.sync.path, token, overlaps=bool(others))
         lease = leases.take(own, lease, asking, given_back(session, seen), seen.at)
+        own.tidy()
         holding = Holding(own, lease, asking, tell, upon)
         outcome, mark = "failed", None
         try:
@@ -118,7 +119,8 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
         finally:
             mark = holding.give_back(outcome)
             # One that was lost, or whose end may not have arrived, says nothing of what was written since.
-            left = () if mark is not None else (*before.tokens[-TOKENS:], token)
+            # What runs have left that were killed may stand there yet, also after this one.
+            left = before.tokens if mark is not None else (*before.tokens[-TOKENS:], token)
             number = holding.number if mark is not None else None
             state.save(session.state.lease, Known(before.store, protocol, number, mark, left))
 

@@ -268,7 +268,11 @@ class TestHolderGone:
         result = pair.a.sync(wait=False)
         assert result.error is None
         assert time.monotonic() - began < 40
-        assert pair.settle() == {"note.md": "1\n"}
+        pair.a.write("note.md", "again\n")
+        assert pair.a.sync(wait=False).error is None
+        pair.b.write("other.md", "x\n")
+        assert pair.b.sync(wait=False).error is None, "nor does anybody else, from then on"
+        assert pair.settle() == {"note.md": "again\n", "other.md": "x\n"}
 
     def test_frozen_for_longer_than_the_lease(self, pair: Devices) -> None:
         process = self.started(pair)
