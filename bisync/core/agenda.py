@@ -103,10 +103,14 @@ def begun(agenda: Agenda, due: Due) -> Agenda:
     return replace(agenda, running=due.reason, edits=left, fellow=False, mended=False)
 
 
-def ended(agenda: Agenda, now: float, *, failed: bool, chance: float) -> Agenda:
-    """A run ended. `chance`: 0 to 1, so that devices that fail together do not come back together."""
+def ended(agenda: Agenda, now: float, *, failed: bool, chance: float, glanced: bool = False) -> Agenda:
+    """A run ended. `chance`: 0 to 1, so that devices that fail together do not come back together.
+
+    `glanced`: it went by what was known of the cloud, so the next look at it is due as it was.
+    """
     if not failed:
-        return replace(agenda, running=None, looked=now, failures=0)
+        looked = agenda.looked if glanced else now
+        return replace(agenda, running=None, looked=looked, failures=0)
     failures = agenda.failures + 1
     wait = min(agenda.interval * 2.0 ** min(failures - 1, 20), BACKOFF_SECONDS)
     return replace(agenda, running=None, failures=failures, failed=now, retry=now + wait * (0.5 + chance / 2))

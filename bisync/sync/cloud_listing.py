@@ -6,13 +6,15 @@ import re
 
 from bisync.app import Session
 from bisync.core import names
-from bisync.core.lease_folder import Entry
+from bisync.core.lease_folder import Entry, Kind
 from bisync.core.metadata import CLOUD_TRASH, LEASES, MARKER_NAME, MARKER_PATH, METADATA_DIR
 from bisync.core.snapshot import CloudFile, LeftOut
 from bisync.locks import lease_objects
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time
+from bisync.state import lease as lease_state
 from bisync.state import runs
+from bisync.sync.memory import Remembered
 
 KEY_BYTES = 1024
 # bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
@@ -82,6 +84,16 @@ class CloudListing:
         self.marker: ListedFile | None = None
         self.leases: list[Entry] = []
         self.reader = ListingReader(self._take)
+
+    @classmethod
+    def remembered(cls, session: Session, known: Remembered) -> CloudListing:
+        """A listing that was made before, with the lease that this device has given back since as the newest."""
+        found = cls(session)
+        found.files, found.left_out, found.marker = dict(known.files), list(known.left_out), known.marker
+        number = lease_state.load(session.state.lease, session.place.store).number
+        own = [] if number is None else [Entry(session.sync.path, number, "", Kind.FREE, 0.0)]
+        found.leases = [*(one for one in known.leases if one.path != session.sync.path), *own]
+        return found
 
     def _take(self, each: Listed) -> None:
         if each.path == MARKER_PATH:

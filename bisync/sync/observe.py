@@ -41,6 +41,7 @@ from bisync.state.held import NOTHING, Held
 from bisync.sync import hashing
 from bisync.sync.cloud_listing import CloudListing, Fit
 from bisync.sync.frame import PLACED, Marker
+from bisync.sync.memory import Remembered
 
 if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions
@@ -116,17 +117,23 @@ def both(
     *,
     held: Held = NOTHING,
     coming: ignore.Texts | None = None,
+    remembered: Remembered | None = None,
 ) -> Observation:
     """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
     `held`: what waited before. `coming`: other versions of ignore files, which are to be obeyed as well.
+    `remembered`: the cloud, in place of a listing, as long as rules and `compare` are those it was listed by.
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
     started = session.app.now_ns()
     session.emit(events.Step("looking at both sides"))
     tree = session.app.walk(session.sync, coming)
     text = session.app.filters(tree.rules)
-    if ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
+    if remembered is not None and (remembered.filters, remembered.compare) == (text, compare):
+        # (When it was listed is of no use to a lease by now: its folder is looked at before one is asked for.)
+        at, found = NOTHING_SEEN.at, CloudListing.remembered(session, remembered)
+        local, here, waits = _local(tree, session, baseline, compare, held)
+    elif ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         at = ahead.at
         local, here, waits = _local(tree, session, baseline, compare, held)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)

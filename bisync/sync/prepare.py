@@ -6,6 +6,7 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from bisync.state.held import Held
 from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync import projects as registry
+from bisync.sync.memory import Remembered
 from bisync.sync.observe import Observation
 
 if TYPE_CHECKING:
@@ -211,6 +213,7 @@ def prepare(
     projects: Projects | None = None,
     only: str | None = None,
     unsettled: frozenset[str] = frozenset(),
+    remembered: Remembered | None = None,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
@@ -219,7 +222,7 @@ def prepare(
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
-    `unsettled`: paths (keys) that wait for another run.
+    `unsettled`: paths (keys) that wait for another run. `remembered`: the cloud, in place of a listing.
     Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
     baseline is damaged.
     """
@@ -227,7 +230,7 @@ def prepare(
     if too_long is not None:
         raise too_long
     kept = Held() if reveal else _held(session)
-    with observe.listing_ahead(session) as ahead:
+    with observe.listing_ahead(session) if remembered is None else nullcontext() as ahead:
         from bisync.core import arriving, guard, plan, reconcile
         from bisync.core.plan import Mode
         from bisync.sync import transfers
@@ -239,10 +242,12 @@ def prepare(
             if not resync:
                 raise
             known = None
+        if remembered is not None and (known is None or known.run != remembered.run):
+            remembered = None
         first = resync or known is None
         compare = session.compare if known is None or first else known.compare
         before = {} if known is None else known.files
-        seen = observe.both(session, before, compare, ahead, held=kept, coming=coming)
+        seen = observe.both(session, before, compare, ahead, held=kept, coming=coming, remembered=remembered)
     unsure = known is not None and not first and bool(known.arriving)
     if known is not None and unsure:
         # A run did not end well: what it did bring is told by what lies there.
@@ -284,6 +289,7 @@ def prepare(
             projects=projects,
             only=only,
             unsettled=unsettled,
+            remembered=remembered,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from bisync import providers
 from bisync.app import App, Session
-from bisync.config import Sync
+from bisync.config import Compare, Sync
 from bisync.core import names
 from bisync.core.change import Change
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
-from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, Locked, disk_error
+from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, LeaseLost, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
@@ -30,7 +30,7 @@ from bisync.sync.conclude import conclude, write_down
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
-    from bisync.sync.memory import Memory
+    from bisync.sync.memory import Memory, Remembered
     from bisync.sync.plan_file import Expected
 
 
@@ -40,7 +40,8 @@ class Options:
 
     `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
     it is about; everything else waits for another run. `wait`: for another device that writes. `unsettled`: paths
-    (keys) that wait, too, because somebody is writing to them. `memory`: of a process that stays.
+    (keys) that wait, too, because somebody is writing to them. `memory`: of a process that stays; `glance`:
+    where it knows the cloud it goes by that, without a listing.
     """
 
     profile: str | None = None
@@ -53,6 +54,7 @@ class Options:
     wait: bool = True
     unsettled: frozenset[str] = frozenset()
     memory: Memory | None = None
+    glance: bool = False
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -180,10 +182,23 @@ class _Doing:
 
     def do(self, notes: list[str]) -> SyncResult:
         """Look, and do what there is to do under the lease of the cloud's folder. `notes`: what is to be said of it."""
+        memory = self.options.memory
+        lent = memory.lend(glance=self.options.glance) if memory is not None else None
+        try:
+            return self._do(notes, lent)
+        except (Locked, LeaseLost):
+            raise
+        except BisyncError:
+            if lent is None:
+                raise
+        # What it went by may not be true any more.
+        return self._do(notes, None)
+
+    def _do(self, notes: list[str], lent: Remembered | None) -> SyncResult:
         from bisync.core.plan import Mode
 
         session, options = self.session, self.options
-        prepared, renewed = _looked(session, partial(self._look, session))
+        prepared, renewed = _looked(session, partial(self._look, session, remembered=lent))
         if prepared.mode is Mode.IDLE:
             result = self._carry_out(session, prepared)
         else:
@@ -198,7 +213,7 @@ class _Doing:
                     result = replace(result, conflicts=known)
         return replace(result, notes=(*notes, *renewed, *result.notes))
 
-    def _look(self, session: Session) -> Prepared:
+    def _look(self, session: Session, *, remembered: Remembered | None = None) -> Prepared:
         found = prepare(
             session,
             resync=self.options.resync,
@@ -207,6 +222,7 @@ class _Doing:
             projects=self.projects,
             only=self.options.project,
             unsettled=self.options.unsettled,
+            remembered=remembered,
         )
         if self.options.memory is not None:
             self.options.memory.saw(found.seen)
@@ -238,8 +254,10 @@ class _Doing:
         self.registered = registry.register(self.projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
             result = _idle(session, prepared, self.about.run)
+            if self.options.memory is not None and prepared.baseline is not None:
+                self.options.memory.idle(prepared.seen, prepared.baseline)
         else:
-            result = _apply(session, prepared, self.about.run, self.tally)
+            result = _apply(session, prepared, self.about.run, self.tally, self.options.memory)
         return replace(result, notes=(*notes, *result.notes))
 
 
@@ -317,7 +335,7 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
     )
 
 
-def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> SyncResult:
+def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory: Memory | None) -> SyncResult:
     from bisync.core.plan import Mode
     from bisync.sync import trash
     from bisync.sync.apply import Execution
@@ -351,6 +369,16 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally) -> Sync
             f"{names.shown(path)} changed while the run was at work; the next one has it"
             for path in record.passed_by(done)
         ]
+        clean = not (
+            tally.conflicts or done.left_out or record.passed_by(done) or made.compare is not session.compare
+        )
+        if (
+            memory is not None
+            and clean
+            and prepared.plan.mode is Mode.SYNC
+            and made.compare is Compare.CHECKSUM
+        ):
+            memory.brought_about(prepared.seen, prepared.plan.changes, made)
         waits = rules.settle(session, made.files)
         notes += [waits] if waits is not None else []
     except BaseException:

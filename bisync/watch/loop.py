@@ -24,7 +24,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core import agenda as machine
 from bisync.core import names
-from bisync.core.agenda import Agenda, Due
+from bisync.core.agenda import Agenda, Due, Reason
 from bisync.core.result import Outcome, SyncResult
 from bisync.errors import BisyncError, Locked, disk_error
 from bisync.locks.guard import clock
@@ -143,7 +143,8 @@ class Watch:
     def _work(self, one: _Watched, app: App, due: Due) -> None:
         """A run, in a thread of the pool."""
         unsettled = frozenset(names.key(names.to_rclone(path)) for path in due.unsettled)
-        options = replace(self._options, unsettled=unsettled, memory=one.memory)
+        glance = due.reason is Reason.EDITED
+        options = replace(self._options, unsettled=unsettled, memory=one.memory, glance=glance)
         try:
             result = self._measured(one.sync, partial(run, app, one.sync, options))
         except KeyboardInterrupt:
@@ -208,7 +209,9 @@ class Watch:
             self._tell(news.Busy(name, result.error or ""))
             return
         failed = result.error is not None
-        one.agenda = machine.ended(one.agenda, now, failed=failed, chance=random.random())
+        one.agenda = machine.ended(
+            one.agenda, now, failed=failed, chance=random.random(), glanced=one.memory.glanced
+        )
         self._take_in(one)
         due = machine.due(one.agenda, now)
         self._tell(news.Ended(name, result, max(0.0, due.at - now) if due is not None else 0.0))
