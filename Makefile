@@ -11,6 +11,8 @@
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
+#   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
+#   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
@@ -29,7 +31,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race duet bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(BIN)/bisync demo)
@@ -38,7 +40,7 @@ fast: $(READY)
 	$(BIN)/pytest -m pure -n 2
 
 test: lint
-	$(BIN)/pytest -n 3 --dist loadgroup --durations=10
+	$(BIN)/pytest -n 4 --dist loadgroup --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -71,6 +73,13 @@ paper: $(READY)
 
 lease: $(READY)
 	$(BIN)/python -m tests.support.lease $(if $(QUICK),--quick)
+
+race: $(READY)
+	$(BIN)/python -m tests.support.race --trials $(or $(TRIALS),200) --seed $(SEED) \
+		--store $(or $(STORE),moto) --devices $(or $(DEVICES),2)
+
+duet: $(READY)
+	$(BIN)/python -m tests.support.duet --edits $(or $(EDITS),500) --seed $(SEED) $(if $(TROUBLES),--troubles)
 
 # One that is over its limit does not keep the others from running.
 bench: $(READY)

@@ -305,6 +305,6 @@ class TestLife:
         assert "--interval is about --watch" in laptop.run("sync", "--interval", "5", expect=2).err
 
 
-def test_two_devices_that_watch_lose_nothing() -> None:
-    game = duet.play(60, seed=3, interval=5)
+def test_two_devices_that_watch_lose_nothing_in_all_kinds_of_trouble() -> None:
+    game = duet.play(108, seed=3, interval=5, troubled=True)
     assert len(game.versions) > 20

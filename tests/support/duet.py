@@ -1,6 +1,10 @@
 """Two devices that watch, and two users who edit by chance, at the same time.
 
     python -m tests.support.duet --edits 500 --seed 1
+    python -m tests.support.duet --edits 300 --troubles
+
+`--troubles`: meanwhile the server is killed and comes back, the manifest is broken and mended, ignore rules change, and
+watches are hung up, frozen and killed. (Leases last seconds then.)
 
 In the end both devices and the bucket must be equal, and every version must be somewhere: in the trees, in a conflict
 copy or in a trash. A version that its own user replaced before it had reached the bucket is the user's loss.
@@ -18,21 +22,28 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from tests.support import short_lease
 from tests.support.world import BUCKET, S3, Device, serve_s3
 
 NAMES = ("a.md", "b.md", "c.md", "d/e.md", "d/f.md", "g/h.md")
 REST_SECONDS = 120.0
 
 
+def begun(device: Device, log: TextIO, *argv: str) -> subprocess.Popen[str]:
+    """`bisync sync --watch` on this device; what it says goes to `log`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", device.program, "sync", "--watch", *argv], cwd=device.home, env=device.environment,
+        text=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+    )  # fmt: skip
+
+
 @contextmanager
 def watching(device: Device, *argv: str) -> Iterator[subprocess.Popen[str]]:
     """`bisync sync --watch` on this device, told to end with the block; what it says goes to `watch.log`."""
     with (device.home / "watch.log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", device.program, "sync", "--watch", *argv], cwd=device.home, env=device.environment,
-            text=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+        process = begun(device, log, *argv)
         try:
             yield process
         finally:
@@ -70,7 +81,7 @@ def _below(folder: Path) -> dict[str, str]:
 class Duet:
     """The game. `server` keeps its bucket in a folder."""
 
-    def __init__(self, home: Path, server: S3, seed: int) -> None:
+    def __init__(self, home: Path, server: S3, seed: int, *, troubled: bool = False) -> None:
         self.random = random.Random(seed)
         assert server.folder is not None
         self.bucket = server.folder / BUCKET
@@ -80,6 +91,7 @@ class Duet:
                 server,
                 extra=f"device: {name}\nprofiles:\n  any: {{max_delete: none}}\n",
                 profile="any",
+                program=short_lease.NAME if troubled else "bisync",
             )
             for name in ("laptop", "desktop")
         ]
@@ -141,7 +153,8 @@ class Duet:
 
     def _tree(self, folder: Path) -> dict[str, str]:
         found = _below(folder).items()
-        return {path: text for path, text in found if not path.startswith(".basic-memory/")}
+        ours = (".basic-memory/", "my.log")  # the log is ignored
+        return {path: text for path, text in found if not path.startswith(ours)}
 
     def lost(self) -> set[str]:
         """The versions that are nowhere."""
@@ -151,19 +164,79 @@ class Duet:
         return self.versions - kept
 
 
-def play(edits: int, seed: int, *, interval: int = 10) -> Duet:
+class Watches:
+    """The watches of the devices, which can be killed and started again."""
+
+    def __init__(self, game: Duet, stack: ExitStack, *argv: str) -> None:
+        self._argv = argv
+        self.under_way: list[subprocess.Popen[str]] = []
+        stack.callback(self._end)
+        for one in game.devices:
+            self.start(one)
+
+    def start(self, device: Device) -> None:
+        """Begin to watch on this device."""
+        with (device.home / "watch.log").open("a") as log:
+            self.under_way.append(begun(device, log, *self._argv))
+        until("it watches", lambda: "watching notes" in said(device), device)
+
+    def _end(self) -> None:
+        for one in self.under_way:
+            if one.poll() is None:
+                one.terminate()
+                one.wait(60)
+
+
+def troubles(game: Duet, server: S3, watches: Watches, stack: ExitStack) -> Iterator[bool]:
+    """One trouble after the other; users go on in between. True when all have been."""
+    laptop, desktop = game.devices
+    good = (laptop.home / "bisync.yaml").read_text()
+    while True:
+        assert server.process is not None and server.folder is not None
+        server.process.kill()
+        server.process.wait()
+        yield False
+        port = int(server.endpoint.rpartition(":")[2])
+        server.process = stack.enter_context(serve_s3(server.folder, port=port)).process
+        yield False
+        (laptop.notes / ".bmignore").write_text("*.log\nbuild/\n")
+        (laptop.notes / "my.log").write_text("never to leave\n")
+        yield False
+        laptop.write_manifest(good + "nonsense: [")
+        yield False
+        laptop.write_manifest(good)
+        yield False
+        watches.under_way[0].send_signal(signal.SIGHUP)
+        yield False
+        watches.under_way[1].send_signal(signal.SIGSTOP)
+        yield False
+        watches.under_way[1].send_signal(signal.SIGCONT)
+        yield False
+        killed = watches.under_way.pop()
+        killed.kill()
+        killed.wait()
+        watches.start(desktop)
+        yield True
+
+
+def play(edits: int, seed: int, *, interval: int = 10, troubled: bool = False) -> Duet:
     """A whole game. Raises AssertionError where something is lost, or they do not come to rest."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bisync-duet-")))
         server = stack.enter_context(serve_s3(home / "cloud"))
-        game = Duet(home, server, seed)
-        for one in game.devices:
-            stack.enter_context(watching(one, "--interval", str(interval)))
-            until("it watches", lambda one=one: "watching notes" in said(one), one)
-        for _ in range(edits):
+        game = Duet(home, server, seed, troubled=troubled)
+        watches = Watches(game, stack, "--interval", str(interval))
+        next_trouble = troubles(game, server, watches, stack) if troubled else None
+        for number in range(edits):
             game.edit()
             time.sleep(game.random.choice([0, 0.05, 0.2, 0.5, 1.0]))
+            if next_trouble is not None and number % 12 == 11:
+                next(next_trouble)
+        while next_trouble is not None and not next(next_trouble):
+            time.sleep(2)
         game.rest()
+        if troubled:
+            assert "my.log" not in _below(game.bucket)
         lost = game.lost()
         assert not lost, f"seed {seed}: lost: {sorted(lost)}\n" + "\n".join(said(one) for one in game.devices)
         return game
@@ -177,9 +250,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--troubles", action="store_true")
     arguments = parser.parse_args(argv)
     began = time.monotonic()
-    game = play(arguments.edits, arguments.seed)
+    game = play(arguments.edits, arguments.seed, troubled=arguments.troubles)
     print(
         f"{arguments.edits} edits, {len(game.versions)} versions at stake, none lost, all ended equal; "
         f"{time.monotonic() - began:.0f} s"
