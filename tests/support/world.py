@@ -66,9 +66,29 @@ class S3:
 
     def tree(self, path: str = BUCKET) -> dict[str, str]:
         """Every object below a bucket or folder, its content as text, our own metadata left out."""
+        plain = self._on_disk(path)
+        if plain is not None:
+            return plain
         listed = json.loads(self.rclone("lsjson", "-R", "--files-only", f"s3:{path}"))
         names = [entry["Path"] for entry in listed if not entry["Path"].startswith(".basic-memory/")]
         return {name: self.rclone("cat", f"s3:{path}/{name}") for name in sorted(names)}
+
+    def _on_disk(self, path: str) -> dict[str, str] | None:
+        """The same, from the server's own folder, where it has one: no program is started for each file.
+
+        None for names that it may spell in its own way there.
+        """
+        if self.folder is None:
+            return None
+        top = self.folder / path
+        found = {
+            file.relative_to(top).as_posix(): file
+            for file in sorted(top.rglob("*"))
+            if file.is_file() and file.relative_to(top).parts[0] != ".basic-memory"
+        }
+        if not all(name.isascii() and name.isprintable() for name in found):
+            return None
+        return {name: found[name].read_bytes().decode() for name in sorted(found)}
 
     def put(self, path: str, text: str) -> None:
         """Another device's edit, straight to the bucket."""
