@@ -37,7 +37,9 @@ def started(device: Device, proxy: Proxy) -> None:
 def resting(proxy: Proxy, seconds: float = 1.5) -> None:
     """Until for so long nothing was asked for but the beacon."""
     count, since = -1, time.monotonic()
+    deadline = since + 60
     while time.monotonic() < since + seconds:
+        assert time.monotonic() < deadline, "it never rests"
         now = len([one for one in list(proxy.seen) if not is_lease(one) or one.kind != "HEAD"])
         if now != count:
             count, since = now, time.monotonic()
@@ -154,7 +156,7 @@ class TestIdle:
 class TestTrouble:
     def test_an_error_is_said_once_and_it_comes_back_with_the_cloud(self, pair: Devices) -> None:
         with watching(pair.a, "--interval", "1"):
-            started(pair.a, pair.proxies[0])
+            until("it watches", lambda: "watching notes" in said(pair.a), pair.a)
             pair.proxies[0].on("*", Status(500))
             until("it fails", lambda: "Error: " in said(pair.a), pair.a, seconds=40)
             time.sleep(4)
@@ -266,7 +268,7 @@ class TestLife:
 
     def test_a_sync_typed_beside_it_works(self, pair: Devices) -> None:
         with watching(pair.a, "--interval", "1"):
-            started(pair.a, pair.proxies[0])
+            until("it watches", lambda: "watching notes" in said(pair.a), pair.a)
             for number in range(3):
                 pair.a.write("note.md", f"{number}\n")
                 time.sleep(0.5)
