@@ -118,7 +118,8 @@ def ended(agenda: Agenda, now: float, *, failed: bool, chance: float, glanced: b
 
 def postponed(agenda: Agenda, now: float) -> Agenda:
     """Another run was at work on the sync. This one is tried again in a moment."""
-    return replace(agenda, running=None, looked=now + BUSY_SECONDS - agenda.interval)
+    again = now + BUSY_SECONDS
+    return replace(agenda, running=None, looked=again - agenda.interval, retry=again)
 
 
 def due(agenda: Agenda, now: float) -> Due | None:

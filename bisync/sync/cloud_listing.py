@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from bisync.app import Session
+from bisync.config import Compare
 from bisync.core import names
 from bisync.core.lease_folder import Entry, Kind
 from bisync.core.metadata import CLOUD_TRASH, LEASES, MARKER_NAME, MARKER_PATH, METADATA_DIR
@@ -14,11 +17,27 @@ from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time
 from bisync.state import lease as lease_state
 from bisync.state import runs
-from bisync.sync.memory import Remembered
 
 KEY_BYTES = 1024
 # bisync counts files of this name anywhere in its frame, and refuses to run when one side has more of them.
 MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
+
+
+class Remembered(NamedTuple):
+    """The cloud as it was listed through these filters, with what our own runs have done to it since.
+
+    `leases`: those of folders above and below. `run`: the baseline's at that time; by another one somebody else has
+    synced here since.
+    """
+
+    run: str
+
+    files: Mapping[str, CloudFile]
+    left_out: tuple[LeftOut, ...]
+    marker: ListedFile | None
+    filters: str
+    compare: Compare
+    leases: tuple[Entry, ...]
 
 
 class Fit:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bisync.config import Compare
 from bisync.core import names
-from bisync.core.lease_folder import Entry
-from bisync.core.snapshot import Baseline, CloudFile, LeftOut
+from bisync.core.snapshot import Baseline, CloudFile
 from bisync.ignore import RuleSet
-from bisync.rclone.listings import ListedFile
+from bisync.sync.cloud_listing import Remembered
 
 if TYPE_CHECKING:
     from bisync.core.change import Change
@@ -30,23 +29,6 @@ def _remembered(run: str, seen: Observation, files: Mapping[str, CloudFile]) -> 
         compare=Compare.CHECKSUM,
         leases=seen.leases.entries,
     )
-
-
-class Remembered(NamedTuple):
-    """The cloud as it was listed through these filters, with what our own runs have done to it since.
-
-    `leases`: those of folders above and below. `run`: the baseline's at that time; by another one somebody else has
-    synced here since.
-    """
-
-    run: str
-
-    files: Mapping[str, CloudFile]
-    left_out: tuple[LeftOut, ...]
-    marker: ListedFile | None
-    filters: str
-    compare: Compare
-    leases: tuple[Entry, ...]
 
 
 @dataclass(slots=True)

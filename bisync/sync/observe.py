@@ -39,9 +39,8 @@ from bisync.rclone.program import Running, name_list
 from bisync.state import runs
 from bisync.state.held import NOTHING, Held
 from bisync.sync import hashing
-from bisync.sync.cloud_listing import CloudListing, Fit
+from bisync.sync.cloud_listing import CloudListing, Fit, Remembered
 from bisync.sync.frame import PLACED, Marker
-from bisync.sync.memory import Remembered
 
 if TYPE_CHECKING:
     from bisync.core.plan import Answers, Questions

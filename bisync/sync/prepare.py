@@ -23,7 +23,7 @@ from bisync.state.held import Held
 from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync import projects as registry
-from bisync.sync.memory import Remembered
+from bisync.sync.cloud_listing import Remembered
 from bisync.sync.observe import Observation
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from bisync.sync.conclude import conclude, write_down
 from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
-    from bisync.sync.memory import Memory, Remembered
+    from bisync.sync.cloud_listing import Remembered
+    from bisync.sync.memory import Memory
     from bisync.sync.plan_file import Expected
 
 

@@ -7,6 +7,7 @@ one inbox, so that one thread alone changes what is known.
 from __future__ import annotations
 
 import gc
+import os
 import random
 import signal
 import threading
@@ -30,6 +31,7 @@ from bisync.errors import BisyncError, Locked, disk_error
 from bisync.locks.guard import clock
 from bisync.locks.lease import guarded
 from bisync.locks.machine import held, is_held
+from bisync.manifest.load import OVERLAY_NAME
 from bisync.rclone.resident import Residents
 from bisync.sync.memory import Memory
 from bisync.sync.run import Options, run
@@ -42,6 +44,8 @@ from bisync.watch.notify import Notifier
 TICK_SECONDS = 1.0
 """So often it is looked whether a file of the configuration has changed."""
 COLLECT_SECONDS = 600.0
+GLIMPSE_SECONDS = 0.5
+"""Whoever only looks whether a lock is held has it for less."""
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 Opened = tuple[App, tuple[Sync, ...]]
@@ -92,6 +96,7 @@ class Watch:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._syncs: dict[str, _Watched] = {}
         self._stop: int | None = None
+        self._on_terminal = _on_terminal()
         self._notifier = Notifier()
         self._residents = Residents(guarded)
         self._collected = self._ticked = clock()
@@ -192,7 +197,7 @@ class Watch:
         raise bug
 
     def _signalled(self, number: int) -> None:
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and self._on_terminal == _on_terminal():
             self._inbox.put(self._reload)
         elif self._stop is None:
             self._stop = number
@@ -244,12 +249,13 @@ class Watch:
             error = disk_error(problem, where=None, then="") if isinstance(problem, OSError) else problem
             self._tell(news.Broken(error.message, error.hint))
             return
+        is_other = app.manifest != self._app.manifest
         self._app, self._measured = app, self._measuring(app)
         self._files = self._read = _fingerprint(app)
         for name in self._syncs.keys() - {one.name for one in syncs}:
             self._syncs.pop(name).stop()
         try:
-            self._take_on(syncs)
+            self._take_on(syncs, anew=is_other)
         except BisyncError as problem:
             self._tell(news.Note(None, problem.message))
         self._tell(news.Note(None, "the configuration has changed and was read again"))
@@ -257,8 +263,11 @@ class Watch:
     def _seconds(self) -> float:
         return self._interval or self._app.manifest.watch_interval
 
-    def _take_on(self, syncs: Sequence[Sync]) -> None:
-        """Watch these, the new ones and the others as they are now. Raises Locked for one watched elsewhere."""
+    def _take_on(self, syncs: Sequence[Sync], *, anew: bool = False) -> None:
+        """Watch these, the new ones and the others as they are now. `anew`: by another manifest.
+
+        Raises Locked for one watched elsewhere.
+        """
         for sync in syncs:
             one = self._syncs.get(sync.name)
             if one is None:
@@ -269,7 +278,7 @@ class Watch:
                 self._listen(one)
                 continue
             one.agenda = machine.changed(one.agenda, self._seconds())
-            if one.sync != sync:
+            if anew:
                 lock, one.lock = one.lock, ExitStack()
                 one.stop()
                 one.sync, one.lock = sync, lock
@@ -307,7 +316,7 @@ def _watching(app: App, sync: Sync) -> Iterator[None]:
     state = app.state(sync)
     state.prepare()
     try:
-        with held(state.watch, name=sync.name):
+        with held(state.watch, name=sync.name, patience=GLIMPSE_SECONDS):
             yield
     except Locked as other:
         raise Locked(
@@ -331,10 +340,15 @@ def _signals(hear: Callable[[int], None]) -> Iterator[None]:
             signal.signal(one, handler)
 
 
+def _on_terminal() -> bool:
+    """Whether we have one. After a hangup that was none of ours alone it is gone."""
+    return any(map(os.isatty, range(3)))
+
+
 def _fingerprint(app: App) -> tuple[object, ...]:
     """Tells whether a file of the configuration has changed: the manifest's, and the ignore file of the machine."""
     manifest = app.manifest
-    overlay = manifest.path.with_name("bisync.local.yaml")
+    overlay = manifest.path.with_name(OVERLAY_NAME)
     files = {*manifest.files, manifest.path, overlay, app.ignore_file, manifest.state_dir / "config.json"}
     return tuple(_look(path) for path in sorted(files))
 

@@ -66,6 +66,8 @@ class TestDue:
         waits = machine.postponed(begun(rested(), 160.0), 160.0)
         assert machine.due(waits, 160.0) == Due(160.0 + BUSY_SECONDS, Reason.INTERVAL)
         assert waits.failures == 0
+        failed = machine.postponed(begun(failing(rested(), 160.0), 220.0), 220.0)
+        assert machine.due(failed, 220.0) == Due(220.0 + BUSY_SECONDS, Reason.AGAIN)
 
 
 class TestEdits:
