@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import signal
-import struct
-import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.machine import processes
 from tests.support.proxy import Gate, Proxy, Slow, proxied
+from tests.support.terminal import on_a_terminal
 from tests.support.world import BUCKET, S3, Device
 
 BIG = "0123456789abcdef" * 65536  # 1 MiB
@@ -209,24 +203,6 @@ def test_ctrl_c_from_a_terminal_reaches_rclone_once(
     assert "interrupted" in said
     assert cloud.tree(f"{BUCKET}/{below}") == {"big.md": BIG}, "the transfer under way was finished"
     assert not list((laptop.state / "work").glob("*.lck"))
-
-
-@contextmanager
-def on_a_terminal(device: Device, command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A command in the foreground of a terminal of its own, and the terminal's other end."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    with subprocess.Popen(
-        [sys.executable, "-m", "bisync", command], cwd=device.home, env=device.environment | {"TERM": "xterm"},
-        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-        preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
-    ) as run:  # fmt: skip
-        os.close(follower)
-        yield run, leader
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read_all(leader: int) -> str:

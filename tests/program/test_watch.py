@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import shutil
 import signal
-import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +16,7 @@ from tests.support import duet
 from tests.support.duet import said, until, watching
 from tests.support.proxy import Gate, Proxy, Status, proxied
 from tests.support.race import WRITES, Devices, is_lease
+from tests.support.terminal import on_a_terminal
 from tests.support.torture import rclones_of, wait_gone
 from tests.support.world import S3, Device
 
@@ -265,22 +261,12 @@ class TestLife:
             assert process.poll() is None
 
     def test_it_ends_with_its_terminal(self, pair: Devices) -> None:
-        ours, its = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bisync", "sync", "--watch", *LONG], cwd=pair.a.home,
-            env={**pair.a.environment, "TERM": "xterm"}, stdin=its, stdout=its, stderr=its, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no thread forks here
-        )  # fmt: skip
-        try:
-            os.close(its)
+        with on_a_terminal(pair.a, "sync", "--watch", *LONG) as (process, leader):
             shown = b""
             while b"watching notes" not in shown:
-                shown += os.read(ours, 1024)
-            os.close(ours)
+                shown += os.read(leader, 1024)
+            os.close(leader)
             assert process.wait(30) in (1, 129)
-        finally:
-            process.kill()
-            process.wait()
 
     def test_a_second_watch_is_refused_and_says_who_holds_it(self, pair: Devices) -> None:
         with watching(pair.a, *LONG) as process:
