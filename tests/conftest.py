@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.proxy import Proxy, proxied
-from tests.support.world import S3, Device, serve_moto, serve_s3
+from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3
 
 # What else runs on the machine is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -37,7 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """What was left in the temporary folder may go when nothing failed."""
+    """No server outlives the tests; what was left in the temporary folder may go when nothing failed."""
+    end_motos()
     folder = session.config.stash.get(_OUR_FOLDER, None)
     if folder is not None and exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ from tests.support.world import S3
 
 @pytest.mark.parametrize("seed", [11])
 def test_200_steps_lose_nothing(seed: int) -> None:
-    game = torture.play(seed, 200, settle_every=50)
+    game = torture.play(seed, 200, settle_every=100)
     assert (
         game.syncs > 30
         and game.disturbed > 10

@@ -52,9 +52,9 @@ def store(kind: str, folder: Path) -> Iterator[S3]:
 
 
 class Devices:
-    """Devices, each behind a proxy of its own, set up with one note that all know."""
+    """Devices, each behind a proxy of its own, set up with one note that all know, and one for each of `races`."""
 
-    def __init__(self, folder: Path, proxies: Sequence[Proxy], **options: Any) -> None:
+    def __init__(self, folder: Path, proxies: Sequence[Proxy], *, races: int = 0, **options: Any) -> None:
         self.proxies = proxies
         self.all = [
             Device(folder / name, proxy.s3, extra=f"device: {name}\n", **options)
@@ -63,6 +63,8 @@ class Devices:
         self.a, self.b = self.all[:2]
         self.a.setup()
         self.a.write("note.md", "first\n")
+        for number in range(1, races + 1):
+            self.a.write(f"race{number}.md", "first\n")
         assert self.a.sync().outcome is Outcome.DONE
         for one in self.all[1:]:
             one.setup()
@@ -89,14 +91,14 @@ def ended(process: subprocess.Popen[str], *, timeout: float = 120) -> tuple[int,
 
 
 def race(devices: Devices, number: int, chance: random.Random) -> list[int]:
-    """All edit the same note and start, together or not quite. Their exit codes.
+    """All edit the same note, that of the race `number`, and start, together or not quite. Their exit codes.
 
     Raises AssertionError where a version is lost, or two runs wrote at once.
     """
     texts = {}
     for one in devices.all:
         texts[one.home.name] = f"{number} {one.home.name} {'x' * chance.randrange(60)}\n"
-        one.write("note.md", texts[one.home.name])
+        one.write(f"race{number}.md", texts[one.home.name])
     for proxy in devices.proxies:
         proxy.reset()
         what = chance.choice(FAULTS)
@@ -114,9 +116,6 @@ def race(devices: Devices, number: int, chance: random.Random) -> list[int]:
         proxy.clear()
     tree = devices.settle()
     assert set(texts.values()) <= set(tree.values()), f"trial {number}: lost: {texts} {tree} {said}"
-    for copy in devices.a.notes.glob("note.*conflict*"):
-        copy.unlink()
-    devices.settle()
     return [code for code, _ in said]
 
 
@@ -144,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             server = stack.enter_context(store(arguments.store, folder))
         proxies = [stack.enter_context(proxied(server)) for _ in range(arguments.devices)]
-        devices = Devices(folder, proxies)
+        devices = Devices(folder, proxies, races=arguments.trials)
         for number in range(1, arguments.trials + 1):
             codes.update(race(devices, number, chance))
             if number % 10 == 0:

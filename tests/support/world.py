@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -144,20 +145,44 @@ def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | Non
 
 @contextmanager
 def serve_moto(buckets: tuple[str, ...] = (BUCKET,)) -> Iterator[S3]:
-    """moto's S3: a second opinion, with real object semantics."""
+    """moto's S3: a second opinion, with real object semantics. Empty, but for the buckets.
+
+    It takes seconds to start, so one that is done with serves the next who asks in this process.
+    """
+    process, port = _idle_motos.pop() if _idle_motos else _moto()
+    where = f"http://127.0.0.1:{port}"
+    _asked("POST", f"{where}/moto-api/reset")
+    for bucket in buckets:
+        _asked("PUT", f"{where}/{bucket}")
+    try:
+        yield S3(where, None, "Other", process)
+    finally:
+        if process.poll() is None:
+            _idle_motos.append((process, port))
+
+
+_idle_motos: list[tuple[subprocess.Popen[bytes], int]] = []
+
+
+@atexit.register
+def end_motos() -> None:
+    """End those that wait for somebody to ask."""
+    while _idle_motos:
+        end(_idle_motos.pop()[0])
+
+
+def _moto() -> tuple[subprocess.Popen[bytes], int]:
     port = free_port()
     process = subprocess.Popen(
         [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        _wait_for(port, process)
-        for bucket in buckets:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/{bucket}", method="PUT")
-            urllib.request.urlopen(request, timeout=10).close()
-        yield S3(f"http://127.0.0.1:{port}", None, "Other", process)
-    finally:
-        end(process)
+    _wait_for(port, process)
+    return process, port
+
+
+def _asked(method: str, url: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
