@@ -144,12 +144,13 @@ def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | Non
 
 
 @contextmanager
-def serve_moto(buckets: tuple[str, ...] = (BUCKET,)) -> Iterator[S3]:
+def serve_moto(buckets: tuple[str, ...] = (BUCKET,), *, shared: bool = False) -> Iterator[S3]:
     """moto's S3: a second opinion, with real object semantics. Empty, but for the buckets.
 
-    It takes seconds to start, so one that is done with serves the next who asks in this process.
+    It takes seconds to start. `shared`: one that served others before, and will again; not where requests are held up
+    and their senders killed, as they may come when somebody else has it.
     """
-    process, port = _idle_motos.pop() if _idle_motos else _moto()
+    process, port = _idle_motos.pop() if shared and _idle_motos else _moto()
     where = f"http://127.0.0.1:{port}"
     _asked("POST", f"{where}/moto-api/reset")
     for bucket in buckets:
@@ -157,7 +158,9 @@ def serve_moto(buckets: tuple[str, ...] = (BUCKET,)) -> Iterator[S3]:
     try:
         yield S3(where, None, "Other", process)
     finally:
-        if process.poll() is None:
+        if not shared:
+            end(process)
+        elif process.poll() is None:
             _idle_motos.append((process, port))
 
 
