@@ -131,10 +131,10 @@ def test_a_service_is_told_where_things_are_and_no_secret() -> None:
         "https_proxy": "http://anna:s3cret@proxy", "HTTP_PROXY": "http://proxy",
     }  # fmt: skip
 
-    kept = dict(kept_environment(env, Path("/work")))
+    kept = dict(kept_environment(env, Path("/home/me")))
 
     assert kept == {
-        "PATH": "/bin", "XDG_CONFIG_HOME": "/x", "BISYNC_RCLONE": "rclone", "RCLONE_CONFIG": "/work/mine.conf",
+        "PATH": "/bin", "XDG_CONFIG_HOME": "/x", "BISYNC_RCLONE": "rclone", "RCLONE_CONFIG": "/home/me/mine.conf",
         "HTTP_PROXY": "http://proxy",
     }  # fmt: skip
     assert not any(word in name for name in PLACES for word in ("KEY", "PASS", "TOKEN", "SECRET"))
