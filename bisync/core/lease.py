@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from bisync.core import lease_folder
 from bisync.core.lease_folder import TERMS, Entry, Kind, Protocol, Terms, newest, stands, waiting
 
 
@@ -45,7 +46,8 @@ class Lease(NamedTuple):
     `number`: what it claims or holds; `asked`: that of a renewal under way. `attempt` tells its own claims apart.
     `sent`: when it asked for what is under way; a claim counts from the listing that it is made from. `until`: it may
     write before that. `before`: the newest number of others
-    when it got the lease. `overlaps`: other folders, above or below, have leases that count.
+    when it got the lease. `overlaps`: other folders, above or below, have leases that count. `met`: all that lay in
+    its folder and in those when it got the lease, where any do.
     """
 
     protocol: Protocol
@@ -59,6 +61,7 @@ class Lease(NamedTuple):
     sent: float = 0.0
     until: float = float("-inf")
     before: int | None = None
+    met: tuple[Entry, ...] = ()
     unsure: bool = False
 
     @property
@@ -331,8 +334,9 @@ def _checked(lease: Lease, entries: Sequence[Entry], clock: float | None, now: f
     standing = [one for one in others if stands(one, entries, clock, terms)]
     if not standing:
         # Numbers must grow from holder to holder, or nobody could tell whether there was another one.
+        met = tuple(entries) if lease.overlaps else ()
         return (
-            _held(lease._replace(before=before), lease.number, terms)
+            _held(lease._replace(before=before, met=met), lease.number, terms)
             if before < lease.number
             else _withdraw(lease)
         )
@@ -382,5 +386,13 @@ def _rank(one: Entry) -> tuple[float, str, int, str]:
 
 
 def is_unchanged(lease: Lease, known: int) -> bool:
-    """Whether nobody had the lease between the one numbered `known` and this one: what was seen since is still true."""
-    return lease.before is not None and lease.before <= known
+    """Whether nobody had the lease between the one numbered `known` and this one: what was seen since is still true.
+
+    Nor one that overlaps with it. `known`: 0 where none of this folder is known.
+    """
+    if lease.before is None or lease.before > known:
+        return False
+    if all(one.path == lease.path for one in lease.met):
+        return True
+    since = lease_folder.since(lease.met, lease.path, known)
+    return since is not None and all(one.path == lease.path for one in since)

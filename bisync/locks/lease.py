@@ -89,8 +89,9 @@ class Holding(Leash):
         return self._lease.number
 
     def is_unchanged(self, known: int | None) -> bool:
-        """Whether nobody else has had the lease since the one numbered `known` was over."""
-        return known is not None and machine.is_unchanged(self._lease, known)
+        """Whether nobody else has had the lease since the one numbered `known` was over; ever, where that is None."""
+        above = all(one._lease.before == 0 for one in self._upon)
+        return above and machine.is_unchanged(self._lease, known or 0)
 
     def other(self, known: int | None) -> str | None:
         """The one other device that has had a lease here since the one numbered `known` was over.

@@ -242,6 +242,18 @@ class TestSeen:
         assert machine.is_unchanged(held(), 4)
         assert not machine.is_unchanged(held(), 3)
 
+    def test_the_first_lease_ever_follows_nobodys(self) -> None:
+        assert machine.is_unchanged(held()._replace(number=1, before=0), 0)
+        assert not machine.is_unchanged(held(), 0)
+
+    def test_one_of_a_folder_above_came_in_between_if_it_was_over_later(self) -> None:
+        ours, own = entry(5, Kind.HELD, 1100), entry(4, Kind.FREE, 1000)
+        earlier, later = entry(9, Kind.FREE, 990, path=""), entry(9, Kind.FREE, 1000, path="")
+        assert machine.is_unchanged(held()._replace(met=(own, ours)), 4)
+        assert machine.is_unchanged(held()._replace(met=(own, ours, earlier)), 4)
+        assert not machine.is_unchanged(held()._replace(met=(own, ours, later)), 4)
+        assert not machine.is_unchanged(held()._replace(met=(ours, earlier)), 4)
+
     def test_only_what_is_old_and_not_the_newest_is_swept(self) -> None:
         entries = [entry(5, Kind.FREE, 1000), entry(6, Kind.FREE, 1050), entry(7, Kind.FREE, 900)]
         swept = [one.number for one in entries if lease_folder.is_swept(one, entries, 1000 + TERMS.kept)]

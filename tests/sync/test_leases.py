@@ -369,6 +369,22 @@ class TestOverlap:
         assert ended(process)[0] == 0
         assert nested.a.sync().error is None
 
+    @pytest.mark.parametrize("late", [0, 1], ids=["bucket", "folder"])
+    def test_what_the_other_wrote_after_the_look_is_looked_at(self, nested: Devices, late: int) -> None:
+        """Each has only ever seen its own leases; the other's is over before this one asks."""
+        names = ["research/deep.md", "deep.md"]
+        gate = nested.proxies[late].on("PUT", Gate(), path="/lease.")
+        one, other = (nested.a, nested.b) if late == 0 else (nested.b, nested.a)
+        one.write(names[late], "late\n")
+        other.write(names[1 - late], "in between\n")
+        process = one.popen("sync")
+        gate.wait()
+        assert other.sync().error is None
+        nested.proxies[late].clear()
+        assert ended(process)[0] == 0
+        assert one.sync().error is None
+        assert {"late\n", "in between\n"} <= set(one.tree().values())
+
     def test_the_first_lease_of_a_folder_is_seen_above(self, any_s3: S3, tmp_path: Path) -> None:
         with proxied(any_s3) as one, proxied(any_s3) as other:
             pair = Devices(tmp_path, (one, other))
