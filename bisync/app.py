@@ -118,14 +118,24 @@ class App:
             Layer(f"{shared}: syncs.{sync.name}.ignore", sync.ignore),
         ]
 
-    def walk(self, sync: Sync, coming: ignore.Texts | None = None) -> ignore.Tree:
+    def walk(
+        self, sync: Sync, coming: ignore.Texts | None = None, *, fingerprinted: bool = False
+    ) -> ignore.Tree:
         """The sync dir as far as it is not ignored. `coming`: other versions of its ignore files.
 
         Raises BisyncError when it cannot be read, IgnoreError.
         """
         layers = self.layers(sync)
         with _reading(sync):
-            return ignore.walk(sync.dir, layers, self.manifest.ignore_files, coming=coming)
+            return ignore.walk(
+                sync.dir, layers, self.manifest.ignore_files, coming=coming, fingerprinted=fingerprinted
+            )
+
+    def fingerprint(self, sync: Sync) -> bytes | None:
+        """The same as that of an earlier walk where nothing here has changed since. Raises as `walk`."""
+        layers = self.layers(sync)
+        with _reading(sync):
+            return ignore.fingerprint(sync.dir, layers, self.manifest.ignore_files)
 
     def rules(self, sync: Sync) -> ignore.RuleSet:
         """The sync's ignore rules, those in its tree among them. Raises as `walk`."""

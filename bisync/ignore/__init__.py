@@ -13,7 +13,17 @@ from bisync.ignore.cache import compile_rules
 from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.pattern import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet
-from bisync.ignore.walk import Entry, Kind, Texts, Tree, Unreadable, load_rules, read_ignore_file, walk
+from bisync.ignore.walk import (
+    Entry,
+    Kind,
+    Texts,
+    Tree,
+    Unreadable,
+    fingerprint,
+    load_rules,
+    read_ignore_file,
+    walk,
+)
 
 __all__ = [
     "Decision",
@@ -28,6 +38,7 @@ __all__ = [
     "Unreadable",
     "compile_filters",
     "compile_rules",
+    "fingerprint",
     "lint",
     "load_rules",
     "read_ignore_file",

@@ -7,7 +7,9 @@ files in it, which git would not read either.
 from __future__ import annotations
 
 import enum
+import hashlib
 import itertools
+import marshal
 import os
 import re
 import stat
@@ -65,7 +67,7 @@ class Tree:
 
     `occupied`: folders in which something is ignored, and those that are.
     `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
-    away, and where they lie until the next one puts them back.
+    away, and where they lie until the next one puts them back. `fingerprint`: as the function of that name.
     """
 
     rules: RuleSet
@@ -75,6 +77,7 @@ class Tree:
     partials: list[str]
     held: dict[str, str]
     occupied: set[str]
+    fingerprint: bytes | None = None
 
 
 def kind_of(mode: int) -> Kind:
@@ -130,8 +133,9 @@ def walk(
     ignore_files: Sequence[str] = (".bmignore",),
     *,
     coming: Texts | None = None,
+    fingerprinted: bool = False,
 ) -> Tree:
-    """Read the rules of the tree at `root` and list what they leave, in one pass.
+    """Read the rules of the tree at `root` and list what they leave, in one pass; with its `fingerprint`, if asked for.
 
     `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree. While an ignore
     file has conflict copies beside it, or another version of it is `coming`, it has several versions (`RuleSet`).
@@ -143,24 +147,83 @@ def walk(
     folders: list[str] = []
     unreadable: list[Unreadable] = []
     collected = _Collected([], coming or {})
+    taken = _Fingerprint(layers)
     for path, found in _walk(root, layers, ignore_files, collected, unreadable):
         folders.append(path)
-        for one in found:
-            try:
-                status = one.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # gone since the folder was read
-            except OSError as error:
-                unreadable.append(Unreadable(path + one.name, error))
-                continue
-            entries.append(_entry(path + one.name, status))
-    entries.extend(_marker(root))
+        looked = _looked_at(path, found, unreadable)
+        entries += [_entry(path + name, status) for name, status in looked]
+        if fingerprinted:
+            taken.add(path, looked)
+    marker = _marker(root)
+    entries.extend(marker)
     entries.sort()
     rules = RuleSet.of(collected.sources, collected.notices, collected.contested)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
     return Tree(
-        rules, entries, inside, unreadable, sorted(collected.partials), collected.held, collected.occupied
+        rules,
+        entries,
+        inside,
+        unreadable,
+        sorted(collected.partials),
+        collected.held,
+        collected.occupied,
+        taken.whole(marker, collected, unreadable) if fingerprinted and not coming else None,
     )
+
+
+def fingerprint(
+    root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)
+) -> bytes | None:
+    """What is the same for two walks by the same rules that find the same names, files with the same stamps.
+
+    Told by what `lstat` says, in half of the time and next to no memory. None where something cannot be looked at, or
+    a killed run has files put away. Raises as `walk`.
+    """
+    unreadable: list[Unreadable] = []
+    collected = _Collected([], {})
+    taken = _Fingerprint(layers)
+    for path, found in _walk(root, layers, ignore_files, collected, unreadable):
+        taken.add(path, _looked_at(path, found, unreadable))
+    return taken.whole(_marker(root), collected, unreadable)
+
+
+class _Fingerprint:
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._digest = hashlib.sha256(repr(layers).encode(errors="surrogateescape"))
+
+    def add(self, path: str, looked: Sequence[tuple[str, os.stat_result]]) -> None:
+        """A folder and what is in it, in their order."""
+        rows = [
+            (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev, s.st_mode)
+            for name, s in looked
+        ]
+        self._digest.update(marshal.dumps((path, rows), 2))  # later versions depend on who else has a string
+
+    def whole(
+        self, marker: Sequence[Entry], collected: _Collected, unreadable: Sequence[Unreadable]
+    ) -> bytes | None:
+        if unreadable or collected.held:
+            return None
+        stamps = [tuple(one)[2:] for one in marker]
+        self._digest.update(
+            marshal.dumps((stamps, sorted(collected.partials), sorted(collected.occupied)), 2)
+        )
+        return self._digest.digest()
+
+
+def _looked_at(
+    path: str, found: Sequence[os.DirEntry[str]], unreadable: list[Unreadable]
+) -> list[tuple[str, os.stat_result]]:
+    """The entries of a folder with what `lstat` says of each; adds to `unreadable`."""
+    looked = []
+    for one in found:
+        try:
+            looked.append((one.name, one.stat(follow_symlinks=False)))
+        except FileNotFoundError:
+            continue  # gone since the folder was read
+        except OSError as error:
+            unreadable.append(Unreadable(path + one.name, error))
+    return looked
 
 
 def load_rules(

@@ -63,6 +63,11 @@ class Resident:
         self.doubt: RcloneError | None = None
         self.pid = running.child.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._running.child.running
+
     def beside(self, remote: Remote) -> Resident:
         """The same rclone for another remote that it can reach."""
         return Resident(self._running, self._path, remote)
@@ -222,10 +227,12 @@ class Residents:
         key = (rclone.binary, rclone.config, tuple(sorted(remote.env.items())))
         with self._guard:
             shared = self._open.get(key)
-            if shared is None:
+            if shared is None or not shared.is_alive:
                 shared = self._open[key] = _Shared(ExitStack())
                 try:
-                    shared.first = shared.stack.enter_context(resident(rclone, remote))
+                    # It outlives a run that asks for it first, which must not leave it the sync's lock.
+                    free = replace(rclone, inherit=(), leash=None)
+                    shared.first = shared.stack.enter_context(resident(free, remote))
                     shared.stack.enter_context(self._guarded(shared.first.pid))
                 except BaseException:
                     del self._open[key]
@@ -249,6 +256,10 @@ class _Shared:
     stack: ExitStack
     first: Resident | None = None
     users: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        return self.first is not None and self.first.is_alive
 
 
 @contextmanager

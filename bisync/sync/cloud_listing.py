@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from bisync.config import Compare
 from bisync.core import names
 from bisync.core.lease_folder import Entry, Kind
 from bisync.core.metadata import CLOUD_TRASH, LEASES, MARKER_NAME, MARKER_PATH, METADATA_DIR
-from bisync.core.snapshot import CloudFile, LeftOut
+from bisync.core.snapshot import BaseFile, CloudFile, LeftOut
 from bisync.locks import lease_objects
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import Listed, ListingReader, parse_time
@@ -26,18 +27,24 @@ MARKERS_NAME = f"its name is that of bisync's marker, {MARKER_NAME}"
 class Remembered(NamedTuple):
     """The cloud as it was listed through these filters, with what our own runs have done to it since.
 
-    `leases`: those of folders above and below. `run`: the baseline's at that time; by another one somebody else has
-    synced here since.
+    It is what the baseline of that time says (which goes with these `listings`; with others somebody else has synced
+    here since), but for what `differs`: None for what is not there. `leases`: those of folders above and below.
     """
 
-    run: str
-
-    files: Mapping[str, CloudFile]
+    listings: str
+    differs: Mapping[str, CloudFile | None]
     left_out: tuple[LeftOut, ...]
     marker: ListedFile | None
     filters: str
     compare: Compare
     leases: tuple[Entry, ...]
+
+
+def in_cloud(path: str, base: BaseFile) -> CloudFile | None:
+    """A file as a listing by checksum has it that is what the baseline says; None where it has no hash."""
+    if base.md5 is None:
+        return None
+    return CloudFile(base.names[1] if base.names is not None else path, base.size, base.md5, None)
 
 
 class Fit:
@@ -93,22 +100,61 @@ def lease_entries(path: str, each: Listed) -> list[Entry]:
 
 
 class CloudListing:
-    """What is found. `leases`: the objects by which devices say that they write."""
+    """What is found. `leases`: the objects by which devices say that they write.
 
-    def __init__(self, session: Session) -> None:
+    `fingerprinted`: the listing is kept as it comes, and read once it is at its end.
+    """
+
+    def __init__(self, session: Session, *, fingerprinted: bool = False) -> None:
+        self._raw: list[bytes] | None = [] if fingerprinted else None
         self._fit = Fit(session)
         self._path = session.sync.path
         self.files: dict[str, CloudFile] = {}
         self.left_out: list[LeftOut] = []
         self.marker: ListedFile | None = None
         self.leases: list[Entry] = []
-        self.reader = ListingReader(self._take)
+        self.fingerprint: bytes | None = None
+        self._reader = ListingReader(self._take)
+
+    def feed(self, chunk: bytes) -> None:
+        """The next piece of what rclone prints. Raises ValueError for what is no listing."""
+        if self._raw is None:
+            self._reader.feed(chunk)
+        else:
+            self._raw.append(chunk)
+
+    def take_fingerprint(self) -> None:
+        """Find out what is the same for two listings of the same objects, in whatever order they come."""
+        lines = sorted(line.rstrip(b",") for line in b"".join(self._raw or ()).split(b"\n"))
+        self.fingerprint = hashlib.sha256(b"\n".join(lines)).digest()
+
+    def read(self) -> None:
+        """Read what was kept. Raises ValueError for what is no listing."""
+        if self._raw is not None:
+            if self.fingerprint is None:
+                self.take_fingerprint()
+            for chunk in self._raw:
+                self._reader.feed(chunk)
+            self._raw = None
 
     @classmethod
-    def remembered(cls, session: Session, known: Remembered) -> CloudListing:
-        """A listing that was made before, with the lease that this device has given back since as the newest."""
+    def remembered(
+        cls, session: Session, known: Remembered, baseline: Mapping[str, BaseFile]
+    ) -> CloudListing:
+        """A listing that was made before, with the lease that this device has given back since as the newest.
+
+        `baseline`: what both sides held then.
+        """
         found = cls(session)
-        found.files, found.left_out, found.marker = dict(known.files), list(known.left_out), known.marker
+        found.files = {
+            path: there for path, base in baseline.items() if (there := in_cloud(path, base)) is not None
+        }
+        for path, other in known.differs.items():
+            if other is None:
+                found.files.pop(path, None)
+            else:
+                found.files[path] = other
+        found.left_out, found.marker = list(known.left_out), known.marker
         number = lease_state.load(session.state.lease, session.place.store).number
         own = [] if number is None else [Entry(session.sync.path, number, "", Kind.FREE, 0.0)]
         found.leases = [*(one for one in known.leases if one.path != session.sync.path), *own]

@@ -24,6 +24,7 @@ from bisync.sync.prepare import Prepared
 if TYPE_CHECKING:
     from bisync.locks.bucket import Bucket
     from bisync.locks.lease import Holding
+    from bisync.rclone.resident import Residents
 
 
 TOKENS = 16
@@ -66,8 +67,12 @@ def _below(session: Session, seen: Seen) -> dict[str, str]:
 
 
 @contextmanager
-def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tuple[Session, Holding]]:
+def held(
+    session: Session, seen: Seen, run: str, *, wait: bool, residents: Residents | None = None
+) -> Iterator[tuple[Session, Holding]]:
     """The lease held, and the session to write with: its rclones end when it is lost.
+
+    `residents`: of a process that stays, which share the one that is asked.
 
     Raises Locked where another device has it and nobody is to `wait`, RcloneError where it cannot be asked for.
     """
@@ -90,8 +95,10 @@ def held(session: Session, seen: Seen, run: str, *, wait: bool) -> Iterator[tupl
     # Whoever is killed from here on finds at its next run what it has left.
     state.save(session.state.lease, before._replace(tokens=(*before.tokens[-TOKENS:], token)))
     with ExitStack() as stack:
-        there = stack.enter_context(resident(session.rclone, session.remote))
-        tell = stack.enter_context(leases.guarded(there.pid))
+        start = resident if residents is None else residents.resident
+        there = stack.enter_context(start(session.rclone, session.remote))
+        # (One that others use, too, has a guard of its own, and asks for nothing that a lease protects.)
+        tell = stack.enter_context(leases.guarded(there.pid if residents is None else None))
         probe = Bucket(there, session.sync.path, session.remote.fs)
         protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(probe, token)
         others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
@@ -147,7 +154,13 @@ class Under(NamedTuple):
 
 @contextmanager
 def writing(
-    session: Session, prepared: Prepared, run: str, *, wait: bool, look: Callable[[Session], Prepared]
+    session: Session,
+    prepared: Prepared,
+    run: str,
+    *,
+    wait: bool,
+    look: Callable[[Session], Prepared],
+    residents: Residents | None = None,
 ) -> Iterator[Under]:
     """The lease, and a plan that is true under it: looked for anew unless it still is.
 
@@ -155,7 +168,8 @@ def writing(
     """
     last = known_before = known(session).number
     while True:
-        with held(session, prepared.seen.leases, run, wait=wait) as (leased, holding):
+        seen = prepared.seen.leases
+        with held(session, seen, run, wait=wait, residents=residents) as (leased, holding):
             below = _below(session, prepared.seen.leases).keys()
             if not holding.is_unchanged(last):
                 prepared = look(leased)

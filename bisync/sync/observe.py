@@ -55,6 +55,7 @@ class Observation:
     `held`: what waits because ignore rules changed in the cloud, as it is now.
     `leases`: the lease objects of the cloud.
     `left_alone`: links and special files, which are never synced; no failure of this run.
+    `here`, `there`: fingerprints of both sides, where somebody wants them.
     """
 
     local: LocalSnapshot
@@ -68,6 +69,8 @@ class Observation:
     left_alone: tuple[LeftOut, ...] = ()
     others: tuple[str, ...] = ()
     leases: Seen = NOTHING_SEEN
+    here: bytes | None = None
+    there: bytes | None = None
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""
@@ -92,7 +95,7 @@ class Ahead:
 
 
 @contextmanager
-def listing_ahead(session: Session) -> Iterator[Ahead | None]:
+def listing_ahead(session: Session, *, fingerprinted: bool = False) -> Iterator[Ahead | None]:
     """Start to list the cloud through the last run's filters, for `both`; None where there are none.
 
     Listing is what takes long: reading the baseline and the local tree costs nothing while it goes on.
@@ -103,8 +106,8 @@ def listing_ahead(session: Session) -> Iterator[Ahead | None]:
         yield None
         return
     argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
-    found, at = CloudListing(session), clock()
-    with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
+    found, at = CloudListing(session, fingerprinted=fingerprinted), clock()
+    with session.rclone.started(argv, remote=session.remote, on_out=found.feed) as running:
         yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare, at=at)
 
 
@@ -117,6 +120,7 @@ def both(
     held: Held = NOTHING,
     coming: ignore.Texts | None = None,
     remembered: Remembered | None = None,
+    fingerprinted: bool = False,
 ) -> Observation:
     """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
@@ -126,11 +130,11 @@ def both(
     """
     started = session.app.now_ns()
     session.emit(events.Step("looking at both sides"))
-    tree = session.app.walk(session.sync, coming)
+    tree = session.app.walk(session.sync, coming, fingerprinted=fingerprinted)
     text = session.app.filters(tree.rules)
     if remembered is not None and (remembered.filters, remembered.compare) == (text, compare):
         # (When it was listed is of no use to a lease by now: its folder is looked at before one is asked for.)
-        at, found = NOTHING_SEEN.at, CloudListing.remembered(session, remembered)
+        at, found = NOTHING_SEEN.at, CloudListing.remembered(session, remembered, baseline)
         local, here, waits = _local(tree, session, baseline, compare, held)
     elif ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         at = ahead.at
@@ -138,7 +142,7 @@ def both(
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
         # The cloud is listed while files here are read.
-        with _listing_through(session, text, compare) as anew:
+        with _listing_through(session, text, compare, fingerprinted=fingerprinted) as anew:
             at = anew.at
             local, here, waits = _local(tree, session, baseline, compare, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
@@ -167,6 +171,8 @@ def both(
         ),
         others=tuple(others),
         leases=Seen(at, tuple(found.leases)),
+        here=tree.fingerprint,
+        there=found.fingerprint,
     )
 
 
@@ -272,14 +278,16 @@ def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
 
 
 @contextmanager
-def _listing_through(session: Session, filters: str, compare: Compare) -> Iterator[Ahead]:
+def _listing_through(
+    session: Session, filters: str, compare: Compare, *, fingerprinted: bool
+) -> Iterator[Ahead]:
     """The cloud being listed through these filters."""
-    found = CloudListing(session)
+    found = CloudListing(session, fingerprinted=fingerprinted)
     with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
         file.write(filters)
         file.flush()
         argv, at = list_argv(session.remote, compare=compare, filters=Path(file.name)), clock()
-        with session.rclone.started(argv, remote=session.remote, on_out=found.reader.feed) as running:
+        with session.rclone.started(argv, remote=session.remote, on_out=found.feed) as running:
             yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=compare, at=at)
 
 
@@ -287,6 +295,7 @@ def _ended(session: Session, argv: Argv, running: Running, found: CloudListing) 
     """What was found, once the listing has come to its end. Raises RcloneError for one that failed."""
     outcome = running.outcome()
     if outcome.code == 0:
+        found.read()
         return found
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
     if outcome.code == 3 and not session.remote.hashes:

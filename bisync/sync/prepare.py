@@ -6,9 +6,9 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bisync import ignore
 from bisync.app import Session
@@ -24,7 +24,7 @@ from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync import projects as registry
 from bisync.sync.cloud_listing import Remembered
-from bisync.sync.observe import Observation
+from bisync.sync.observe import Ahead, Observation
 
 if TYPE_CHECKING:
     from bisync.core.change import Change
@@ -76,6 +76,20 @@ class Prepared:
         from bisync.core.plan import Mode
 
         return Mode.SYNC if self.registering and self.plan.mode is Mode.IDLE else self.plan.mode
+
+
+class Given(NamedTuple):
+    """What a look need not look for. `remembered`: the cloud; `ahead`: a listing of it that is there already.
+
+    `baseline`: as it was read before, and is known to lie on the disk.
+    """
+
+    remembered: Remembered | None = None
+    baseline: Baseline | None = None
+    ahead: Ahead | None = None
+
+
+NOTHING_GIVEN = Given()
 
 
 def baseline_of(session: Session) -> Baseline | None:
@@ -213,7 +227,8 @@ def prepare(
     projects: Projects | None = None,
     only: str | None = None,
     unsettled: frozenset[str] = frozenset(),
-    remembered: Remembered | None = None,
+    given: Given = NOTHING_GIVEN,
+    fingerprinted: bool = False,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
@@ -222,7 +237,7 @@ def prepare(
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
-    `unsettled`: paths (keys) that wait for another run. `remembered`: the cloud, in place of a listing.
+    `unsettled`: paths (keys) that wait for another run. `fingerprinted`: take fingerprints of both sides, too.
     Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
     baseline is damaged.
     """
@@ -230,24 +245,28 @@ def prepare(
     if too_long is not None:
         raise too_long
     kept = Held() if reveal else _held(session)
-    with observe.listing_ahead(session) if remembered is None else nullcontext() as ahead:
+    remembered = given.remembered
+    with _listing(session, given, fingerprinted=fingerprinted) as ahead:
         from bisync.core import arriving, guard, plan, reconcile
         from bisync.core.plan import Mode
         from bisync.sync import transfers
 
         meanwhile()
         try:
-            known = baseline_of(session)
+            known = baseline_of(session) if given.baseline is None else given.baseline
         except BaselineNeeded:
             if not resync:
                 raise
             known = None
-        if remembered is not None and (known is None or known.run != remembered.run):
+        if remembered is not None and (known is None or known.listings != remembered.listings):
             remembered = None
         first = resync or known is None
         compare = session.compare if known is None or first else known.compare
         before = {} if known is None else known.files
-        seen = observe.both(session, before, compare, ahead, held=kept, coming=coming, remembered=remembered)
+        seen = observe.both(
+            session, before, compare, ahead,
+            held=kept, coming=coming, remembered=remembered, fingerprinted=fingerprinted,
+        )  # fmt: skip
     unsure = known is not None and not first and bool(known.arriving)
     if known is not None and unsure:
         # A run did not end well: what it did bring is told by what lies there.
@@ -289,7 +308,8 @@ def prepare(
             projects=projects,
             only=only,
             unsettled=unsettled,
-            remembered=remembered,
+            given=given._replace(remembered=remembered, ahead=None),
+            fingerprinted=fingerprinted,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(
@@ -313,6 +333,13 @@ def prepare(
         registering=registering,
         is_meant=is_meant,
     )
+
+
+def _listing(session: Session, given: Given, *, fingerprinted: bool) -> AbstractContextManager[Ahead | None]:
+    """The listing of the cloud that a look can begin with, if it needs one."""
+    if given.ahead is not None or given.remembered is not None:
+        return nullcontext(given.ahead)
+    return observe.listing_ahead(session, fingerprinted=fingerprinted)
 
 
 def blocked_by_name_length(session: Session) -> BisyncError | None:

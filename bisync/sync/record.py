@@ -93,8 +93,8 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution, found:
     )
 
 
-def keep(session: Session, made: Baseline, seen: Observation, found: Beforehand | None = None) -> None:
-    """Write a new baseline down, and the listings that say the same to bisync.
+def keep(session: Session, made: Baseline, seen: Observation, found: Beforehand | None = None) -> Baseline:
+    """Write a new baseline down, and the listings that say the same to bisync; the baseline that goes with them.
 
     `found`: what of it was put into words beforehand, with its `compare`. The baseline comes first: after a crash in
     between, the listings are made again from it.
@@ -104,6 +104,7 @@ def keep(session: Session, made: Baseline, seen: Observation, found: Beforehand 
     made = replace(made, listings=listings.digest_of(texts))
     baseline.save(session.state.baseline, made, rows)
     listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
+    return made
 
 
 def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline | None:

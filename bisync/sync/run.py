@@ -24,14 +24,13 @@ from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, L
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, leased, observe, pings, record, recover, rules, swap
+from bisync.sync import hooks, leased, observe, pings, quiet, record, recover, rules, swap
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
-from bisync.sync.prepare import Prepared, baseline_needed, prepare, stay_in_place
+from bisync.sync.memory import Memory, written
+from bisync.sync.prepare import NOTHING_GIVEN, Given, Prepared, baseline_needed, prepare, stay_in_place
 
 if TYPE_CHECKING:
-    from bisync.sync.cloud_listing import Remembered
-    from bisync.sync.memory import Memory
     from bisync.sync.plan_file import Expected
 
 
@@ -183,30 +182,43 @@ class _Doing:
 
     def do(self, notes: list[str]) -> SyncResult:
         """Look, and do what there is to do under the lease of the cloud's folder. `notes`: what is to be said of it."""
-        memory = self.options.memory
-        lent = memory.lend(glance=self.options.glance) if memory is not None else None
-        try:
-            return self._do(notes, lent)
-        except (Locked, LeaseLost):
-            raise
-        except BisyncError:
-            if lent is None:
+        memory, glance = self.options.memory, self.options.glance
+        if memory is None:
+            return self._do(notes)
+        before, memory.quiet = memory.quiet, None
+        wanted = not (notes or glance or self.options.unsettled)
+        with quiet.look(self.session, before if wanted else None, written(self.session)) as found:
+            if before is not None and found.same:
+                memory.quiet, memory.glanced = before, False
+                hooks.before(self.session.app, self.session.sync, self.about)
+                self.session.app.on_plan(self.session.sync.name, ())
+                return replace(before.result, run=self.about.run)
+            lent, known = memory.lend(glance=glance), memory.lend_baseline(self.session)
+            try:
+                return self._do(notes, Given(lent, known, found.ahead))
+            except (Locked, LeaseLost):
                 raise
+            except BisyncError:
+                if lent is None:
+                    raise
         # What it went by may not be true any more.
-        return self._do(notes, None)
+        return self._do(notes)
 
-    def _do(self, notes: list[str], lent: Remembered | None) -> SyncResult:
+    def _do(self, notes: list[str], given: Given = NOTHING_GIVEN) -> SyncResult:
+        """`given`: for its first look."""
         from bisync.core.plan import Mode
 
         session, options = self.session, self.options
-        prepared, renewed = _looked(session, partial(self._look, session, remembered=lent))
+        prepared, renewed = _looked(session, partial(self._look, session, given))
         if prepared.mode is Mode.IDLE:
             result = self._carry_out(session, prepared)
         else:
             self._judge(session, prepared)
+            stays = options.memory.residents if options.memory is not None else None
             with leased.writing(
-                session, prepared, self.about.run, wait=options.wait, look=self._look
-            ) as under:
+                session, prepared, self.about.run,
+                wait=options.wait, look=self._look, residents=stays,
+            ) as under:  # fmt: skip
                 result = self._carry_out(under.session, under.prepared)
                 if result.conflicts:
                     other = under.other()
@@ -214,7 +226,7 @@ class _Doing:
                     result = replace(result, conflicts=known)
         return replace(result, notes=(*notes, *renewed, *result.notes))
 
-    def _look(self, session: Session, *, remembered: Remembered | None = None) -> Prepared:
+    def _look(self, session: Session, given: Given = NOTHING_GIVEN) -> Prepared:
         found = prepare(
             session,
             resync=self.options.resync,
@@ -223,7 +235,8 @@ class _Doing:
             projects=self.projects,
             only=self.options.project,
             unsettled=self.options.unsettled,
-            remembered=remembered,
+            given=given,
+            fingerprinted=self.options.memory is not None,
         )
         if self.options.memory is not None:
             self.options.memory.saw(found.seen)
@@ -254,9 +267,7 @@ class _Doing:
         session.app.on_plan(session.sync.name, prepared.changes)
         self.registered = registry.register(self.projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
-            result = _idle(session, prepared, self.about.run)
-            if self.options.memory is not None and prepared.baseline is not None:
-                self.options.memory.idle(prepared.seen, prepared.baseline)
+            result = _idle(session, prepared, self.about.run, self.options.memory)
         else:
             result = _apply(session, prepared, self.about.run, self.tally, self.options.memory)
         return replace(result, notes=(*notes, *result.notes))
@@ -314,7 +325,7 @@ def _load_the_rest() -> None:
     from bisync.sync import apply, trash  # noqa: F401
 
 
-def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
+def _idle(session: Session, prepared: Prepared, run: str, memory: Memory | None) -> SyncResult:
     known = prepared.baseline
     assert known is not None
     fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
@@ -324,7 +335,7 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
         # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
         runs.forget_partials(session.state)
     leased.note_idle(session, prepared.seen.leases)
-    return SyncResult(
+    result = SyncResult(
         name=session.sync.name,
         mode=prepared.plan.mode.value,
         outcome=Outcome.IDLE,
@@ -334,6 +345,9 @@ def _idle(session: Session, prepared: Prepared, run: str) -> SyncResult:
         profile=session.profile.name,
         resolve=session.profile.conflict_resolve.value,
     )
+    if memory is not None:
+        memory.idle(session, prepared, fresh, result)
+    return result
 
 
 def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory: Memory | None) -> SyncResult:
@@ -352,7 +366,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory:
         recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done, found)
-        record.keep(session, made, prepared.seen, found)
+        made = record.keep(session, made, prepared.seen, found)
         if made.compare is not session.compare and prepared.is_whole:
             again = observe.both(session, made.files, session.compare, None)
             switched = record.converted(made, again, session.compare)
@@ -379,7 +393,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory:
             and prepared.plan.mode is Mode.SYNC
             and made.compare is Compare.CHECKSUM
         ):
-            memory.brought_about(prepared.seen, prepared.plan.changes, made)
+            memory.brought_about(session, prepared.seen, prepared.plan.changes, made)
         waits = rules.settle(session, made.files)
         notes += [waits] if waits is not None else []
     except BaseException:

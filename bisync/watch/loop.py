@@ -59,7 +59,7 @@ class _Watched:
     sync: Sync
     agenda: Agenda
     lock: ExitStack
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory
     heard: list[tuple[frozenset[str], float]] = field(default_factory=list)
     edits: Edits | None = None
     beacon: Beacon | None = None
@@ -273,7 +273,8 @@ class Watch:
             if one is None:
                 lock = ExitStack()
                 lock.enter_context(_watching(self._app, sync))
-                one = _Watched(sync=sync, agenda=Agenda(self._seconds()), lock=lock)
+                memory = Memory(residents=self._residents)
+                one = _Watched(sync=sync, agenda=Agenda(self._seconds()), lock=lock, memory=memory)
                 self._syncs[sync.name] = one
                 self._listen(one)
                 continue

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bisync.tasks.program import main
 
 from bisync.app import Session
+from bisync.rclone.resident import Residents
 from bisync.sync import leased
 from bisync.sync.leased import Under
 from bisync.sync.prepare import Prepared
@@ -17,7 +18,13 @@ NAME = "tests.support.no_lease"
 
 @contextmanager
 def unleased(
-    session: Session, prepared: Prepared, run: str, *, wait: bool, look: Callable[[Session], Prepared]
+    session: Session,
+    prepared: Prepared,
+    run: str,
+    *,
+    wait: bool,
+    look: Callable[[Session], Prepared],
+    residents: Residents | None = None,
 ) -> Iterator[Under]:
     """In place of `leased.writing`."""
     yield Under(session, prepared, lambda: None)

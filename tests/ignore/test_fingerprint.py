@@ -1,0 +1,99 @@
+"""The fingerprint of a tree: the same for a walk and for the short way, and another one whenever a look would differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bisync import ignore
+from bisync.core.metadata import HOLD, MARKER_PATH
+
+pytestmark = pytest.mark.pure
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("a.md", "deep/b.md", "deep/deeper/c.md", "out/d.log", "hidden/e.md", MARKER_PATH):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".bmignore").write_text("*.log\nhidden/\n.basic-memory/\n")
+    (tmp_path / "link").symlink_to("a.md")
+    (tmp_path / os.fsdecode(b"not utf-8 \xff")).write_text("odd")
+    return tmp_path
+
+
+LAYERS = [ignore.Layer("machine", ["*.tmp"])]
+
+
+def taken(root: Path) -> bytes:
+    found = ignore.fingerprint(root, LAYERS)
+    assert found is not None
+    assert found == ignore.walk(root, LAYERS, fingerprinted=True).fingerprint
+    return found
+
+
+def _touch(path: Path) -> None:
+    there = path.stat()
+    path.write_text("x" * there.st_size)
+    os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns))
+
+
+def _relink(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").symlink_to("deep")
+
+
+SEEN: dict[str, Callable[[Path], object]] = {
+    "edit": lambda root: (root / "a.md").write_text("other"),
+    "edit that keeps size and time": lambda root: _touch(root / "deep/b.md"),
+    "mode": lambda root: (root / "deep/deeper/c.md").chmod(0o600),
+    "new": lambda root: (root / "deep/new.md").write_text(""),
+    "gone": lambda root: (root / "deep/deeper/c.md").unlink(),
+    "renamed": lambda root: (root / "deep/b.md").rename(root / "deep/bb.md"),
+    "moved": lambda root: (root / "deep/b.md").rename(root / "b.md"),
+    "a folder renamed": lambda root: (root / "deep").rename(root / "deeply"),
+    "an empty folder": lambda root: (root / "empty").mkdir(),
+    "another link": _relink,
+    "rules": lambda root: (root / ".bmignore").write_text("*.log\n.basic-memory/\n"),
+    "an ignored folder": lambda root: (root / "deep/hidden").mkdir(),
+    "what fills a folder": lambda root: (root / "deep/x.log").write_text("ignored"),
+    "a half-written download": lambda root: (root / "z.md.12345678.bisync-partial").write_text(""),
+    "the marker": lambda root: (root / MARKER_PATH).unlink(),
+}
+
+
+@pytest.mark.parametrize("change", SEEN)
+def test_another_tree_has_another_one(change: str, tree: Path) -> None:
+    before = taken(tree)
+    assert taken(tree) == before
+    SEEN[change](tree)
+    assert taken(tree) != before
+
+
+def test_what_changes_in_what_is_ignored_is_nobodys_matter(tree: Path) -> None:
+    before = taken(tree)
+    (tree / "hidden/f.md").write_text("ignored")
+    (tree / "out/d.log").write_text("longer, and ignored")
+    assert taken(tree) == before
+
+
+def test_other_rules_of_the_machine_make_another_one(tree: Path) -> None:
+    assert ignore.fingerprint(tree, [ignore.Layer("machine", ["*.bak"])]) != taken(tree)
+
+
+def test_there_is_none_while_files_are_put_away(tree: Path) -> None:
+    (tree / HOLD / "run").mkdir(parents=True)
+    (tree / HOLD / "run" / "gone.md").write_text("held")
+    assert ignore.fingerprint(tree, LAYERS) is None
+
+
+def test_there_is_none_while_other_rules_are_on_their_way(tree: Path) -> None:
+    coming = {".bmignore": ["*.md"]}
+    assert ignore.walk(tree, LAYERS, coming=coming, fingerprinted=True).fingerprint is None
+
+
+def test_nobody_pays_who_does_not_want_one(tree: Path) -> None:
+    assert ignore.walk(tree, LAYERS).fingerprint is None
