@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from bisync.core import lease as machine
@@ -13,6 +14,9 @@ from bisync.errors import KeysRefused, RcloneError
 from bisync.locks.lease_objects import Told, entry, file_name, name, read, text, waiting_name
 from bisync.rclone.output import Listed, Written
 from bisync.rclone.resident import Resident
+
+ROUNDS, AT_ONCE = 2, 4
+"""So often so many creations of one name are sent at the same moment to try a store out."""
 
 
 class Bucket:
@@ -166,13 +170,27 @@ class Bucket:
     def honours_conditions(self, device: str) -> bool:
         """Whether the store creates an object only if there is none of its name: it is tried out.
 
+        First one request after the other, then several at the same moment: a store that looks before it writes, and not
+        while, lets more than one through (OpenStack Swift does nearly always).
         Raises RcloneError, and TimeoutError where there is no answer.
         """
         probe = f"lease.probe.{device}"
         told = text(Told("", device, ""), Kind.HELD)
-        for _ in range(3):
-            first, second = (self._resident.write(self._own, probe, told, only_new=True) for _ in range(2))
-            self._resident.remove(self._own, probe)
-            if Written.UNKNOWN not in (first, second):
-                return second is Written.EXISTS
+
+        def create(name: str) -> Written:
+            return self._resident.write(self._own, name, told, only_new=True)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in range(3):
+                made = [create(probe), create(probe)]
+                together = [f"{probe}.{number}" for number in range(ROUNDS)]
+                if Written.UNKNOWN not in made and made[1] is Written.EXISTS:
+                    rounds = [list(pool.map(create, [name] * AT_ONCE)) for name in together]
+                else:
+                    rounds, together = [], []
+                self._resident.remove_all(self._own, [probe, *together])
+                if any(one.count(Written.DONE) > 1 for one in (made, *rounds)):
+                    return False
+                if not any(Written.UNKNOWN in one for one in (made, *rounds)):
+                    return made[1] is Written.EXISTS
         raise TimeoutError

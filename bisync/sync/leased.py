@@ -100,7 +100,7 @@ def held(
         # (One that others use, too, has a guard of its own, and asks for nothing that a lease protects.)
         tell = stack.enter_context(leases.guarded(there.pid if residents is None else None))
         probe = Bucket(there, session.sync.path, session.remote.fs)
-        protocol = (None if _lied(session, before, seen) else before.protocol) or _found_out(probe, token)
+        protocol = _protocol(session, before, seen) or _found_out(probe, token)
         others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
         if not any(one.path == session.sync.path for one in seen.entries):
             # Nobody above has seen a lease here yet, and so would not look for one: ours comes with theirs.
@@ -132,16 +132,20 @@ def held(
             state.save(session.state.lease, Known(before.store, protocol, number, mark, left))
 
 
-def _lied(session: Session, before: Known, seen: Seen) -> bool:
-    """Whether this store is not what it was taken for: our lease was written over, or others go by another rule."""
+def _protocol(session: Session, before: Known, seen: Seen) -> Protocol | None:
+    """By what this store decides, as far as that is known.
+
+    Where another device goes by listings, or our last lease was written over, nothing can be left to creation any more:
+    all who see that go by listings from then on.
+    """
     own = [one for one in seen.entries if one.path == session.sync.path and one.kind is not Kind.WAITING]
-    last = [one for one in own if one.number == lease_folder.newest(own)]
-    if before.protocol is not Protocol.NUMBERED:
-        return False
-    if any(one.claim for one in last):
-        return True
-    ours = [one for one in last if one.number == before.number and one.md5 is not None]
-    return before.md5 is not None and any(one.md5 != before.md5 for one in ours)
+    if any(one.claim for one in own):
+        return Protocol.LISTED
+    if before.protocol is Protocol.NUMBERED and before.md5 is not None:
+        ours = [one.md5 for one in own if one.number == before.number == lease_folder.newest(own)]
+        if any(md5 not in (None, before.md5) for md5 in ours):
+            return Protocol.LISTED
+    return before.protocol
 
 
 class Under(NamedTuple):

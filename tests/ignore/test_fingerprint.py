@@ -1,4 +1,4 @@
-"""The fingerprint of a tree: the same for a walk and for the short way, and another one whenever a look would differ."""
+"""The fingerprint of a tree: one for a walk and for the short way, and another whenever a look would differ."""
 
 from __future__ import annotations
 

@@ -79,6 +79,13 @@ class Double:
     """The request arrives twice; the second answer is passed on."""
 
 
+@dataclass(frozen=True)
+class Together:
+    """Creations of one name within so many seconds all succeed, as on a store that looks before it writes."""
+
+    seconds: float = 0.2
+
+
 class Gate:
     """Requests stop here until the gate is opened."""
 
@@ -97,7 +104,7 @@ class Gate:
         self._opened.wait(60)
 
 
-Action = Status | Drop | Delay | Slow | Double | Gate
+Action = Status | Drop | Delay | Slow | Double | Together | Gate
 A = TypeVar("A", bound=Action)
 
 
@@ -119,6 +126,7 @@ class Proxy:
     seen: list[Request] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: Counter[str] = field(default_factory=Counter)
 
     def on(self, kind: str, action: A, *, path: str = "", times: int | None = None) -> A:
         """Do `action` to requests of this kind whose path contains `path`, at most `times` times."""
@@ -144,6 +152,16 @@ class Proxy:
         """Forget what was seen."""
         with self._lock:
             self.seen.clear()
+
+    def _gathered(self, path: str, seconds: float) -> bool:
+        """Wait for others that ask for this path at the same time; whether somebody did, and came first."""
+        with self._lock:
+            self._waiting[path] += 1
+            first = self._waiting[path] == 1
+        time.sleep(seconds)
+        with self._lock:
+            self._waiting[path] -= 1
+        return not first
 
     def _take(self, request: Request) -> Action | None:
         with self._lock:
@@ -198,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(path)
         kind, headers = _kind(self.command, path, self.headers), dict(self.headers.items())
         action = proxy._take(Request(kind, self.command, path, query, headers))
-        rate = proxy.rate
+        rate, bare = proxy.rate, False
         time.sleep(proxy.delay)
         match action:
             case Status(status, code):
@@ -212,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(seconds)
             case Slow(slower):
                 rate = slower
+            case Together(seconds):
+                bare = proxy._gathered(path, seconds)
             case Gate():
                 action._pass()
         if isinstance(action, Double):
@@ -224,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
                 upstream.sock.sendall(bytes(body))
                 self._pass_on(upstream.getresponse(), rate)
             return
-        with self._upstream() as upstream:
+        with self._upstream(bare=bare) as upstream:
             self._read_body(upstream.sock, rate)
             response = upstream.getresponse()
             if isinstance(action, Drop):
@@ -233,13 +253,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(response, rate)
 
     @contextmanager
-    def _upstream(self) -> Iterator[http.client.HTTPConnection]:
-        """The server behind, which has heard the request's head."""
+    def _upstream(self, *, bare: bool = False) -> Iterator[http.client.HTTPConnection]:
+        """The server behind, which has heard the request's head; `bare`: but for its condition."""
+        passed_over = ("expect", "connection", *(("if-none-match",) if bare else ()))
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=60)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
-                if name.lower() not in ("expect", "connection"):
+                if name.lower() not in passed_over:
                     upstream.putheader(name, value)
             upstream.endheaders()
             yield upstream

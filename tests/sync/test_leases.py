@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -14,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from bisync.core.lease_folder import Kind, Terms
+from bisync.core.lease_folder import Kind, Protocol, Terms
 from bisync.core.result import Outcome
 from bisync.locks import lease as leases
 from bisync.locks import lease_objects
 from bisync.locks.lease_objects import FREE_BYTES, HELD_BYTES, Told
+from bisync.state import lease as lease_state
 from tests.support import short_lease
-from tests.support.proxy import Drop, Gate, Slow, Status, proxied
+from tests.support.proxy import Drop, Gate, Proxy, Slow, Status, Together, proxied
 from tests.support.race import WRITES, Devices, ended, is_lease, race, store, wrote
 from tests.support.world import BUCKET, S3, Device
 
@@ -326,6 +328,18 @@ def put_lease(
     server.rclone("rcat", where, stdin=lease_objects.text(told, kind))
 
 
+def protocol(device: Device) -> Protocol | None:
+    """By what this device takes its leases."""
+    app = device.app()
+    sync = app.manifest.syncs[0]
+    return lease_state.load(app.state(sync).lease, app.place(sync).store).protocol
+
+
+def claims(proxy: Proxy) -> list[str]:
+    """The leases that were asked for with a claim in their names."""
+    return [one.path for one in proxy.seen if one.kind == "PUT" and re.search(r"/lease\.\d+\.", one.path)]
+
+
 class TestOverlap:
     """A sync of the whole bucket, and one of a folder in it."""
 
@@ -408,10 +422,34 @@ class TestStore:
         pair.a.write("note.md", "1\n")
         assert pair.a.sync().error is None
         put_lease(moto, number + 1, Told("somebody-0", "server", "run"), Kind.FREE)
-        pair.proxies[0].reset()
         pair.a.write("note.md", "2\n")
         assert pair.a.sync().error is None
-        assert any("lease.probe." in one.path for one in pair.proxies[0].seen)
+        assert protocol(pair.a) is Protocol.LISTED
+        assert claims(pair.proxies[0])
+
+    def test_one_that_lets_creations_of_the_same_moment_through_is_found_out(
+        self, moto: S3, tmp_path: Path
+    ) -> None:
+        with proxied(moto) as proxy:
+            proxy.on("PUT", Together(), path="/lease.")
+            device = Device(tmp_path / "laptop", proxy.s3)
+            device.setup()
+            assert protocol(device) is Protocol.LISTED
+
+    def test_where_one_device_goes_by_listings_all_do(self, moto_pair: Devices, moto: S3) -> None:
+        """Two that decide in two ways would not see each other."""
+        pair = moto_pair
+        listed = moto.rclone("lsf", f"s3:{BUCKET}/.basic-memory", "--include", "lease.0*").split()
+        number = int(max(listed).partition(".")[2])
+        put_lease(moto, number + 1, Told("phone-0", "phone", "run"), Kind.FREE, claim="phone-0")
+        for device, proxy in zip(pair.all, pair.proxies, strict=True):
+            device.write(f"{device.home.name}.md", "text\n")
+            proxy.reset()
+            assert device.sync().error is None
+            assert protocol(device) is Protocol.LISTED
+            assert claims(proxy)
+        tree = pair.settle()
+        assert len(tree) == 3
 
     def test_a_lease_whose_text_is_nonsense_is_held_all_the_same(self, pair: Devices, any_s3: S3) -> None:
         pair.a.write("note.md", "laptop\n")
