@@ -131,11 +131,9 @@ class App:
                 sync.dir, layers, self.manifest.ignore_files, coming=coming, fingerprinted=fingerprinted
             )
 
-    def fingerprint(self, sync: Sync) -> bytes | None:
-        """The same as that of an earlier walk where nothing here has changed since. Raises as `walk`."""
-        layers = self.layers(sync)
-        with _reading(sync):
-            return ignore.fingerprint(sync.dir, layers, self.manifest.ignore_files)
+    def is_same(self, sync: Sync, before: ignore.Fingerprint) -> bool:
+        """Whether the sync dir is as an earlier walk found it, by the same rules of this machine."""
+        return ignore.is_same(sync.dir, before, self.manifest.ignore_files)
 
     def rules(self, sync: Sync) -> ignore.RuleSet:
         """The sync's ignore rules, those in its tree among them. Raises as `walk`."""

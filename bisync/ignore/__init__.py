@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bisync.ignore.cache import compile_rules
+from bisync.ignore.fingerprint import Fingerprint, is_same
 from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.pattern import Layer, Rule
 from bisync.ignore.ruleset import Decision, RuleSet
@@ -19,7 +20,6 @@ from bisync.ignore.walk import (
     Texts,
     Tree,
     Unreadable,
-    fingerprint,
     load_rules,
     read_ignore_file,
     walk,
@@ -28,6 +28,7 @@ from bisync.ignore.walk import (
 __all__ = [
     "Decision",
     "Entry",
+    "Fingerprint",
     "Kind",
     "Layer",
     "LintWarning",
@@ -38,7 +39,7 @@ __all__ = [
     "Unreadable",
     "compile_filters",
     "compile_rules",
-    "fingerprint",
+    "is_same",
     "lint",
     "load_rules",
     "read_ignore_file",

@@ -7,13 +7,12 @@ files in it, which git would not read either.
 from __future__ import annotations
 
 import enum
-import hashlib
 import itertools
-import marshal
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from bisync.core import names
 from bisync.core.conflict_names import ENDING, judged_as
 from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
+from bisync.ignore.fingerprint import MANY, Fingerprint, Taking, gives_rules, row
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.ruleset import Folder, RuleSet, Source, combined, joint
 
@@ -67,7 +67,7 @@ class Tree:
 
     `occupied`: folders in which something is ignored, and those that are.
     `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
-    away, and where they lie until the next one puts them back. `fingerprint`: as the function of that name.
+    away, and where they lie until the next one puts them back. `fingerprint`: by which the same tree is known again.
     """
 
     rules: RuleSet
@@ -77,7 +77,7 @@ class Tree:
     partials: list[str]
     held: dict[str, str]
     occupied: set[str]
-    fingerprint: bytes | None = None
+    fingerprint: Fingerprint | None = None
 
 
 def kind_of(mode: int) -> Kind:
@@ -116,7 +116,11 @@ Texts = Mapping[str, Sequence[str]]
 
 @dataclass(slots=True)
 class _Collected:
-    """`sources`: what gives rules, weakest first. `coming`: versions of ignore files that lie elsewhere yet."""
+    """`sources`: what gives rules, weakest first. `coming`: versions of ignore files that lie elsewhere yet.
+
+    Of the folder looked at last: `others`, the names of its folders (with a slash) and of ignored files; `silent`,
+    ignored files that give rules.
+    """
 
     sources: list[Source]
     coming: Texts
@@ -125,6 +129,9 @@ class _Collected:
     partials: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     occupied: set[str] = field(default_factory=set)
+    ignored: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    silent: list[os.DirEntry[str]] = field(default_factory=list)
 
 
 def walk(
@@ -147,15 +154,15 @@ def walk(
     folders: list[str] = []
     unreadable: list[Unreadable] = []
     collected = _Collected([], coming or {})
-    taken = _Fingerprint(layers)
+    taking = Taking(root)
     for path, found in _walk(root, layers, ignore_files, collected, unreadable):
         folders.append(path)
         looked = _looked_at(path, found, unreadable)
         entries += [_entry(path + name, status) for name, status in looked]
         if fingerprinted:
-            taken.add(path, looked)
-    marker = _marker(root)
-    entries.extend(marker)
+            rules_too = _looked_at(path, collected.silent, unreadable)
+            taking.add(path, [row(*one) for one in (*looked, *rules_too)], collected.others)
+    entries.extend(_marker(root))
     entries.sort()
     rules = RuleSet.of(collected.sources, collected.notices, collected.contested)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
@@ -167,48 +174,17 @@ def walk(
         sorted(collected.partials),
         collected.held,
         collected.occupied,
-        taken.whole(marker, collected, unreadable) if fingerprinted and not coming else None,
+        _whole(taking, folders, collected, unreadable) if fingerprinted and not coming else None,
     )
 
 
-def fingerprint(
-    root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)
-) -> bytes | None:
-    """What is the same for two walks by the same rules that find the same names, files with the same stamps.
-
-    Told by what `lstat` says, in half of the time and next to no memory. None where something cannot be looked at, or
-    a killed run has files put away. Raises as `walk`.
-    """
-    unreadable: list[Unreadable] = []
-    collected = _Collected([], {})
-    taken = _Fingerprint(layers)
-    for path, found in _walk(root, layers, ignore_files, collected, unreadable):
-        taken.add(path, _looked_at(path, found, unreadable))
-    return taken.whole(_marker(root), collected, unreadable)
-
-
-class _Fingerprint:
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._digest = hashlib.sha256(repr(layers).encode(errors="surrogateescape"))
-
-    def add(self, path: str, looked: Sequence[tuple[str, os.stat_result]]) -> None:
-        """A folder and what is in it, in their order."""
-        rows = [
-            (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev, s.st_mode)
-            for name, s in looked
-        ]
-        self._digest.update(marshal.dumps((path, rows), 2))  # later versions depend on who else has a string
-
-    def whole(
-        self, marker: Sequence[Entry], collected: _Collected, unreadable: Sequence[Unreadable]
-    ) -> bytes | None:
-        if unreadable or collected.held:
-            return None
-        stamps = [tuple(one)[2:] for one in marker]
-        self._digest.update(
-            marshal.dumps((stamps, sorted(collected.partials), sorted(collected.occupied)), 2)
-        )
-        return self._digest.digest()
+def _whole(
+    taking: Taking, folders: Sequence[str], collected: _Collected, unreadable: Sequence[Unreadable]
+) -> Fingerprint | None:
+    digest = taking.digest()
+    if digest is None or unreadable or len(collected.ignored) > MANY:
+        return None
+    return Fingerprint(tuple(folders), frozenset(collected.ignored), digest)
 
 
 def _looked_at(
@@ -286,18 +262,35 @@ def _walk(
         _check_count(collected.sources)
         folder = _readings(above, name, outermost, combined(sources))
         kept = []
+        collected.others, collected.silent = [], []
         for one in found:
             is_dir = one.is_dir(follow_symlinks=False)
             if _is_ignored(folder, one.name, is_dir, path, collected):
-                if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
-                    collected.partials.append(path + one.name)
-                collected.occupied.add(path + one.name if is_dir else path.rstrip("/"))
+                _pass_over(one, path, ignore_files, collected, is_dir=is_dir)
                 continue
             if is_dir:
+                collected.others.append(f"{one.name}/")
                 todo.append((f"{path}{one.name}/", one.name, folder))
             else:
                 kept.append(one)
         yield path, kept
+
+
+def _pass_over(
+    one: os.DirEntry[str], path: str, ignore_files: Sequence[str], collected: _Collected, *, is_dir: bool
+) -> None:
+    """Note what is ignored."""
+    if is_dir:
+        collected.occupied.add(path + one.name)
+        collected.others.append(f"{one.name}/")
+        return
+    if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
+        collected.partials.append(path + one.name)
+    collected.occupied.add(path.rstrip("/"))
+    collected.others.append(one.name)
+    collected.ignored.append(path + one.name)
+    if gives_rules(one.name, ignore_files):
+        collected.silent.append(one)
 
 
 def _is_ignored(
@@ -350,6 +343,11 @@ def _sources(
 ) -> list[Source]:
     """The ignore files of a folder, weakest first, each in all its versions: itself, its copies, what is coming."""
     by_name = {one.name: one for one in found}
+    wanted_names = tuple(ignore_files)
+    for name, one in by_name.items():
+        if name.startswith(wanted_names):  # `gives_rules`, for as many as there are
+            with suppress(OSError):
+                one.stat(follow_symlinks=False)  # kept: what is read now is no older than that
     sources: list[Source] = []
     for wanted in ignore_files:
         copy = re.compile(rf"{re.escape(wanted)}{ENDING}+")

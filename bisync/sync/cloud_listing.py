@@ -123,6 +123,10 @@ class CloudListing:
         else:
             self._raw.append(chunk)
 
+    def forget(self) -> None:
+        """Let go of what was kept: nobody will read it."""
+        self._raw = []
+
     def take_fingerprint(self) -> None:
         """Find out what is the same for two listings of the same objects, in whatever order they come."""
         lines = sorted(line.rstrip(b",") for line in b"".join(self._raw or ()).split(b"\n"))

@@ -33,9 +33,9 @@ KEPT_FILES = 20_000
 class Memory:
     """Of the last run: the ignore rules that it saw, when it began (ns since the epoch), and what it did to files here.
 
-    `touched`: by their keys. `cloud`: None where nobody may go by it. `glanced`: the last run went by it.
-    `baseline`: what lies on the disk, and how that is told. `quiet`: how both sides were when there was nothing to do.
-    `residents`: rclones that others of this process use, too.
+    `touched`: by their keys. `cloud`: None where nobody may go by it. `glanced`: the last run went by it. `earnest`: it
+    has looked at both sides, and not only for whether anything is new. `baseline`: what lies on the disk, and how that
+    is told. `quiet`: how both sides were when there was nothing to do. `residents`: rclones that others use, too.
     """
 
     residents: Residents | None = None
@@ -44,6 +44,7 @@ class Memory:
     touched: frozenset[str] = frozenset()
     cloud: Remembered | None = None
     glanced: bool = False
+    earnest: bool = False
     quiet: Quiet | None = None
     baseline: tuple[object, Baseline] | None = None
 
@@ -63,7 +64,7 @@ class Memory:
 
     def saw(self, seen: Observation) -> None:
         """A run has looked at both sides."""
-        self.rules, self.began_ns = seen.rules, seen.started_ns
+        self.rules, self.began_ns, self.earnest = seen.rules, seen.started_ns, True
         self.touched = frozenset()
 
     def idle(self, session: Session, prepared: Prepared, known: Baseline, result: SyncResult) -> None:

@@ -69,7 +69,7 @@ class Observation:
     left_alone: tuple[LeftOut, ...] = ()
     others: tuple[str, ...] = ()
     leases: Seen = NOTHING_SEEN
-    here: bytes | None = None
+    here: ignore.Fingerprint | None = None
     there: bytes | None = None
 
     def is_ignored(self, path: str) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from bisync.app import Session
 from bisync.core.result import SyncResult
 from bisync.core.snapshot import Baseline
+from bisync.ignore import Fingerprint
 from bisync.locks.guard import clock
 from bisync.state.held import NOTHING
 from bisync.sync import observe
@@ -31,15 +32,16 @@ class Quiet(NamedTuple):
 
     about: object
     on_disk: object
-    here: bytes
+    here: Fingerprint
     there: bytes
     result: SyncResult
     at: float
 
 
 def _about(session: Session) -> object:
-    # A configuration that was read anew is another one.
-    return id(session.app), session.sync, session.profile, session.remote
+    # A configuration that was read anew is another one; the machine's own ignore file is read each time.
+    app = session.app
+    return id(app), session.sync, session.profile, session.remote, app.layers(session.sync)
 
 
 def noted(
@@ -70,13 +72,13 @@ class Look(NamedTuple):
 
 @contextmanager
 def look(session: Session, before: Quiet | None, on_disk: object) -> Iterator[Look]:
-    """Look that way, if both sides were equal `before`. Raises BisyncError when this side cannot be seen."""
+    """Look that way, if both sides were equal `before`. Raises BisyncError as the machine's ignore file is read."""
     if (
         before is None
         or before.on_disk != on_disk
         or before.about != _about(session)
         or clock() > before.at + GOOD_SECONDS
-        or session.app.fingerprint(session.sync) != before.here
+        or not session.app.is_same(session.sync, before.here)
     ):
         yield Look(False)
         return
@@ -85,4 +87,7 @@ def look(session: Session, before: Quiet | None, on_disk: object) -> Iterator[Lo
             yield Look(False)
             return
         ahead.found.take_fingerprint()
-        yield Look(ahead.found.fingerprint == before.there, ahead)
+        same = ahead.found.fingerprint == before.there
+        if same:
+            ahead.found.forget()
+        yield Look(same, ahead)

@@ -185,7 +185,7 @@ class _Doing:
         memory, glance = self.options.memory, self.options.glance
         if memory is None:
             return self._do(notes)
-        before, memory.quiet = memory.quiet, None
+        before, memory.quiet, memory.earnest = memory.quiet, None, False
         wanted = not (notes or glance or self.options.unsettled)
         with quiet.look(self.session, before if wanted else None, written(self.session)) as found:
             if before is not None and found.same:

@@ -43,7 +43,6 @@ from bisync.watch.notify import Notifier
 
 TICK_SECONDS = 1.0
 """So often it is looked whether a file of the configuration has changed."""
-COLLECT_SECONDS = 600.0
 GLIMPSE_SECONDS = 0.5
 """Whoever only looks whether a lock is held has it for less."""
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -99,7 +98,7 @@ class Watch:
         self._on_terminal = _on_terminal()
         self._notifier = Notifier()
         self._residents = Residents(guarded)
-        self._collected = self._ticked = clock()
+        self._ticked = clock()
         self._measuring = measuring
         self._app, syncs = opened()
         self._measured = measuring(self._app)
@@ -117,6 +116,7 @@ class Watch:
         """Until a signal ends it: the exit code (128 and the signal's number)."""
         with _signals(self._signalled), ThreadPoolExecutor(self._jobs) as pool:
             try:
+                gc.freeze()  # all that is loaded stays
                 self._notifier.ready(f"watching {', '.join(self._syncs)}")
                 self._tell(news.Watching(tuple(self._syncs), self._seconds()))
                 while self._stop is None:
@@ -157,7 +157,11 @@ class Watch:
         except BaseException as bug:
             self._inbox.put(partial(self._raise, bug))
             return
+        earnest = one.memory.earnest
         self._inbox.put(partial(self._ended, one, result))
+        if earnest:
+            # What a look has built is large, and the edge has switched the collector off for its sake.
+            gc.collect()
 
     def _wait(self) -> None:
         """Until something happens or is due. What has come is taken in."""
@@ -184,12 +188,6 @@ class Watch:
         elif found != self._read:
             self._read = found
             self._reload()
-        if clock() - self._collected > COLLECT_SECONDS and not any(
-            one.agenda.running for one in self._syncs.values()
-        ):
-            # The edge has switched the collector off, for the sake of runs with many files.
-            gc.collect()
-            self._collected = clock()
 
     # -- what happens -------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
-"""The fingerprint of a tree: one for a walk and for the short way, and another whenever a look would differ."""
+"""The fingerprint of a tree: whenever a walk would find something else, the tree is not the same."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,13 +26,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-LAYERS = [ignore.Layer("machine", ["*.tmp"])]
+FILES = (".bmignore",)
 
 
-def taken(root: Path) -> bytes:
-    found = ignore.fingerprint(root, LAYERS)
+def taken(root: Path) -> ignore.Fingerprint:
+    found = ignore.walk(root, fingerprinted=True).fingerprint
     assert found is not None
-    assert found == ignore.walk(root, LAYERS, fingerprinted=True).fingerprint
     return found
 
 
@@ -44,6 +44,11 @@ def _touch(path: Path) -> None:
 def _relink(root: Path) -> None:
     (root / "link").unlink()
     (root / "link").symlink_to("deep")
+
+
+def _replaced(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("a file, which the rule is not about")
 
 
 SEEN: dict[str, Callable[[Path], object]] = {
@@ -60,40 +65,55 @@ SEEN: dict[str, Callable[[Path], object]] = {
     "rules": lambda root: (root / ".bmignore").write_text("*.log\n.basic-memory/\n"),
     "an ignored folder": lambda root: (root / "deep/hidden").mkdir(),
     "what fills a folder": lambda root: (root / "deep/x.log").write_text("ignored"),
+    "a file in place of an ignored folder": lambda root: _replaced(root / "hidden"),
+    "an ignored file gone": lambda root: (root / "out/d.log").unlink(),
     "a half-written download": lambda root: (root / "z.md.12345678.bisync-partial").write_text(""),
     "the marker": lambda root: (root / MARKER_PATH).unlink(),
 }
 
 
 @pytest.mark.parametrize("change", SEEN)
-def test_another_tree_has_another_one(change: str, tree: Path) -> None:
+def test_another_tree_is_not_the_same(change: str, tree: Path) -> None:
     before = taken(tree)
+    assert ignore.is_same(tree, before, FILES)
     assert taken(tree) == before
     SEEN[change](tree)
-    assert taken(tree) != before
+    assert not ignore.is_same(tree, before, FILES)
+    assert ignore.is_same(tree, taken(tree), FILES)
 
 
-def test_what_changes_in_what_is_ignored_is_nobodys_matter(tree: Path) -> None:
+def test_what_is_written_to_ignored_files_is_nobodys_matter(tree: Path) -> None:
     before = taken(tree)
-    (tree / "hidden/f.md").write_text("ignored")
+    (tree / "hidden/f.md").write_text("new in an ignored folder")
     (tree / "out/d.log").write_text("longer, and ignored")
-    assert taken(tree) == before
+    assert ignore.is_same(tree, before, FILES)
 
 
-def test_other_rules_of_the_machine_make_another_one(tree: Path) -> None:
-    assert ignore.fingerprint(tree, [ignore.Layer("machine", ["*.bak"])]) != taken(tree)
+def test_an_ignore_file_that_ignores_itself_counts(tree: Path) -> None:
+    (tree / ".bmignore").write_text("*\n!*/\n!*.md\n")
+    before = taken(tree)
+    assert ".bmignore" in before.ignored
+    (tree / ".bmignore").write_text("*\n!*/\n!*.txt\n")
+    assert not ignore.is_same(tree, before, FILES)
 
 
 def test_there_is_none_while_files_are_put_away(tree: Path) -> None:
+    before = taken(tree)
     (tree / HOLD / "run").mkdir(parents=True)
     (tree / HOLD / "run" / "gone.md").write_text("held")
-    assert ignore.fingerprint(tree, LAYERS) is None
+    assert ignore.walk(tree, fingerprinted=True).fingerprint is None
+    assert not ignore.is_same(tree, before, FILES)
 
 
 def test_there_is_none_while_other_rules_are_on_their_way(tree: Path) -> None:
     coming = {".bmignore": ["*.md"]}
-    assert ignore.walk(tree, LAYERS, coming=coming, fingerprinted=True).fingerprint is None
+    assert ignore.walk(tree, coming=coming, fingerprinted=True).fingerprint is None
+
+
+def test_a_tree_that_is_gone_is_not_the_same(tree: Path) -> None:
+    before = taken(tree)
+    assert not ignore.is_same(tree / "elsewhere", before, FILES)
 
 
 def test_nobody_pays_who_does_not_want_one(tree: Path) -> None:
-    assert ignore.walk(tree, LAYERS).fingerprint is None
+    assert ignore.walk(tree).fingerprint is None

@@ -108,7 +108,6 @@ def test_whatever_is_new_is_found(change: str, stays: Stays, s3: S3) -> None:
 
 def test_what_is_ignored_may_change_unseen(stays: Stays) -> None:
     stays.device.write("secret.log", "longer, and ignored\n")
-    stays.device.write("more.log", "new, and ignored\n")
     assert stays.look().outcome is Outcome.IDLE
     assert not stays.earnest
 
