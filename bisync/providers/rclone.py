@@ -53,6 +53,17 @@ class RcloneRemote(Provider[RcloneTenant]):
         return Credentials(text="those of rclone.conf")
 
 
+def may_keep_told_times(remote: str, sections: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a remote (`name:path`) is of a kind that may keep the times it is told, by rclone.conf's `sections`."""
+    name = remote.partition(":")[0]
+    for _ in range(ALIASES_DEEP):
+        section = sections.get(name, {})
+        if section.get("type") != "alias":
+            return section.get("type") in TOLD_TIMES
+        name = section.get("remote", "").partition(":")[0]
+    return False
+
+
 def below(remote: str, path: str) -> str:
     """A folder of a remote (or of this machine) as rclone spells it, with its trailing slash."""
     base = remote if remote.endswith((":", "/")) or not path else remote + "/"

@@ -277,7 +277,7 @@ def init_lines(path: Path) -> list[str]:
     return [f"✓ Wrote {path}: edit it, then type: bisync validate"]
 
 
-def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning]) -> Iterator[str]:
+def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning | str]) -> Iterator[str]:
     """What is odd about a manifest without a problem, as it is found, and how much is in it."""
     for warning in warnings:
         yield f"warning: {warning}"
