@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,9 +45,9 @@ class Watched:
         lines = self._log.read_text().splitlines()
         return [one for one in map(json.loads, lines) if one["event"] == "ended"]
 
-    def next(self, count: int, **facts: object) -> dict[str, Any]:
+    def next(self, count: int, timeout: float = 120, **facts: object) -> dict[str, Any]:
         """The next run after `count` of them that has these facts."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + timeout
         while True:
             for one in self.ended()[count:]:
                 assert one["error"] is None, one
@@ -57,10 +56,17 @@ class Watched:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def cpu(self) -> float:
-        """The processor time of the process itself and of rclones that have ended, in seconds."""
+    def own(self) -> float:
+        """The processor time of the process itself, in seconds."""
+        return self._cpu(11)
+
+    def rclones(self) -> float:
+        """The processor time of its rclones that have ended, in seconds."""
+        return self._cpu(13)
+
+    def _cpu(self, first: int) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / TICKS
+        return sum(map(int, fields[first : first + 2])) / TICKS
 
     def memory(self) -> float:
         """What it has in memory, in MiB."""
@@ -130,20 +136,18 @@ def main() -> int:
                     seconds = watched.next(count, uploaded=1)["seconds"]
                     found.setdefault("saved", []).append(Cost(seconds, 0.0, 0.0))
                 count = len(watched.ended())
-                before, began = watched.cpu(), time.monotonic()
+                own, rclones, began = watched.own(), watched.rclones(), time.monotonic()
                 time.sleep(3 * INTERVAL + 1)
                 idle = [one["seconds"] for one in watched.ended()[count:] if one["outcome"] == "idle"]
-                share = (watched.cpu() - before) / (time.monotonic() - began)
+                seconds = time.monotonic() - began
+                each = ((watched.own() - own) / len(idle), (watched.rclones() - rclones) / len(idle))
                 found["idle look"] = [Cost(seconds, 0.0, 0.0) for seconds in idle]
                 memory = watched.memory()
             finally:
                 watched.end()
     cost = told(found)
-    each = statistics.median(idle) and share * INTERVAL
-    print(
-        f"{options.files} notes, medians of {options.rounds}; an idle look takes {each:.2f} s of processor time"
-    )
-    print(f"{memory:.0f} MiB; at an interval of 60 s {each / 60:.1%} of a core")
+    print(f"{options.files} notes, medians of {options.rounds}; {len(idle)} idle looks in {seconds:.0f} s")
+    print(f"a look takes {each[0]:.2f} s of processor time, its rclone {each[1]:.2f} s; {memory:.0f} MiB")
     return int(is_over(cost, (("idle look", "bare, idle", 0.25), ("saved", "by hand", 0.5))))
 
 

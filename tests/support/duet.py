@@ -109,17 +109,20 @@ class Duet:
             self.count += 1
             text = f"version {self.count:06d} by {device.home.name}\n"
             self.versions.add(text)
+            self.log(f"{text.strip()} as {path.name}")
             self._replace(device, path)
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f".{path.name}.saving")
             beside.write_text(text)
             beside.replace(path)
         elif roll < 0.9:
+            self.log(f"{device.home.name} deletes {path.name}")
             self._replace(device, path)
             path.unlink(missing_ok=True)
         else:
             other = device.notes / self.random.choice(NAMES)
             if path != other:
+                self.log(f"{device.home.name} renames {path.name} to {other.name}")
                 self._replace(device, other)
                 other.parent.mkdir(parents=True, exist_ok=True)
                 try:
@@ -135,6 +138,12 @@ class Duet:
             return
         if f"by {device.home.name}\n" in text and text not in _below(self.bucket).values():
             self.versions.discard(text)
+            self.log(f"  and takes {text.strip()} away, which nobody else has")
+
+    def log(self, words: str) -> None:
+        """Note what a user does."""
+        with (self.bucket.parent.parent / "users.log").open("a") as log:
+            log.write(f"{time.strftime('%H:%M:%S')}.{int(time.time() * 1000) % 1000:03} {words}\n")
 
     def rest(self) -> None:
         """Until all is equal, and stays so."""
@@ -219,10 +228,15 @@ def troubles(game: Duet, server: S3, watches: Watches, stack: ExitStack) -> Iter
         yield True
 
 
-def play(edits: int, seed: int, *, interval: int = 10, troubled: bool = False) -> Duet:
-    """A whole game. Raises AssertionError where something is lost, or they do not come to rest."""
+def play(
+    edits: int, seed: int, *, interval: int = 10, troubled: bool = False, folder: Path | None = None
+) -> Duet:
+    """A whole game. Raises AssertionError where something is lost, or they do not come to rest.
+
+    `folder`: where all of it lies, and stays.
+    """
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bisync-duet-")))
+        home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bisync-duet-")))
         server = stack.enter_context(serve_s3(home / "cloud"))
         game = Duet(home, server, seed, troubled=troubled)
         watches = Watches(game, stack, "--interval", str(interval))
@@ -251,9 +265,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--troubles", action="store_true")
+    parser.add_argument("--folder", type=Path, help="an empty one, in which all that was played with stays")
     arguments = parser.parse_args(argv)
     began = time.monotonic()
-    game = play(arguments.edits, arguments.seed, troubled=arguments.troubles)
+    game = play(arguments.edits, arguments.seed, troubled=arguments.troubles, folder=arguments.folder)
     print(
         f"{arguments.edits} edits, {len(game.versions)} versions at stake, none lost, all ended equal; "
         f"{time.monotonic() - began:.0f} s"
