@@ -52,9 +52,8 @@ def main() -> int:
             finally:
                 watched.end()
     print(f"{options.files} notes, a look every {INTERVAL} s, {options.looks} of them:")
-    print(
-        f"the watch itself  {own / seconds:6.2%} of a core (at most {SHARE:.0%}), {memory:.0f} MiB (at most {MEMORY:.0f})"
-    )
+    print(f"the watch itself  {own / seconds:6.2%} of a core (at most {SHARE:.0%})")
+    print(f"in memory         {memory:6.0f} MiB (at most {MEMORY:.0f})")
     print(f"its rclones       {rclones / seconds:6.2%} of a core")
     return int(own / seconds > SHARE or memory > MEMORY)
 

@@ -7,12 +7,14 @@
 watches are hung up, frozen and killed. (Leases last seconds then.)
 
 In the end both devices and the bucket must be equal, and every version must be somewhere: in the trees, in a conflict
-copy or in a trash. A version that its own user replaced before it had reached the bucket is the user's loss.
+copy or in a trash. A version that its own user replaced before it had reached the bucket is the user's loss;
+also one that was just on its way there: rclone removes what it has sent of a file that is gone when it compares.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import random
 import signal
 import subprocess
@@ -29,6 +31,7 @@ from tests.support.world import BUCKET, S3, Device, serve_s3
 
 NAMES = ("a.md", "b.md", "c.md", "d/e.md", "d/f.md", "g/h.md")
 REST_SECONDS = 120.0
+ON_ITS_WAY_SECONDS = 3.0
 
 
 def begun(device: Device, log: TextIO, *argv: str) -> subprocess.Popen[str]:
@@ -99,9 +102,11 @@ class Duet:
             one.setup()
         self.count = 0
         self.versions: set[str] = set()
+        self.on_their_way: list[tuple[float, str]] = []
 
     def edit(self) -> None:
         """One user does one thing."""
+        self._arrived()
         device = self.random.choice(self.devices)
         path = device.notes / self.random.choice(NAMES)
         roll = self.random.random()
@@ -136,9 +141,23 @@ class Duet:
             text = path.read_text()
         except FileNotFoundError:
             return
-        if f"by {device.home.name}\n" in text and text not in _below(self.bucket).values():
+        if f"by {device.home.name}\n" not in text:
+            return
+        if text not in _below(self.bucket).values():
             self.versions.discard(text)
             self.log(f"  and takes {text.strip()} away, which nobody else has")
+        elif hashlib.md5(text.encode()).hexdigest() not in (device.state / "baseline.json").read_text():
+            self.on_their_way.append((time.monotonic() + ON_ITS_WAY_SECONDS, text))
+
+    def _arrived(self) -> None:
+        """Of what was on its way when its user took it away: what the bucket still has is at stake, the rest is not."""
+        there = set(_below(self.bucket).values()) if self.on_their_way else set()
+        for _, text in self.on_their_way:
+            if text not in there:
+                self.versions.discard(text)
+                self.log(f"  {text.strip()} did not arrive")
+        now = time.monotonic()
+        self.on_their_way = [one for one in self.on_their_way if one[1] in there and one[0] > now]
 
     def log(self, words: str) -> None:
         """Note what a user does."""
@@ -147,6 +166,7 @@ class Duet:
 
     def rest(self) -> None:
         """Until all is equal, and stays so."""
+        self._arrived()
         deadline = time.monotonic() + REST_SECONDS
         equal_since: float | None = None
         while equal_since is None or time.monotonic() < equal_since + 3.0:
