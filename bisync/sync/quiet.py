@@ -41,7 +41,7 @@ class Quiet(NamedTuple):
 def _about(session: Session) -> object:
     # A configuration that was read anew is another one; the machine's own ignore file is read each time.
     app = session.app
-    return id(app), session.sync, session.profile, session.remote, app.layers(session.sync)
+    return app, session.sync, session.profile, session.remote, app.layers(session.sync)
 
 
 def noted(
