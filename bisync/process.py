@@ -27,6 +27,8 @@ TICK_SECONDS = 0.05
 # A line of a group's output that is longer comes in pieces.
 LINE_LENGTH = 8_192
 READ_BYTES = 1 << 16
+# What comes in many small pieces is waited for a moment, so that they are fewer.
+FEW_PIECES, PIECE_BYTES, PIECE_SECONDS = 16, 1 << 14, 0.002
 
 
 # Ctrl-C reaches the main thread alone; these tell the others.
@@ -217,7 +219,11 @@ class Child:
 
     def _read_stdout(self) -> None:
         assert self._child.stdout is not None
+        pieces = 0
         while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
+            pieces += len(chunk) < PIECE_BYTES
+            if pieces > FEW_PIECES:
+                time.sleep(PIECE_SECONDS)  # it comes line by line, and each reading costs more than the line
             if not self._failed:
                 try:
                     self._on_out(chunk)

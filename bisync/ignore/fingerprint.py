@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,26 +70,43 @@ class Taking:
 
 def is_same(root: Path, before: Fingerprint, ignore_files: Sequence[str]) -> bool:
     """Whether the tree is as it was `before`. False where it cannot be looked at."""
-    taking, ignored = Taking(root), before.ignored
+    taking = Taking(root)
+    ignored: dict[str, set[str]] = {}
+    for path in before.ignored:
+        folder, slash, name = path.rpartition("/")
+        ignored.setdefault(folder + slash, set()).add(name)
     try:
         for path in before.folders:
-            rows: list[Row] = []
-            others: list[str] = []
-            with os.scandir(f"{root}/{path}" if path else root) as listing:
-                for one in listing:
-                    name = one.name
-                    if one.is_dir(follow_symlinks=False):
-                        others.append(f"{name}/")
-                        continue
-                    if path + name in ignored:
-                        others.append(name)
-                        if not gives_rules(name, ignore_files):
-                            continue
-                    rows.append(row(name, one.stat(follow_symlinks=False)))
-            taking.add(path, rows, others)
+            taking.add(path, *_looked_at(f"{root}/{path}", ignored.get(path, _NONE), ignore_files))
         return taking.digest() == before.digest
     except OSError:
         return False
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _looked_at(folder: str, ignored: Set[str], ignore_files: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """What `Taking.add` wants to know of a folder. Raises OSError."""
+    rows: list[Row] = []
+    others: list[str] = []
+    # By a descriptor the system need not go the whole way for each file.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(descriptor) as listing:
+            for one in listing:
+                name = one.name
+                if one.is_dir(follow_symlinks=False):
+                    others.append(f"{name}/")
+                    continue
+                if name in ignored:
+                    others.append(name)
+                    if not gives_rules(name, ignore_files):
+                        continue
+                rows.append(row(name, one.stat(follow_symlinks=False)))
+    finally:
+        os.close(descriptor)
+    return rows, others
 
 
 def gives_rules(name: str, ignore_files: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bisync.core.metadata import METADATA_DIR
 
-STEP_MS = 50
+STEP_MS = 100
 WINDOW_MS = 200
 LOOK_MS = 1_000
 """So often it is looked whether the folder is still the same one."""
