@@ -38,9 +38,9 @@ def can(env: Mapping[str, str]) -> bool:
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:
-    # Whether byte code is written changes nothing of what is loaded already; where a program comes from, too.
-    apart = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
-    return {name: value for name, value in env.items() if name.startswith(AT_START) and name not in apart}
+    # Whether byte code is written changes nothing of what is loaded already.
+    apart = "PYTHONDONTWRITEBYTECODE"
+    return {name: value for name, value in env.items() if name.startswith(AT_START) and name != apart}
 
 
 def ran(argv: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float) -> tuple[int, str, str]:
