@@ -1,7 +1,7 @@
 """A program that is loaded already: each command is a fork of it, and need not load Python and itself anew.
 
-A third of what the suite costs would be the start of the program, two thousand times. What a start loads and how it
-ends has tests of its own, which start it whole; so does whatever is to be killed, or to be somebody else.
+To load it takes most of a short command's time. What a start loads has tests of its own, which start it whole; so does
+whatever is to be killed, or to be somebody else.
 """
 
 from __future__ import annotations
