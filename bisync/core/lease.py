@@ -330,7 +330,8 @@ def _checked(lease: Lease, entries: Sequence[Entry], clock: float | None, now: f
     # The store's clock said our own time when it stored our object, at the latest.
     clock = ours[0].stored if clock is None else max(clock, ours[0].stored)
     others = [one for one in entries if one is not ours[0]]
-    before = newest(one for one in others if one.path == lease.path)
+    # What the claim was made from may have been swept since.
+    before = max(newest(one for one in others if one.path == lease.path), lease.before or 0)
     standing = [one for one in others if stands(one, entries, clock, terms)]
     if not standing:
         # Numbers must grow from holder to holder, or nobody could tell whether there was another one.

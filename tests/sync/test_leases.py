@@ -390,14 +390,28 @@ class TestOverlap:
         gate = nested.proxies[late].on("PUT", Gate(), path="/lease.")
         one, other = (nested.a, nested.b) if late == 0 else (nested.b, nested.a)
         one.write(names[late], "late\n")
-        other.write(names[1 - late], "in between\n")
+        other.write(names[1 - late].replace("deep", "new"), "in between\n")
         process = one.popen("sync")
         gate.wait()
         assert other.sync().error is None
         nested.proxies[late].clear()
         assert ended(process)[0] == 0
-        assert one.sync().error is None
-        assert {"late\n", "in between\n"} <= set(one.tree().values())
+        assert {"late\n", "in between\n"} <= set(one.tree().values()), "it went by its old look"
+
+    def test_a_first_lease_of_a_folder_looks_again_where_the_bucket_was_written_to(
+        self, any_s3: S3, tmp_path: Path
+    ) -> None:
+        with proxied(any_s3) as one, proxied(any_s3) as other:
+            pair = Devices(tmp_path, (one, other))
+            inner = Device(tmp_path / "inner", other.s3, sync_extra="    path: research\n")
+            gate = other.on("PUT", Gate(), path="/lease.")
+            process = inner.popen("setup")
+            gate.wait()
+            pair.a.write("research/new.md", "in between\n")
+            assert pair.a.sync().error is None
+            other.clear()
+            assert ended(process)[0] == 0
+            assert inner.tree() == {"new.md": "in between\n"}
 
     def test_the_first_lease_of_a_folder_is_seen_above(self, any_s3: S3, tmp_path: Path) -> None:
         with proxied(any_s3) as one, proxied(any_s3) as other:

@@ -98,7 +98,7 @@ class World(NamedTuple):
 
     def start(self, devices: int, runs: int, renewals: int, left: Budget) -> State:
         """Nothing has happened yet; nobody knows of any lease."""
-        each = Device(self._blank, machine.Stop(), None, None, True, runs, renewals)
+        each = Device(self._blank, machine.Stop(), None, None, False, runs, renewals)
         return State((each,) * devices, (), (), left)
 
     @property
@@ -113,7 +113,7 @@ class World(NamedTuple):
     def steps(self, state: State) -> Iterator[Step]:
         """All that can happen next. Nothing any more where there is nobody left to be in another one's way."""
         there = [one for one in state.devices if one != GONE]
-        if not there or (len(there) == 1 and there[0].known is None):
+        if not there or (len(there) == 1 and there[0].known is None and not there[0].foreign):
             return
         yield Step("a tick passes", self._tick(state))
         yield from self._swept(state)
@@ -184,7 +184,7 @@ class World(NamedTuple):
         before, after = one.lease, turn.lease
         wrong = ""
         if after.phase is Phase.HOLDING and before.phase not in machine.HOLDS:
-            if one.known is not None and machine.is_unchanged(after, one.known) and one.foreign:
+            if machine.is_unchanged(after, one.known or 0) and one.foreign:
                 wrong = f"device {number} takes what it saw for true, and another one has written since"
             everyone = (d._replace(foreign=d.foreign or n != number) for n, d in enumerate(state.devices))
             state = state._replace(devices=tuple(everyone))
