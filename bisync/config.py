@@ -166,6 +166,7 @@ DEFAULT_PROFILE = "balanced"
 DEFAULT_WATCH_INTERVAL = 60
 DEFAULT_KEEP_DAYS = 30
 DEFAULT_HOOK_SECONDS = 300
+DEFAULT_WEBDAV_VENDOR = "other"
 DEFAULT_IGNORE_FILES: tuple[str, ...] = (".bmignore",)
 
 
@@ -212,6 +213,40 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldTree:
+    """A folder of a set-up that was there before. `to`: the folder of the sync dir it goes to; None: not said."""
+
+    dir: Path
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDav:
+    """A WebDAV server to move over from: an address, or a remote (`name:path`) that rclone.conf has.
+
+    `vendor` as rclone calls it. `to`: the folder of the sync dir that it goes to, "" for the sync dir itself.
+    """
+
+    url: str | None = None
+    remote: str | None = None
+    vendor: str = DEFAULT_WEBDAV_VENDOR
+    user: str | None = None
+    password: SecretRef | None = None
+    token: SecretRef | None = None
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What `migrate` moves over. `sync`: into which one; None: the only one. `remove_old`: what it replaces goes."""
+
+    sync: str | None = None
+    trees: tuple[OldTree, ...] = ()
+    webdav: WebDav | None = None
+    remove_old: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything one manifest (and its local overlay) says.
 
@@ -230,6 +265,7 @@ class Manifest:
     watch_interval: int
     keep_days: int
     device: str | None = None
+    migration: Migration = Migration()
     mount_dir: Path
     state_dir: Path
     rclone_binary: str | None

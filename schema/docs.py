@@ -65,7 +65,7 @@ def manifest_md() -> str:
         tenant = defs[branch["then"]["$ref"].removeprefix("#/$defs/")]
         title = f"`tenants.NAME`, `provider: {tenant['properties']['provider']['const']}`"
         parts.append(_section(title, tenant, defs))
-    for name in ("key_pair", "secret", "sync", "hooks", "ping", "profile"):
+    for name in ("key_pair", "secret", "sync", "hooks", "ping", "migration", "webdav", "profile"):
         parts.append(_section(_TITLES[name], defs[name], defs))
     parts.append(_profiles())
     parts += [_section(_TITLES[name], defs[name], defs) for name in ("defaults", "rclone")]
@@ -78,6 +78,8 @@ _TITLES = {
     "sync": "`syncs.NAME`",
     "hooks": "`syncs.NAME.hooks`",
     "ping": "`ping`, `syncs.NAME.ping`",
+    "migration": "`migration`",
+    "webdav": "`migration.webdav`",
     "profile": "`profiles.NAME`",
     "defaults": "`defaults`",
     "rclone": "`rclone`",

@@ -39,6 +39,8 @@ VALUES = {
     "--project": "NAME",
     "--interval": "TIME",
     "--at": "WHEN",
+    "--from": "FOLDER",
+    "--webdav": "SERVER",
 }
 
 
@@ -92,9 +94,9 @@ class Command:
         for name, parameter in inspect.signature(self.call).parameters.items():
             if name == "c":
                 continue
-            long = "--" + name.replace("_", "-")
+            long = "--" + name.strip("_").replace("_", "-")  # `from` is a word of Python's
             many = str(parameter.annotation).startswith("list[")
-            value = None if isinstance(parameter.default, bool) else VALUES.get(long, name.upper())
+            value = None if isinstance(parameter.default, bool) else VALUES.get(long, name.strip("_").upper())
             found.append(Flag(name, long, SHORT.get(long), value, many, self.help[long[2:]]))
         return tuple(found)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from . import background, cloud, manifest, rules, runs, views
+from . import background, cloud, manifest, migration, rules, runs, views
 from ._command import Command
 
 COMMANDS: dict[str, Command] = {
-    one.name: one for module in (manifest, cloud, runs, views, rules, background) for one in module.COMMANDS
+    one.name: one
+    for module in (manifest, cloud, runs, views, rules, background, migration)
+    for one in module.COMMANDS
 }

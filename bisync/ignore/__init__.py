@@ -13,6 +13,7 @@ from bisync.ignore.cache import compile_rules
 from bisync.ignore.fingerprint import Fingerprint, is_same
 from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.pattern import Layer, Rule
+from bisync.ignore.reading import read_ignore_file
 from bisync.ignore.ruleset import Decision, RuleSet
 from bisync.ignore.walk import (
     Entry,
@@ -20,8 +21,8 @@ from bisync.ignore.walk import (
     Texts,
     Tree,
     Unreadable,
+    layer_rules,
     load_rules,
-    read_ignore_file,
     walk,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "compile_filters",
     "compile_rules",
     "is_same",
+    "layer_rules",
     "lint",
     "load_rules",
     "read_ignore_file",

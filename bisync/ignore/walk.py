@@ -23,9 +23,8 @@ from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, P
 from bisync.errors import IgnoreError
 from bisync.ignore.fingerprint import MANY, Fingerprint, Taking, gives_rules, row
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
+from bisync.ignore.reading import read_ignore_file
 from bisync.ignore.ruleset import Folder, RuleSet, Source, combined, joint
-
-MAX_BYTES = 1 << 20
 
 
 class Kind(enum.Enum):
@@ -68,6 +67,7 @@ class Tree:
     `occupied`: folders in which something is ignored, and those that are.
     `partials`: rclone's half-written downloads in those folders. `held`: the entries that a killed run has moved
     away, and where they lie until the next one puts them back. `fingerprint`: by which the same tree is known again.
+    `ignored`: what is, folders with a slash at their ends; nobody has looked into them.
     """
 
     rules: RuleSet
@@ -78,6 +78,7 @@ class Tree:
     held: dict[str, str]
     occupied: set[str]
     fingerprint: Fingerprint | None = None
+    ignored: tuple[str, ...] = ()
 
 
 def kind_of(mode: int) -> Kind:
@@ -118,18 +119,21 @@ Texts = Mapping[str, Sequence[str]]
 class _Collected:
     """`sources`: what gives rules, weakest first. `coming`: versions of ignore files that lie elsewhere yet.
 
-    Of the folder looked at last: `others`, the names of its folders (with a slash) and of ignored files; `silent`,
-    ignored files that give rules.
+    `below`: where the rules have the root, "" or "a/b/". `closed`: folders that are ignored. Of the folder looked at
+    last: `others`, the names of its folders (with a slash) and of ignored files; `silent`, ignored files that give
+    rules.
     """
 
     sources: list[Source]
     coming: Texts
+    below: str = ""
     notices: list[str] = field(default_factory=list)
     contested: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     occupied: set[str] = field(default_factory=set)
     ignored: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     silent: list[os.DirEntry[str]] = field(default_factory=list)
 
@@ -141,11 +145,13 @@ def walk(
     *,
     coming: Texts | None = None,
     fingerprinted: bool = False,
+    below: str = "",
 ) -> Tree:
     """Read the rules of the tree at `root` and list what they leave, in one pass; with its `fingerprint`, if asked for.
 
     `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree. While an ignore
     file has conflict copies beside it, or another version of it is `coming`, it has several versions (`RuleSet`).
+    `below`: the folder ("a/b/") that the tree will be in the one that `layers` and the rules of the result speak of.
     What a killed run holds, and the next one will put back, counts as lying in its place, also an ignore file.
     Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
     Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
@@ -153,7 +159,7 @@ def walk(
     entries: list[Entry] = []
     folders: list[str] = []
     unreadable: list[Unreadable] = []
-    collected = _Collected([], coming or {})
+    collected = _Collected([], coming or {}, below)
     taking = Taking(root)
     for path, found in _walk(root, layers, ignore_files, collected, unreadable):
         folders.append(path)
@@ -175,6 +181,7 @@ def walk(
         collected.held,
         collected.occupied,
         _whole(taking, folders, collected, unreadable) if fingerprinted and not coming else None,
+        (*collected.ignored, *collected.closed),
     )
 
 
@@ -257,9 +264,11 @@ def _walk(
         for hold in holds:
             found += _held(hold, path, found, collected)
         found.sort(key=_by_name, reverse=True)
-        sources = _sources(found, path, ignore_files, collected)
+        sources = _sources(found, collected.below + path, ignore_files, collected)
         collected.sources.extend(sources)
         _check_count(collected.sources)
+        if above is None:
+            above, name = _from_top(outermost, collected.below)
         folder = _readings(above, name, outermost, combined(sources))
         kept = []
         collected.others, collected.silent = [], []
@@ -282,6 +291,7 @@ def _pass_over(
     """Note what is ignored."""
     if is_dir:
         collected.occupied.add(path + one.name)
+        collected.closed.append(f"{path}{one.name}/")
         collected.others.append(f"{one.name}/")
         return
     if one.name.endswith(PARTIAL_SUFFIX) and one.is_file(follow_symlinks=False):
@@ -299,7 +309,18 @@ def _is_ignored(
     if len(folder) == 1:
         return folder[0].decide(name, is_dir).ignored
     said = [each.decide(name, is_dir) for each in folder]
-    return joint(said, lenient=path + name in collected.contested).ignored
+    return joint(said, lenient=collected.below + path + name in collected.contested).ignored
+
+
+def _from_top(outermost: Sequence[Rule], below: str) -> tuple[tuple[Folder, ...] | None, str]:
+    """The folder that holds the root where the rules have it, and the root's name in it; None where it is the top."""
+    if not below:
+        return None, ""
+    *above, name = below.rstrip("/").split("/")
+    folder = Folder.top(outermost)
+    for one in above:
+        folder = folder.enter(one, ())
+    return (folder,), name
 
 
 def _readings(
@@ -400,40 +421,3 @@ def _check_count(sources: Sequence[Source]) -> None:
             f"{over.place}: more than {MAX_RULES} ignore patterns in all",
             hint="Ignore whole folders instead of many single files.",
         )
-
-
-def read_ignore_file(path: Path, name: str | None = None, *, follow: bool = True) -> list[str]:
-    """The lines of an ignore file, without their line feeds.
-
-    `name` is how errors call it; a symbolic link is an error unless `follow`.
-
-    A byte order mark at the very start is not part of the first line, as for git. Raises IgnoreError
-    for a file that cannot be read, is not a plain file, is not UTF-8, or is larger than 1 MiB: git
-    would go on without its rules, and then what they guard would leave this machine.
-    """
-    called = name or str(path)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    try:
-        handle = os.open(path, flags)
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise IgnoreError(
-                    f"{called}: not a plain file", hint="Replace it with a text file, or remove it."
-                )
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise IgnoreError(
-            f"{called}: cannot be read: {error.strerror}", hint="Make the ignore file readable, or remove it."
-        ) from error
-    if len(data) > MAX_BYTES:
-        line = data.count(b"\n") + 1
-        raise IgnoreError(
-            f"{called}:{line}: the ignore file is larger than {MAX_BYTES} bytes",
-            hint="Ignore whole folders instead of many single files.",
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise IgnoreError(f"{called}:{line}: not text in UTF-8", hint="Save the file as UTF-8.") from error
-    return text.split("\n")

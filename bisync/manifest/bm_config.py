@@ -103,6 +103,34 @@ def set_sync_dir(path: Path, folder: Path) -> bool:
     return True
 
 
+def set_project_path(path: Path, name: str, folder: Path) -> bool:
+    """Point the project `name` of config.json at `path` to another folder; True when that changed the file.
+
+    (v0.14: `projects` is name and path; later versions have an object with a `path`.)
+
+    Raises ManifestError for a file that is not JSON.
+    """
+    text = _read_text(path)
+    if not text.strip():
+        return False
+    data = _parse(text, path)
+    projects = data.get("projects")
+    if not isinstance(projects, dict) or name not in projects:
+        return False
+    begin, _ = _members(text, text.index("{"))["projects"]
+    begin, end = _members(text, begin)[name]
+    if isinstance(projects[name], dict):
+        inner = _members(text, begin)
+        if "path" not in inner:
+            return False
+        begin, end = inner["path"]
+    value = json.dumps(str(folder), ensure_ascii=False)
+    if json.loads(text[begin:end]) == str(folder):
+        return False
+    atomic_write(path, text[:begin] + value + text[end:], mode=stat.S_IMODE(path.stat().st_mode))
+    return True
+
+
 def _read_text(path: Path) -> str:
     try:
         # newline="": what we write back has the line ends we found.

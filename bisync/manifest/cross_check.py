@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES
-from bisync.manifest import pings, tenants
+from bisync.manifest import migration, pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
 from bisync.manifest.draft import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
@@ -28,6 +28,7 @@ def check(reading: Reading, draft: Draft) -> None:
     _check_folders(reading, draft)
     _check_remotes(reading, draft)
     _check_pings(reading, draft)
+    _check_migration(reading, draft)
     reading.local_path("rclone", "config")
     binary = reading.text("rclone", "binary")
     if binary and is_path(binary):
@@ -110,7 +111,13 @@ def _secret_files(tenant: Any, where: KeyPath) -> Iterator[KeyPath]:
 
 
 def _safe_url(
-    reading: Reading, path: KeyPath, url: str, *, place: Place | None = None, page: str | None = None
+    reading: Reading,
+    path: KeyPath,
+    url: str,
+    *,
+    place: Place | None = None,
+    page: str | None = None,
+    example: str = "https://fly.storage.tigris.dev",
 ) -> None:
     """Report a URL that would send keys or notes in the clear. It is not repeated: it may hold a password.
 
@@ -122,8 +129,7 @@ def _safe_url(
     except ValueError:
         host = None
     if not host or re.search(r"[\s\x00-\x1f\x7f\\]", url) or (parts.query and not page) or parts.fragment:
-        example = page or "https://fly.storage.tigris.dev"
-        reading.report(path, f"expected an address such as {example}", place=place)
+        reading.report(path, f"expected an address such as {page or example}", place=place)
     elif parts.username is not None or parts.password is not None:
         reading.report(
             path, "no user name or password in an address; keys are given as credentials", place=place
@@ -142,6 +148,14 @@ def _check_pings(reading: Reading, draft: Draft) -> None:
         url = reading.text(*path)
         if url is not None:
             _safe_url(reading, path, url, page="https://hc-ping.com/UUID")
+
+
+def _check_migration(reading: Reading, draft: Draft) -> None:
+    """A password is sent to a safe address only."""
+    migration.check(reading, draft)
+    url = reading.text("migration", "webdav", "url")
+    if url is not None:
+        _safe_url(reading, ("migration", "webdav", "url"), url, example="https://dav.example.org/notes")
 
 
 def _check_bucket_once(reading: Reading, where: KeyPath, tenant: dict[Any, Any]) -> None:
@@ -216,7 +230,8 @@ def _check_secret_files(reading: Reading, draft: Draft, folders: list[Folder]) -
         for name, tenant in reading.mapping("tenants").items()
         for key in _secret_files(tenant, ("tenants", name))
     ]
-    for key in (*tenants_keys, *((*path, "file") for path in pings.places(reading, draft))):
+    ping_keys = ((*path, "file") for path in pings.places(reading, draft))
+    for key in (*tenants_keys, *ping_keys, *migration.secret_files(reading)):
         path = reading.local_path(*key)
         for folder in folders:
             if path is not None and folder.real in Path(os.path.realpath(path)).parents:

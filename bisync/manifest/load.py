@@ -28,7 +28,7 @@ from bisync.config import (
     Sync,
 )
 from bisync.errors import ManifestError, UsageError
-from bisync.manifest import cross_check, pings, schema_check, tenants
+from bisync.manifest import cross_check, migration, pings, schema_check, tenants
 from bisync.manifest.document import Document, Place, Problem, merge, ordered, quoted, read
 from bisync.manifest.draft import Draft, Reading, from_home, is_path, remote_path
 
@@ -175,6 +175,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         watch_interval=int(draft.watch_interval),
         keep_days=int(draft.keep_days),
         device=data.get("device"),
+        migration=migration.build(reading),
         mount_dir=draft.mount_dir,
         state_dir=draft.state_dir,
         rclone_binary=binary,

@@ -173,6 +173,8 @@ def is_secret(path: KeyPath) -> bool:
     """Whether what stands at `path` may be a secret written in plain text."""
     if path[:1] == ("ping",) or (len(path) > 2 and path[0] == "syncs" and path[2] == "ping"):
         return True
+    if path[:2] == ("migration", "webdav") and len(path) > 2 and path[2] in ("password", "token"):
+        return True
     return len(path) > 2 and path[0] == "tenants" and path[2] in ("credentials", "token")
 
 

@@ -17,6 +17,10 @@ Argv = tuple[str, ...]
 
 # Few low-level retries: the default 10 takes 225 s to notice a dead server.
 _NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
+# A WebDAV server that says 429 or 503 wants to be asked again later.
+_PATIENT: Argv = (
+    "--low-level-retries", "10", "--retries", "3", "--retries-sleep", "3s", "--contimeout", "15s", "--timeout", "1m",
+)  # fmt: skip
 _LOG: Argv = ("-v", "--use-json-log", "--color", "NEVER", "--stats", "500ms", "--stats-log-level", "NOTICE")
 
 
@@ -152,6 +156,18 @@ def _from_to(source: File, target: File, backup: str | None) -> Argv:
     )
     kept = ("--backup-dir", backup) if backup is not None else ()
     return (*ends, *kept, *_NETWORK, *_LOG)
+
+
+def tree_argv(fs: str) -> Argv:
+    """Everything below `fs`, folders too, with MD5s where its listings carry them."""
+    argv = ("rclone", "lsjson", fs, "--recursive", "--no-mimetype", "--hash", "--hash-type", "md5")
+    return (*argv, *_PATIENT, "--use-json-log", "--color", "NEVER")
+
+
+def fetch_argv(fs: str, target: Path, names: Path, *, profile: Profile) -> Argv:
+    """Fetch just the files listed in `names` from a server that may want some patience; what is there stays."""
+    argv = ("rclone", "copy", fs, str(target), "--files-from-raw", str(names), "--no-traverse")
+    return (*argv, "--partial-suffix", PARTIAL_SUFFIX, *_profile_flags(profile, None), *_PATIENT, *_LOG)
 
 
 def check_argv(

@@ -134,6 +134,24 @@ def forget_keys(path: Path, section: str) -> bool:
     return write_section(path, section, rest)
 
 
+def remove_section(path: Path, section: str) -> bool:
+    """Take a section out of the rclone.conf at `path`, every other byte left alone; whether it was there.
+
+    Its comments go with it. Raises RcloneError as `write_section`.
+    """
+    target = Path(os.path.realpath(path))
+    if section not in read_sections(read(path)):
+        return False
+    try:
+        with _alone(target):
+            text = read(path)
+            new = "".join(line for owner, line in _with_sections(text) if owner != section)
+            atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
+    except OSError as error:
+        raise RcloneError(f"{path}: cannot be written: {error.strerror}", hint=_ANOTHER_FILE) from None
+    return True
+
+
 _ANOTHER_FILE = "name another file as rclone.config in the manifest (rclone: {config: PATH})"
 
 

@@ -149,6 +149,47 @@ def is_out_of_step(outcome: Finished) -> bool:
     return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
 
 
+_WEBDAV_CURES: tuple[tuple[str, str, str], ...] = (
+    ("401", "the server refuses the user or the password",
+     "check the user, and what the reference of the password or token gives"),
+    ("403", "the server denies access (403)", "ask for read access to that folder"),
+    ("404", "the server has no such folder", "correct the address"),
+    ("directory not found", "the server has no such folder", "correct the address"),
+    ("x509", "its certificate is not trusted",
+     "use the name the certificate is for; for an authority of your own set RCLONE_CA_CERT"),
+    ("tls:", "no safe connection can be made to it", "check the address: https or http, and the port"),
+    ("server gave HTTP response to HTTPS", "it does not speak https", "check the address"),
+    ("429", "the server asks for fewer requests", "run again in a while: what is fetched already is kept"),
+    ("Too Many Requests", "the server asks for fewer requests",
+     "run again in a while: what is fetched already is kept"),
+    ("connection refused", "nobody answers, connection refused", "check the address and your network, then run again"),
+    ("no such host", "its name is not known", "check the address and your network, then run again"),
+    ("timeout", "it did not answer in time", "check your network, then run again"),
+    ("deadline exceeded", "it did not answer in time", "check your network, then run again"),
+    ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
+    ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
+    (" 50", "it answers with a server error", "run again in a while: what is fetched already is kept"),
+    ("EOF", "the connection broke", "run again: what is fetched already is kept"),
+    ("connection reset", "the connection broke", "run again: what is fetched already is kept"),
+    ("didn't find section in config file", "rclone.conf has no such remote", "see those it has: rclone listremotes"),
+)  # fmt: skip
+
+
+def webdav_failure(outcome: Finished, remote: Remote) -> RcloneError:
+    """What a failed look at, or copy from, a WebDAV server means, and its cure."""
+    if outcome.code < 0:
+        return RcloneError(f"rclone was killed by signal {-outcome.code}", hint="run again: nothing was lost")
+    texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
+    for needle, meaning, cure in _WEBDAV_CURES:
+        if any(needle in text for text in texts):
+            return RcloneError(f"{remote.label}: {meaning}", hint=cure)
+    last = " ".join(texts[-1].split())[:300] if texts else "no message"
+    return RcloneError(
+        f"{remote.label}: rclone failed (exit {outcome.code}): {last}",
+        hint="check the address, then run again",
+    )
+
+
 def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError:
     """The error for a run that ended badly."""
     if outcome.code < 0:

@@ -104,6 +104,18 @@ def read_listing(stdout: str) -> list[Listed]:
     return found
 
 
+def read_tree(stdout: str) -> tuple[list[Listed], list[str]]:
+    """The files and the folders in what `lsjson` printed."""
+    files, folders = [], []
+    for entry in json.loads(stdout or "[]"):
+        if entry.get("IsDir"):
+            folders.append(str(entry["Path"]))
+        else:
+            md5 = (entry.get("Hashes") or {}).get("md5") or None
+            files.append(Listed(entry["Path"], int(entry["Size"]), md5, entry.get("ModTime", "")))
+    return files, folders
+
+
 class ListingReader:
     """Reads what `lsjson` prints while it comes, so that a listing is never held as text. `take` gets each file.
 

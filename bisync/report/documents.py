@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from bisync.actions.history import History
     from bisync.actions.prune import Pruned
     from bisync.actions.schedule import Scheduled
-    from bisync.actions.setup import SetupResult
     from bisync.actions.status import SyncStatus
     from bisync.actions.unlock import Unlocked
     from bisync.core.result import Finding, SyncResult
     from bisync.errors import BisyncError
     from bisync.locks.holders import Holder
     from bisync.providers.base import Overview
+    from bisync.sync.setup import SetupResult
 
 
 def error_document(error: BisyncError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from bisync.report.left_out import left_out_lines
 from bisync.report.words import NOTHING_CHANGED, Line, Problem, told_lines
 
 if TYPE_CHECKING:
-    from bisync.actions.setup import SetupResult
+    from bisync.sync.setup import SetupResult
 
 
 def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[Line]:

@@ -10,13 +10,13 @@ import pytest
 from bisync.actions.check import CheckResult
 from bisync.actions.history import History
 from bisync.actions.restore import Restoration
-from bisync.actions.setup import SetupResult
 from bisync.config import Manifest
 from bisync.core.result import Finding
 from bisync.errors import BisyncError
 from bisync.ignore import LintWarning
 from bisync.report import setup_words, words
 from bisync.report.words import Line, Problem
+from bisync.sync.setup import SetupResult
 from tests.support import results
 
 pytestmark = pytest.mark.pure

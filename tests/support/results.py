@@ -13,7 +13,6 @@ from bisync.actions.plan import PlanResult
 from bisync.actions.prune import Pruned
 from bisync.actions.restore import Restoration, Restored
 from bisync.actions.schedule import LastRun, Scheduled
-from bisync.actions.setup import SetupResult
 from bisync.actions.status import SyncStatus
 from bisync.actions.unlock import Unlocked
 from bisync.config import Compare
@@ -32,6 +31,7 @@ from bisync.schedule.form import Form
 from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
+from bisync.sync.setup import SetupResult
 from bisync.sync.trash import Kept
 
 RUN = "20261122T101500Z-3f2a7c"

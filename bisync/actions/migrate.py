@@ -1,0 +1,131 @@
+"""Move over from what was there before: the verb. How it is done is `bisync.migrate`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bisync.app import App
+from bisync.config import Migration, OldTree, Sync, WebDav
+from bisync.core.result import SetupStep
+from bisync.errors import UsageError
+from bisync.locks.machine import held
+from bisync.migrate import found, old, run, sources, undo, webdav
+from bisync.migrate.run import Migrated, Wish
+from bisync.migrate.trees import Source
+
+
+def into(syncs: tuple[Sync, ...], migration: Migration, only: Sequence[str] | None) -> Sync:
+    """The sync that it goes to: the one named, else the manifest's, else the only one. Raises UsageError."""
+    wanted = (
+        [one for one in syncs if one.name == migration.sync] if migration.sync and not only else list(syncs)
+    )
+    if len(wanted) != 1:
+        names = ", ".join(one.name for one in syncs)
+        raise UsageError(
+            f"which sync does it go to? ({names})", hint=f"as in: bisync migrate --only {syncs[0].name}"
+        )
+    return wanted[0]
+
+
+def migrate(
+    app: App,
+    sync: Sync,
+    home: Path,
+    *,
+    trees: Sequence[str] = (),
+    server: str | None = None,
+    all_found: bool = False,
+    remove_old: bool = False,
+    dry_run: bool = False,
+) -> Migrated:
+    """Carry out the migration that the flags, else the manifest, ask for; without either say what there is.
+
+    `trees`, `server`: --from and --webdav. `all_found`: --yes. Raises UsageError, BisyncError, Locked.
+    """
+    manifest = app.manifest
+    there = found.look(manifest.state_dir, manifest.rclone_config, app.env, home)
+    named = tuple(OldTree(dir=sources.as_typed(one)) for one in trees)
+    dav = sources.server(server, manifest.migration, app.env) if server or not named else None
+    folders = named or (() if server else manifest.migration.trees)
+    if not folders and dav is None:
+        if not all_found:
+            return Migrated(name=sync.name, dir=sync.dir, found=there, dry_run=dry_run)
+        folders = sources.all_found(there, sync)
+    taken = sources.folders(folders, sync, manifest.state_dir, there.projects, there.home)
+    if not taken and dav is None:
+        raise UsageError(
+            "nothing to move over was found", hint="name it: bisync migrate --from DIR, or --webdav URL"
+        )
+    state = run.state_of(app, sync)
+    wanted = old.Old(
+        wanted=remove_old or manifest.migration.remove_old,
+        section=dav.remote.partition(":")[0] if dav is not None and dav.remote is not None else None,
+        projects=_moved(there, taken, sync),
+        others=there.others,
+    )
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
+            wish = _wish(app, sync, taken, dav, Path(scratch), dry_run=True)
+            return run.run(app, sync, replace(wish, old=wanted))
+    run.prepare(state)
+    with held(state.lock, name=f"{sync.name}: migration"):
+        wish = _wish(app, sync, taken, dav, None, dry_run=False)
+        return run.run(app, sync, replace(wish, old=wanted))
+
+
+def _wish(
+    app: App,
+    sync: Sync,
+    taken: tuple[Source, ...],
+    dav: WebDav | None,
+    scratch: Path | None,
+    *,
+    dry_run: bool,
+) -> Wish:
+    if dav is None:
+        return Wish(sources=taken, dry_run=dry_run)
+    label = webdav.staged(Path(), dav).label
+    source = webdav.staged(scratch or run.state_of(app, sync).fetched(label), dav)
+    remote = webdav.reach(dav, app.env)
+    server = webdav.Server(app, sync, source, remote, lambda event: app.on_event(sync.name, event))
+    return Wish(sources=(*taken, source), servers={source.label: server}, dry_run=dry_run)
+
+
+def _moved(
+    there: found.Found, taken: tuple[Source, ...], sync: Sync
+) -> tuple[tuple[found.Project, Path], ...]:
+    """The projects of config.json that are among what is moved over, each with where it will be."""
+    moved = []
+    for project in there.projects:
+        root = Path(os.path.realpath(project.dir))
+        for source in taken:
+            if source.kind == "folder" and (root == source.root or source.root in root.parents):
+                below = source.below + root.relative_to(source.root).as_posix()
+                moved.append((project, sync.dir / below.removesuffix(".").rstrip("/")))
+    return tuple(moved)
+
+
+def take_back(app: App, sync: Sync, *, dry_run: bool = False) -> Migrated:
+    """Put things back as they were before the migration. Raises UsageError where there is none."""
+    state = run.state_of(app, sync)
+    out = Migrated(name=sync.name, dir=sync.dir, dry_run=dry_run)
+    if state.load() is None:
+        raise UsageError(
+            f"{sync.name}: no migration is known that could be taken back", hint="see: bisync history"
+        )
+    with held(state.lock, name=f"{sync.name}: migration"):
+        journal = state.load()
+        assert journal is not None
+        out.undone = undo.undo(app, sync, state, journal, dry_run=dry_run)
+        out.backups = [Path(one["path"]) for one in journal.backups.values()]
+        if not dry_run:
+            shutil.rmtree(state.root)
+    done = out.undone
+    detail = f"{done.removed} file(s) taken away, {len(done.restored) + len(done.config)} put back"
+    out.steps.append(SetupStep(step="undo", state="would change" if dry_run else "changed", detail=detail))
+    return out

@@ -1,0 +1,167 @@
+"""What a migration writes down, so that it can be stopped anywhere, repeated and taken back. All of it private.
+
+In `migration/` of the sync's state: the journal, what each source held and holds (one line a file), what the sync dir
+held before, the configuration files as they were, and what has been fetched from a WebDAV server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from bisync.errors import BisyncError
+from bisync.files import atomic_write, private_dir
+
+VERSION = 1
+FOLDER = "/"
+"""What the path of a folder ends with among what the sync dir held before."""
+
+
+class Entry(NamedTuple):
+    """A file as a source or the sync dir holds it: path, size in bytes, time in ns since the epoch, its content.
+
+    `mark`: by what it is known again without reading it. `md5` None: not read.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    mark: str
+    md5: str | None
+
+
+@dataclass(slots=True)
+class Journal:
+    """How far a migration has come.
+
+    `sources`: their labels. `backups`: by a source's label, where its last whole copy lies and the digest of what that
+    is a copy of. `done`: steps that ended well, with the time. `config`: files as they were, by path: the bytes in
+    base64, None where there was none; digests of it and of what the migration made of it. `made_dir`: there was no
+    sync dir. `runs`: what the runs of it are called. `finished`: when it was verified. `removed`: what of the old went.
+    """
+
+    id: str
+    began: str
+    dir: str
+    sources: list[str]
+    backups: dict[str, dict[str, str]] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
+    config: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    made_dir: bool = False
+    runs: list[str] = field(default_factory=list)
+    finished: str | None = None
+    removed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """The files of one sync's migration, all below `root`."""
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.json"
+
+    @property
+    def before(self) -> Path:
+        """What the sync dir held before."""
+        return self.root / "before.jsonl"
+
+    def inventory(self, label: str) -> Path:
+        """What a source held when it was looked at last."""
+        return self.root / f"source-{_short(label)}.jsonl"
+
+    def settled(self, label: str) -> Path:
+        """What of a source a finished migration has brought."""
+        return self.root / f"settled-{_short(label)}.jsonl"
+
+    def fetched(self, label: str) -> Path:
+        """The folder for what comes from a WebDAV server."""
+        return self.root / f"fetched-{_short(label)}"
+
+    def load(self) -> Journal | None:
+        """The journal; None where there is none. Raises BisyncError for one that cannot be read."""
+        try:
+            found = json.loads(self.journal.read_text())
+            if found.pop("version") != VERSION:
+                raise ValueError("its version is not known here")
+            return Journal(**found)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise BisyncError(
+                f"the migration's journal cannot be read: {self.journal}: {error}",
+                hint=f"nothing was changed; start afresh with: mv {self.root} {self.root}.broken",
+            ) from None
+
+    def save(self, journal: Journal) -> None:
+        """Write the journal down."""
+        private_dir(self.root)
+        atomic_write(self.journal, json.dumps({"version": VERSION, **asdict(journal)}, indent=1) + "\n")
+
+
+def _short(label: str) -> str:
+    return hashlib.sha256(label.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def write_entries(path: Path, entries: Iterable[Entry]) -> None:
+    """Write files down, one JSON list a line."""
+    private_dir(path.parent)
+    atomic_write(path, "".join(f"{json.dumps(list(one))}\n" for one in entries))
+
+
+def read_entries(path: Path) -> Iterator[Entry]:
+    """What `write_entries` wrote; nothing where there is no such file. Raises BisyncError for what is no such list."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for line in stream:
+                name, size, mtime_ns, mark, md5 = json.loads(line)
+                yield Entry(str(name), int(size), int(mtime_ns), str(mark), None if md5 is None else str(md5))
+    except FileNotFoundError:
+        return
+    except (ValueError, TypeError) as error:
+        raise BisyncError(
+            f"{path} cannot be read: {error}", hint=f"remove it, then run again: rm {path}"
+        ) from None
+
+
+def digest(entries: Iterable[Entry]) -> str:
+    """What tells one state of a tree from another: paths, sizes, times and contents."""
+    found = hashlib.sha256()
+    for one in sorted(entries):
+        row = json.dumps([one.path, one.size, one.mtime_ns, one.md5])
+        found.update(f"{row}\n".encode())
+    return found.hexdigest()
+
+
+def kept_bytes(path: Path) -> dict[str, str | None]:
+    """A configuration file as it is, for the journal: its bytes, its mode, and a digest of it."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {"was": None, "mode": None, "before": None, "now": None}
+    mode = f"{path.stat().st_mode & 0o777:o}"
+    return {"was": base64.b64encode(raw).decode(), "mode": mode, "before": file_digest(path), "now": None}
+
+
+def bytes_of(row: Mapping[str, str | None]) -> bytes | None:
+    """What `kept_bytes` kept; None where there was no file."""
+    return None if row.get("was") is None else base64.b64decode(str(row["was"]))
+
+
+def file_digest(path: Path) -> str | None:
+    """A digest of a file's bytes; None where there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
