@@ -163,7 +163,7 @@ class View:
                 path = source.root / one.name.removeprefix(source.below)
                 md5 = _content(path, one.size) if source.kind == "folder" else None
                 if md5 is None:
-                    unknown[one.tree] += 1
+                    unknown[one.tree] += path_key(one.name) in forest.here
                 else:
                     read[one.tree, one.name] = md5
         known = replace(
