@@ -7,12 +7,12 @@ was not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bisync.core import names
-from bisync.core.conflict_names import free_copy_name, judged_as, original_of
+from bisync.core.conflict_names import free_copy_name, judged_as
 
 HERE = -1
 """The number of the sync dir among the trees; sources count from 0."""
@@ -95,44 +95,50 @@ def path_key(path: str) -> str:
 
 
 def contested(forest: Forest) -> tuple[Version, ...]:
-    """The versions whose content has to be known before anything can be decided: there are others of their name."""
-    copies = _copies(forest.here)
-    found: list[Version] = []
-    for key in _keys(forest):
-        there = [*_versions(forest, key), *copies.get(key, ())]
-        if len(there) > 1:
-            found += there
-    return tuple(dict.fromkeys(found))
+    """The versions whose content has to be known before anything can be decided: there are others of their name.
+
+    A file and its conflict copies count as of one name.
+    """
+    wanted = {judged_as(key) for source in forest.sources for key in source}
+    found: dict[str, list[Version]] = {}
+    for tree in (forest.here, *forest.sources):
+        for key, one in tree.items():
+            if (name := judged_as(key)) in wanted:
+                found.setdefault(name, []).append(one)
+    return tuple(one for name in sorted(found) if len(found[name]) > 1 for one in found[name])
 
 
 def gather(forest: Forest) -> Gathering:
     """What has to be done. Every version that `contested` names has its md5."""
-    copies = _copies(forest.here)
     files = set(forest.here).union(*forest.sources)
-    folders = _folders(forest, files)
+    filled = {folder for key in files for folder in names.parents(key)} | forest.blocked
+    empty = _empty_folders(forest, files)
+    folders = filled | empty.keys()
     taken = files | {one.name for tree in (forest.here, *forest.sources) for one in tree.values()}
+    # A file here can be where a source has a folder; it makes room before anything comes below it.
+    keys = sorted({*_keys(forest), *(folders & forest.here.keys())})
+    winners = {key: None if key in folders else _winner(_versions(forest, key)) for key in keys}
+    here = _contents(forest.here)
+    kept = {name: set(contents) for name, contents in here.items()}
+    for key, winner in winners.items():
+        if winner is not None:
+            kept.setdefault(judged_as(key), set()).add(winner.md5)
     count = len(forest.sources)
     new, same, differ = [0] * count, [0] * count, [0] * count
     meetings = []
-    # A file here can be where a source has a folder.
-    for key in (
-        *_keys(forest),
-        *sorted(key for key in folders & forest.here.keys() if not _is_source(forest, key)),
-    ):
-        there = _versions(forest, key)
-        known = {one.md5 for one in (*_here(there), *copies.get(key, ())) if one.md5 is not None}
-        for one in there:
+    for key in keys:
+        name = judged_as(key)
+        for one in _versions(forest, key):
             if one.tree != HERE:
-                counted = same if one.md5 in known else differ if _here(there) else new
+                known = one.md5 is not None and one.md5 in here.get(name, ())
+                counted = same if known else differ if key in forest.here else new
                 counted[one.tree] += 1
-        meeting = _meeting(there, copies.get(key, ()), taken, occupied=key in folders)
+        meeting = _meeting(_versions(forest, key), winners[key], kept.setdefault(name, set()), taken)
         if meeting is not None:
             meetings.append(meeting)
-    made = folders - {key for empty in forest.folders for key in empty} | forest.blocked
-    missing = {key: path for empty in forest.folders for key, path in empty.items() if key in folders - made}
     return Gathering(
         meetings=tuple(meetings),
-        folders=tuple(path for _, path in sorted(missing.items())),
+        folders=tuple(path for key, path in sorted(empty.items()) if key not in filled),
         new=tuple(new),
         same=tuple(same),
         differ=tuple(differ),
@@ -144,75 +150,59 @@ def _keys(forest: Forest) -> list[str]:
     return sorted(set[str]().union(*forest.sources))
 
 
-def _is_source(forest: Forest, key: str) -> bool:
-    return any(key in source for source in forest.sources)
-
-
 def _versions(forest: Forest, key: str) -> list[Version]:
     """Every version of a path: the sync dir's first, then those of the sources in their order."""
     return [tree[key] for tree in (forest.here, *forest.sources) if key in tree]
 
 
-def _here(versions: Iterable[Version]) -> list[Version]:
-    return [one for one in versions if one.tree == HERE]
-
-
-def _copies(here: Mapping[str, Version]) -> dict[str, tuple[Version, ...]]:
-    """The conflict copies in the sync dir, by the path they are of."""
-    found: dict[str, tuple[Version, ...]] = {}
+def _contents(here: Mapping[str, Version]) -> dict[str, set[str | None]]:
+    """What the sync dir holds of each name, its conflict copies among it."""
+    found: dict[str, set[str | None]] = {}
     for key, one in here.items():
-        if original_of(key) is not None:
-            path = judged_as(key)
-            found[path] = (*found.get(path, ()), one)
+        found.setdefault(judged_as(key), set()).add(one.md5)
     return found
 
 
-def _folders(forest: Forest, files: Set[str]) -> set[str]:
-    """Every path that no file can have: it is a folder in one of the trees, or something else here.
+def _empty_folders(forest: Forest, files: Set[str]) -> dict[str, str]:
+    """The folders of the sources that hold no file. One gives way to a file of its name, or of one above it."""
+    return {
+        key: path
+        for folders in forest.folders
+        for key, path in folders.items()
+        if files.isdisjoint((*names.parents(key), key))
+    }
 
-    An empty folder gives way to a file.
-    """
-    found = set(forest.blocked)
-    for tree in (forest.here, *forest.sources):
-        for key in tree:
-            found.update(names.parents(key))
-    for empty in forest.folders:
-        for key in empty:
-            above = (*names.parents(key), key)
-            if files.isdisjoint(above):
-                found.update(above)
-    return found
+
+def _winner(versions: Sequence[Version]) -> Version:
+    """The newest; of equal ones the sync dir's own, then the first source's. What is alike need not be replaced."""
+    newest = min(versions, key=_newest_first)
+    ours = versions[0] if versions[0].tree == HERE else None
+    return ours if ours is not None and ours.md5 is not None and ours.md5 == newest.md5 else newest
+
+
+def _newest_first(one: Version) -> tuple[int, int]:
+    return -one.mtime_ns, one.tree
 
 
 def _meeting(
-    versions: Sequence[Version], copies: Sequence[Version], taken: set[str], *, occupied: bool
+    versions: Sequence[Version], winner: Version | None, kept: set[str | None], taken: set[str]
 ) -> Meeting | None:
-    """What becomes of one path; None where nothing has to be done. Adds the names it gives to `taken`."""
-    ours = next(iter(_here(versions)), None)
-    # The newest first; of equal ones the sync dir's own, then the first source's.
-    order = sorted(versions, key=lambda one: (-one.mtime_ns, one.tree))
-    winner = None if occupied else order[0]
-    if ours is not None and winner is not None and _alike(ours, winner):
-        winner = ours
-    path = (ours or winner or order[0]).name
-    kept = {one.md5 for one in copies} | {winner.md5 if winner is not None else None}
-    aside = None
-    if ours is not None and ours is not winner:
-        aside = _free(path, taken)
-        kept.add(ours.md5)
+    """What becomes of one path; None where nothing has to be done.
+
+    `kept`: the contents that stand under the name or a copy's in the end. Adds to it, and names to `taken`.
+    """
+    ours = versions[0] if versions[0].tree == HERE else None
+    path = (ours or winner or min(versions, key=_newest_first)).name
+    aside = _free(path, taken) if ours is not None and ours is not winner else None
     beside = []
-    for one in order:
-        if one is not winner and one.tree != HERE and (one.md5 is None or one.md5 not in kept):
+    for one in sorted(versions, key=_newest_first):
+        if one is not winner and one is not ours and (one.md5 is None or one.md5 not in kept):
             beside.append(Kept(one, _free(path, taken)))
             kept.add(one.md5)
     take = None if winner is ours else winner
     if take is None and aside is None and not beside:
         return None
-    return Meeting(path=path, take=take, aside=aside, beside=tuple(beside), occupied=occupied)
-
-
-def _alike(one: Version, other: Version) -> bool:
-    return one is other or (one.md5 is not None and one.md5 == other.md5)
+    return Meeting(path=path, take=take, aside=aside, beside=tuple(beside), occupied=winner is None)
 
 
 def _free(path: str, taken: set[str]) -> str:

@@ -316,9 +316,8 @@ class _Migration:
                 STEPS[5], text, "mend that, then type again: bisync migrate (it goes on from here)"
             )
         self._finish()
-        return _step(
-            STEPS[5], False, f"{found.here} in the sync dir, {found.cloud} in the cloud, all by content"
-        )
+        how = "there by size, here by content" if found.by_size else "all by content"
+        return _step(STEPS[5], False, f"{found.here} in the sync dir, {found.cloud} in the cloud, {how}")
 
     def _finish(self) -> None:
         self.view.settle()
