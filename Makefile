@@ -1,6 +1,6 @@
 # Each of these sets up what it needs, also as the first command ever typed here:
 #   make demo     the whole story on an embedded S3 server, in a temporary home; CLOUD=1: that of the Basic Memory
-#                 cloud, on a stand-in for it on this machine
+#                 cloud, on a stand-in for it on this machine; MIGRATE=1: that of a move from v0.14 and WebDAV
 #   make fast     the tests that need no server and no rclone: seconds
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
@@ -34,7 +34,8 @@ BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 .PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race duet bench release venv clean
 
 demo: $(READY)
-	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(BIN)/bisync demo)
+	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
+		$(BIN)/python -m tests.support.migration_story,$(BIN)/bisync demo))
 
 fast: $(READY)
 	$(BIN)/pytest -m pure -n 2

@@ -54,10 +54,8 @@ def migrate(
         else:
             done = verb.migrate(
                 app, sync, Path.home(), trees=from_ or (), server=webdav, all_found=yes, remove_old=remove_old,
-                dry_run=dry_run,
+                dry_run=dry_run, on_look=lambda looked: screen.show(sources_table(looked)),
             )  # fmt: skip
-        if done.sources:
-            screen.show(sources_table(done))
         screen.tell(migrate_lines(done, verbose=verbose))
         screen.document(migrate_document(done))
         leave(done.exit_code)

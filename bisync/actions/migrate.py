@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bisync.app import App
 from bisync.config import Migration, OldTree, Sync, WebDav
+from bisync.core.migration import files
 from bisync.core.result import SetupStep
 from bisync.errors import UsageError
 from bisync.locks.machine import held
@@ -42,10 +43,13 @@ def migrate(
     all_found: bool = False,
     remove_old: bool = False,
     dry_run: bool = False,
+    on_look: Callable[[Migrated], None] = lambda migrated: None,
 ) -> Migrated:
     """Carry out the migration that the flags, else the manifest, ask for; without either say what there is.
 
-    `trees`, `server`: --from and --webdav. `all_found`: --yes. Raises UsageError, BisyncError, Locked.
+    `trees`, `server`: --from and --webdav. `all_found`: --yes. `on_look` hears what was found before anything is done.
+
+    Raises UsageError, BisyncError, Locked.
     """
     manifest = app.manifest
     there = found.look(manifest.state_dir, manifest.rclone_config, app.env, home)
@@ -71,11 +75,11 @@ def migrate(
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
             wish = _wish(app, sync, taken, dav, Path(scratch), dry_run=True)
-            return run.run(app, sync, replace(wish, old=wanted))
+            return run.run(app, sync, replace(wish, old=wanted, on_look=on_look))
     run.prepare(state)
     with held(state.lock, name=f"{sync.name}: migration"):
         wish = _wish(app, sync, taken, dav, None, dry_run=False)
-        return run.run(app, sync, replace(wish, old=wanted))
+        return run.run(app, sync, replace(wish, old=wanted, on_look=on_look))
 
 
 def _wish(
@@ -126,6 +130,7 @@ def take_back(app: App, sync: Sync, *, dry_run: bool = False) -> Migrated:
         if not dry_run:
             shutil.rmtree(state.root)
     done = out.undone
-    detail = f"{done.removed} file(s) taken away, {len(done.restored) + len(done.config)} put back"
+    config = f", {len(done.config)} of the configuration" if done.config else ""
+    detail = f"{files(done.removed)} taken away, {len(done.restored)} put back{config}"
     out.steps.append(SetupStep(step="undo", state="would change" if dry_run else "changed", detail=detail))
     return out

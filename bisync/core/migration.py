@@ -47,6 +47,7 @@ class Meeting:
 
     `take`: the version that gets the name; None: none does. `aside`: what the sync dir's own version is called from
     now on, when it has to give way. `beside`: what is kept as conflict copies. `occupied`: a folder has the name.
+    `sure`: no content that is not known yet can change that.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Meeting:
     aside: str | None = None
     beside: tuple[Kept, ...] = ()
     occupied: bool = False
+    sure: bool = True
 
     @property
     def brought(self) -> tuple[Kept, ...]:
@@ -87,6 +89,11 @@ class Forest:
     blocked: Set[str]
     sources: Sequence[Mapping[str, Version]]
     folders: Sequence[Mapping[str, str]]
+
+
+def files(count: int) -> str:
+    """So many files, in words."""
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
 
 
 def path_key(path: str) -> str:
@@ -202,7 +209,18 @@ def _meeting(
     take = None if winner is ours else winner
     if take is None and aside is None and not beside:
         return None
-    return Meeting(path=path, take=take, aside=aside, beside=tuple(beside), occupied=winner is None)
+    return Meeting(
+        path=path,
+        take=take,
+        aside=aside,
+        beside=tuple(beside),
+        occupied=winner is None,
+        sure=not any(_may_be_alike(one, other) for one in versions for other in versions if one is not other),
+    )
+
+
+def _may_be_alike(one: Version, other: Version) -> bool:
+    return one.size == other.size and None in (one.md5, other.md5)
 
 
 def _free(path: str, taken: set[str]) -> str:

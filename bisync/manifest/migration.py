@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bisync.config import DEFAULT_WEBDAV_VENDOR, Migration, OldTree, WebDav
-from bisync.manifest.document import KeyPath
+from bisync.manifest.document import KeyPath, quoted
 from bisync.manifest.draft import Draft, Reading, remote_path
+from bisync.manifest.schema_check import did_you_mean
 from bisync.manifest.tenants import secret_ref
 
 SECRETS = ("password", "token")
@@ -19,7 +20,9 @@ def check(reading: Reading, draft: Draft) -> None:
     migration = reading.mapping("migration")
     sync = migration.get("sync")
     if isinstance(sync, str) and sync not in draft.syncs:
-        reading.report(("migration", "sync"), f"no sync is called {sync} ({', '.join(draft.syncs)})")
+        near = did_you_mean(sync, draft.syncs)
+        text = f"no sync is called {quoted(sync)}{near} ({', '.join(draft.syncs)})"
+        reading.report(("migration", "sync"), text)
     for path in _folders(reading):
         reading.local_path(*path)
     for path, text in _targets(reading):

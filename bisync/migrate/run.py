@@ -15,7 +15,7 @@ from pathlib import Path
 from bisync import events, providers
 from bisync.app import App
 from bisync.config import Sync
-from bisync.core.migration import STEPS, Gathering, path_key
+from bisync.core.migration import STEPS, Gathering, files, path_key
 from bisync.core.place import moved
 from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, disk_error
@@ -42,17 +42,24 @@ from bisync.sync.setup import SetupResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is asked for. `servers`: for each source on a WebDAV server, how it is reached."""
+    """What is asked for. `servers`: for each source on a WebDAV server, how it is reached.
+
+    `on_look` hears what was found before anything is done.
+    """
 
     sources: tuple[Source, ...]
     servers: Mapping[str, Server] = field(default_factory=dict)
     old: old.Old = field(default_factory=old.Old)
     dry_run: bool = False
+    on_look: Callable[[Migrated], None] = lambda migrated: None
 
 
 @dataclass(slots=True, kw_only=True)
 class Migrated:
-    """What came of it. `found`: where nothing was asked for, what there is. `undone`: of `--undo`."""
+    """What came of it. `found`: where nothing was asked for, what there is. `undone`: of `--undo`.
+
+    `done_before`: there was nothing to do.
+    """
 
     name: str
     dir: Path
@@ -67,6 +74,7 @@ class Migrated:
     found: Found | None = None
     undone: undo.Undone | None = None
     dry_run: bool = False
+    done_before: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -171,17 +179,20 @@ class _Migration:
         """What is where; every source is read once, so that it is known by its content from here on."""
         self.view.look(contents=not self.wish.dry_run)
         self.out.gathering, self.out.sources = self.view.counted()
-        files, size = sum(one.files for one in self.out.sources), sum(one.bytes for one in self.out.sources)
+        count, size = sum(one.files for one in self.out.sources), sum(one.bytes for one in self.out.sources)
         lost = sum(one.lost for each in self.out.sources for one in each.passed)
         fresh = sum(one.fresh for one in self.out.sources)
         done = self.journal.finished is not None and fresh == lost == 0
-        self.over = done and {one.label for one in self.wish.sources} <= set(self.journal.sources)
+        self.over = self.out.done_before = done and {one.label for one in self.wish.sources} <= set(
+            self.journal.sources
+        )
         if not self.wish.dry_run and not self.over:
             self._begin()
-        detail = f"{len(self.wish.sources)} source(s), {files} file(s), {size} bytes"
-        return _step(
-            STEPS[0], False, f"{detail}; moved over on {self.journal.finished}" if self.over else detail
-        )
+        detail = f"{files(count)}, {size:,} bytes"
+        if self.over:
+            detail = f"{files(count)}, all of them moved over on {self.journal.finished}"
+        self.wish.on_look(self.out)
+        return _step(STEPS[0], False, detail)
 
     def _begin(self) -> None:
         """Write down what the sources hold before anything is changed."""
@@ -266,9 +277,8 @@ class _Migration:
         self.out.notes += [f"not brought: {one.path}: {one.why}" for one in passed]
         brought = sum(len(one.brought) for one in gathering.meetings)
         beside = sum(len(one.beside) + (one.aside is not None) for one in gathering.meetings)
-        detail = f"{brought} file(s) brought" + (
-            f", {beside} kept beside as conflict copies" if beside else ""
-        )
+        kept = f", {beside:,} kept beside as conflict copies" if beside else ""
+        detail = f"{files(brought)} brought{kept}"
         changed = bool(gathering.meetings or gathering.folders)
         return _step(STEPS[3], changed, detail if changed else "all of it was here")
 
@@ -311,7 +321,7 @@ class _Migration:
             self.out.notes.append("the cloud's listings carry no contents: compared there by size")
         if trouble:
             self.out.notes += [f"not verified: {one}" for one in trouble]
-            text = f"{len(trouble)} file(s) are not safe yet, the first: {trouble[0]}"
+            text = f"not safe yet: {files(len(trouble))}, the first: {trouble[0]}"
             return _failed(
                 STEPS[5], text, "mend that, then type again: bisync migrate (it goes on from here)"
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, told_lines
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, clean, home_text, size_text, told_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,9 +25,9 @@ def migrate_lines(one: Migrated, *, verbose: bool = False) -> list[Line]:
     if one.found is not None:
         return list(_found_lines(one.found, one.name))
     lines: list[Line] = []
-    if one.dry_run and one.gathering is not None:
+    if one.dry_run and one.gathering is not None and one.undone is None:
         lines += _planned_lines(one.gathering, verbose=verbose)
-    for source in one.sources:
+    for source in () if one.done_before else one.sources:
         lines += _ignored_lines(source, verbose=verbose)
     width = max((len(step.state) for step in one.steps), default=0)
     for step in one.steps:
@@ -46,9 +47,9 @@ def migrate_lines(one: Migrated, *, verbose: bool = False) -> list[Line]:
 def _found_lines(found: Found, name: str) -> Iterator[Line]:
     """What there is, and what to type."""
     if found.home is not None:
-        yield f"tree           {found.home}"
+        yield f"tree           {home_text(found.home)}"
     for project in found.projects:
-        yield f"project        {project.dir}  ({project.name}, of {project.config})"
+        yield f"project        {home_text(project.dir)}  ({project.name}, of {home_text(project.config)})"
     for other in found.others:
         yield f"{other.what:<13}  {other.place}  ({other.note})"
     remotes = [one for one in found.others if one.what == "webdav remote"]
@@ -67,11 +68,12 @@ def _found_lines(found: Found, name: str) -> Iterator[Line]:
 def _planned_lines(gathering: Gathering, *, verbose: bool) -> list[Line]:
     rows: list[str] = []
     for one in gathering.meetings:
+        unless = "" if one.sure else ", unless it turns out to be the same"
         if one.aside is not None:
-            rows.append(f"  keep      {one.path} -> {one.aside}")
+            rows.append(f"  keep      {one.path} as {one.aside}{unless}")
         if one.take is not None:
-            rows.append(f"  bring     {one.path}  {one.take.size} bytes")
-        rows += [f"  beside    {kept.name}  {kept.version.size} bytes" for kept in one.beside]
+            rows.append(f"  bring     {one.path}  {size_text(one.take.size)}")
+        rows += [f"  beside    {kept.name}  {size_text(kept.version.size)}{unless}" for kept in one.beside]
     rows += [f"  folder    {folder}/" for folder in gathering.folders]
     return [*_cut(rows, verbose=verbose)]
 
@@ -104,8 +106,10 @@ def _undone_lines(one: Migrated) -> list[Line]:
 def _next_lines(one: Migrated) -> list[Line]:
     if one.dry_run:
         return [NOTHING_CHANGED]
+    if one.done_before:
+        return ["Nothing to do. Take it back: bisync migrate --undo"]
     return [
-        f"Moved over into {one.dir}. The old files are where they were, and so is their backup.",
+        f"Moved over into {home_text(one.dir)}. The old files are where they were.",
         "Next: bisync sync. Take it back: bisync migrate --undo",
     ]
 
@@ -114,14 +118,18 @@ def sources_table(one: Migrated) -> Table:
     """What each source holds and how it stands to the sync dir."""
     from rich.table import Table
 
-    table = Table(title=f"Into {one.dir}", title_justify="left")
-    for name in ("Source", "To", "Files", "Bytes", "New", "Same", "Differ", "Ignored", "Left"):
-        table.add_column(name, overflow="fold", justify="left" if name in ("Source", "To") else "right")
+    left = any(each.passed for each in one.sources)
+    table = Table(title=f"Into {home_text(one.dir)}", title_justify="left")
+    table.add_column("Source", overflow="fold")
+    for name in ("To", "Files", "Size", "New", "Same", "Differ", "Ignored", *(("Left",) if left else ())):
+        table.add_column(name, justify="left" if name == "To" else "right")
     for each in one.sources:
-        differ = f"{each.differ}" + (f" (+{each.unknown}?)" if each.unknown else "")
-        counts = (each.files, each.bytes, each.new, each.same)
-        left = (len(each.ignored), len(each.passed))
-        table.add_row(each.source.label, each.source.below or ".", *map(str, counts), differ, *map(str, left))
+        folder = each.source.kind == "folder"
+        label = home_text(Path(each.source.label)) if folder else each.source.label
+        differ = f"{each.differ:,}" + (f" ({each.unknown:,}?)" if each.unknown else "")
+        counts = (f"{each.files:,}", size_text(each.bytes), f"{each.new:,}", f"{each.same:,}", differ)
+        rest = (f"{len(each.ignored):,}", *((f"{len(each.passed):,}",) if left else ()))
+        table.add_row(clean(label), clean(each.source.below or "."), *counts, *rest)
     return table
 
 

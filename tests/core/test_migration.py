@@ -181,10 +181,15 @@ def test_only_what_has_other_versions_has_to_be_read() -> None:
 def test_a_version_whose_content_nobody_knows_is_brought() -> None:
     """In a dry run, where nothing has been fetched."""
     unread = Version(0, "a.md", 4, 1)
+    other = Version(0, "a.md", 5, 1)
 
     found = gather(replace(forest({"a.md": (2, "here")}, {}), sources=[{"a.md": unread}]))
 
+    certain = gather(replace(forest({"a.md": (2, "here")}, {}), sources=[{"a.md": other}]))
+
     assert only(found).beside == (Kept(unread, "a.md.conflict1"),)
+    assert not only(found).sure
+    assert only(certain).sure
 
 
 # A run that is killed anywhere and begun again.

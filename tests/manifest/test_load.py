@@ -388,7 +388,7 @@ class TestChosenFolder:
 
 TOP_LEVEL = (
     *("version", "tenants", "syncs", "profiles", "ignore", "ignore_files"),
-    *("defaults", "device", "mount_dir", "state_dir", "rclone", "ping"),
+    *("defaults", "device", "mount_dir", "state_dir", "rclone", "migration", "ping"),
 )
 
 
