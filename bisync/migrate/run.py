@@ -93,7 +93,7 @@ def run(app: App, sync: Sync, wish: Wish) -> Migrated:
 
     For the holder of the migration's lock. Raises KeyboardInterrupt; nothing is lost then, and it can be run again.
     """
-    made = _Migration(app, sync, wish)
+    made = Moving(app, sync, wish)
     for name, step in made.steps():
         try:
             made.add(step())
@@ -115,7 +115,7 @@ def _step(name: str, changed: bool, detail: str) -> SetupStep:
     return SetupStep(step=name, state="changed" if changed else "ok", detail=detail)
 
 
-class _Migration:
+class Moving:
     """One migration, as far as it has come."""
 
     def __init__(self, app: App, sync: Sync, wish: Wish) -> None:
@@ -191,6 +191,9 @@ class _Migration:
         detail = f"{files(count)}, {size:,} bytes"
         if self.over:
             detail = f"{files(count)}, all of them moved over on {self.journal.finished}"
+        if self.wish.dry_run:
+            plans = old.planned(self.wish.old, self.app.manifest.rclone_config)
+            self.out.notes += [f"in the end: {one}" for one in plans]
         self.wish.on_look(self.out)
         return _step(STEPS[0], False, detail)
 

@@ -123,7 +123,8 @@ def serve(folder: Path) -> Iterator[str]:
     # The password by environment, as everywhere.
     env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")} | {"RCLONE_PASS": PASSWORD}
     with subprocess.Popen(
-        [str(rclone_path()), "serve", "webdav", str(folder), "--addr", f"127.0.0.1:{port}", "--user", USER],
+        [str(rclone_path()), "serve", "webdav", str(folder), "--addr", f"127.0.0.1:{port}", "--user", USER,
+         "--config", os.devnull],
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
