@@ -18,6 +18,7 @@ from bisync.locks.machine import held
 from bisync.migrate import found, old, run, sources, undo, webdav
 from bisync.migrate.run import Migrated, Wish
 from bisync.migrate.trees import Source
+from bisync.state.migration import MigrationState
 
 
 def into(syncs: tuple[Sync, ...], migration: Migration, only: Sequence[str] | None) -> Sync:
@@ -45,7 +46,9 @@ def migrate(
     dry_run: bool = False,
     on_look: Callable[[Migrated], None] = lambda migrated: None,
 ) -> Migrated:
-    """Carry out the migration that the flags, else the manifest, ask for; without either say what there is.
+    """Carry out the migration that the flags, else the manifest, ask for, else the one that was begun before.
+
+    Without any of them say what there is.
 
     `trees`, `server`: --from and --webdav. `all_found`: --yes. `on_look` hears what was found before anything is done.
 
@@ -53,51 +56,69 @@ def migrate(
     """
     manifest = app.manifest
     there = found.look(manifest.state_dir, manifest.rclone_config, app.env, home)
-    named = tuple(OldTree(dir=sources.as_typed(one)) for one in trees)
-    dav = sources.server(server, manifest.migration, app.env) if server or not named else None
-    folders = named or (() if server else manifest.migration.trees)
-    if not folders and dav is None:
-        if not all_found:
-            return Migrated(name=sync.name, dir=sync.dir, found=there, dry_run=dry_run)
-        folders = sources.all_found(there, sync)
+    state = run.state_of(app, sync)
+    before = _before(state)
+    asked = _asked(app, trees, server) or (before if not all_found else None)
+    if asked is None and not all_found:
+        return Migrated(name=sync.name, dir=sync.dir, found=there, dry_run=dry_run)
+    asked = asked or sources.Asked(folders=sources.all_found(there, sync))
+    asked = replace(asked, remove_old=asked.remove_old or remove_old or manifest.migration.remove_old)
+    # Where config.json says that a project is may have been changed by the migration itself.
+    known = {one.dir: one.to for one in (before.folders if before is not None else ())}
+    folders = [one if one.to is not None else replace(one, to=known.get(one.dir)) for one in asked.folders]
     taken = sources.folders(folders, sync, manifest.state_dir, there.projects, there.home)
+    dav = asked.server
     if not taken and dav is None:
         raise UsageError(
             "nothing to move over was found", hint="name it: bisync migrate --from DIR, or --webdav URL"
         )
-    state = run.state_of(app, sync)
+    resolved = tuple(replace(one, to=each.below) for one, each in zip(folders, taken, strict=True))
+    asked = replace(asked, folders=resolved)
     wanted = old.Old(
-        wanted=remove_old or manifest.migration.remove_old,
+        wanted=asked.remove_old,
         section=dav.remote.partition(":")[0] if dav is not None and dav.remote is not None else None,
         projects=_moved(there, taken, sync),
         others=there.others,
     )
+
+    def carried_out(scratch: Path | None) -> Migrated:
+        wish = _wish(app, sync, taken, dav, scratch)
+        wish = replace(wish, old=wanted, asked=asked.row(), dry_run=dry_run, on_look=on_look)
+        return run.run(app, sync, wish)
+
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
-            wish = _wish(app, sync, taken, dav, Path(scratch), dry_run=True)
-            return run.run(app, sync, replace(wish, old=wanted, on_look=on_look))
+            return carried_out(Path(scratch))
     run.prepare(state)
     with held(state.lock, name=f"{sync.name}: migration"):
-        wish = _wish(app, sync, taken, dav, None, dry_run=False)
-        return run.run(app, sync, replace(wish, old=wanted, on_look=on_look))
+        return carried_out(None)
 
 
-def _wish(
-    app: App,
-    sync: Sync,
-    taken: tuple[Source, ...],
-    dav: WebDav | None,
-    scratch: Path | None,
-    *,
-    dry_run: bool,
-) -> Wish:
+def _asked(app: App, trees: Sequence[str], server: str | None) -> sources.Asked | None:
+    """What the flags, else the manifest, ask for; None where neither does. Raises UsageError."""
+    said = app.manifest.migration
+    if trees or server is not None:
+        named = tuple(OldTree(dir=sources.as_typed(one)) for one in trees)
+        return sources.Asked(folders=named, server=sources.server(server, said, app.env) if server else None)
+    if said.trees or said.webdav is not None:
+        return sources.Asked(folders=said.trees, server=said.webdav)
+    return None
+
+
+def _before(state: MigrationState) -> sources.Asked | None:
+    """What the migration asked for that was begun before; None where none was."""
+    journal = state.load()
+    return sources.Asked.of(journal.wish) if journal is not None and journal.wish else None
+
+
+def _wish(app: App, sync: Sync, taken: tuple[Source, ...], dav: WebDav | None, scratch: Path | None) -> Wish:
     if dav is None:
-        return Wish(sources=taken, dry_run=dry_run)
+        return Wish(sources=taken)
     label = webdav.staged(Path(), dav).label
     source = webdav.staged(scratch or run.state_of(app, sync).fetched(label), dav)
     remote = webdav.reach(dav, app.env)
     server = webdav.Server(app, sync, source, remote, lambda event: app.on_event(sync.name, event))
-    return Wish(sources=(*taken, source), servers={source.label: server}, dry_run=dry_run)
+    return Wish(sources=(*taken, source), servers={source.label: server})
 
 
 def _moved(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bisync import events, providers
 from bisync.app import App
@@ -44,12 +45,13 @@ from bisync.sync.setup import SetupResult
 class Wish:
     """What is asked for. `servers`: for each source on a WebDAV server, how it is reached.
 
-    `on_look` hears what was found before anything is done.
+    `asked`: the same for the journal. `on_look` hears what was found before anything is done.
     """
 
     sources: tuple[Source, ...]
     servers: Mapping[str, Server] = field(default_factory=dict)
     old: old.Old = field(default_factory=old.Old)
+    asked: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
     on_look: Callable[[Migrated], None] = lambda migrated: None
 
@@ -204,6 +206,7 @@ class Moving:
             self.journal = replace(self.journal, finished=None, done={})
         labels = [one.label for one in self.wish.sources]
         self.journal.sources = list(dict.fromkeys([*self.journal.sources, *labels]))
+        self.journal.wish = dict(self.wish.asked)
         self.view.note()
         self.state.save(self.journal)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import Migration, OldTree, SecretRef, Sync, WebDav
@@ -141,6 +143,38 @@ def address(url: str, env: Mapping[str, str]) -> WebDav:
         return SecretRef(kind="env", value=name, where="--webdav") if name in env else None
 
     return WebDav(url=url, user=env.get(USER), password=ref(PASSWORD), token=ref(TOKEN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be moved over, before anybody has looked whether it can be. `remove_old`: and the old goes then."""
+
+    folders: tuple[OldTree, ...] = ()
+    server: WebDav | None = None
+    remove_old: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """The same for the journal. (A secret is a reference here.)"""
+        folders = [{"dir": str(one.dir), "to": one.to} for one in self.folders]
+        server = asdict(self.server) if self.server is not None else None
+        return {"folders": folders, "server": server, "remove_old": self.remove_old}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Asked:
+        """What `row` has kept."""
+        server = row.get("server")
+        if server is not None:
+            refs = {key: _ref(server[key]) for key in ("password", "token")}
+            server = WebDav(**{**server, **refs})
+        folders = tuple(OldTree(dir=Path(one["dir"]), to=one["to"]) for one in row.get("folders", ()))
+        return cls(folders=folders, server=server, remove_old=bool(row.get("remove_old")))
+
+
+def _ref(row: Mapping[str, Any] | None) -> SecretRef | None:
+    if row is None:
+        return None
+    value = row["value"] if isinstance(row["value"], str) else tuple(row["value"])
+    return SecretRef(kind=row["kind"], value=value, where=row["where"])
 
 
 def as_typed(folder: str) -> Path:

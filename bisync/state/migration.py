@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bisync.errors import BisyncError
 from bisync.files import atomic_write, private_dir
@@ -42,7 +42,8 @@ class Journal:
     `sources`: their labels. `backups`: by a source's label, where its last whole copy lies and the digest of what that
     is a copy of. `done`: steps that ended well, with the time. `config`: files as they were, by path: the bytes in
     base64, None where there was none; digests of it and of what the migration made of it. `made_dir`: there was no
-    sync dir. `runs`: what the runs of it are called. `finished`: when it was verified. `removed`: what of the old went.
+    sync dir. `wish`: what was asked for. `runs`: what the runs of it are called. `finished`: when it was verified.
+    `removed`: what of the old went.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Journal:
     done: dict[str, str] = field(default_factory=dict)
     config: dict[str, dict[str, str | None]] = field(default_factory=dict)
     made_dir: bool = False
+    wish: dict[str, Any] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     finished: str | None = None
     removed: list[str] = field(default_factory=list)

@@ -315,3 +315,34 @@ def test_in_one_folder_the_later_name_is_stronger(tmp_path: Path, names: tuple[s
 def test_very_deep_paths() -> None:
     rules = rules_of("**/x/**/y")
     assert rules.decide("a/" * 3000 + "x/" * 3000 + "y", False).ignored
+
+
+class TestBelow:
+    """A tree that will be a folder of another one: the rules speak of where it will be."""
+
+    def test_rules_from_outside_and_its_own(self, tmp_path: Path) -> None:
+        for name in ("tmp/a", "docs/tmp/a", "keep.log", "drop.log", "own/x"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / ".bmignore").write_text("!keep.log\n/own\n")
+        layers = [Layer("outside", ("/work/tmp", "*.log"))]
+
+        found = walk(tmp_path, layers, below="work/")
+        top = walk(tmp_path, layers)
+
+        assert [one.path for one in found.entries] == [".bmignore", "docs/tmp/a", "keep.log"]
+        assert sorted(found.ignored) == ["drop.log", "own/", "tmp/"]
+        assert [one.path for one in top.entries] == [".bmignore", "docs/tmp/a", "keep.log", "tmp/a"]
+        assert found.rules.decide("work/own", True).ignored
+        decided = found.rules.decide("work/tmp", True).rule
+        assert decided is not None
+        assert (decided.place, decided.text) == ("outside:1", "/work/tmp")
+        assert not found.rules.decide("own", True).ignored
+
+    def test_deeper(self, tmp_path: Path) -> None:
+        (tmp_path / "a").touch()
+        (tmp_path / "b").touch()
+
+        found = walk(tmp_path, [Layer("outside", ("work/**/a", "/b"))], below="work/deep/")
+
+        assert [one.path for one in found.entries] == ["b"]
