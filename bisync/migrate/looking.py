@@ -87,7 +87,9 @@ class View:
             write_entries(self.state.inventory(source.label), self.holdings[source.label].files.values())
 
     def note_here(self) -> None:
-        """Write down what the sync dir holds, once: `--undo` goes by it."""
+        """Write down what the sync dir holds, once for all migrations and once for this one: `--undo` goes by it."""
+        if not self.state.began_with.exists():
+            write_entries(self.state.began_with, self.here.files.values())
         if self.state.before.exists():
             return
         pace = Pace(self.tell, "looking at the sync dir")
@@ -102,11 +104,23 @@ class View:
             folders.append(Entry(METADATA_DIR + FOLDER, 0, 0, "", None))
         write_entries(self.state.before, (*rows, *folders))
 
+    def note_brought(self, contents: Mapping[str, str]) -> None:
+        """Write down what this migration has brought by now. `contents`: MD5s that are known, by the key of a path."""
+        self.look_here()
+        began = {one.path: one.mark for one in read_entries(self.state.began_with)}
+        brought = {one.path: one for one in read_entries(self.state.brought)}
+        for path, one in self.here.files.items():
+            if began.get(path) != one.mark:
+                md5 = contents.get(path_key(path)) or _content(self.sync.dir / path, one.size)
+                brought[path] = one._replace(md5=md5)
+        write_entries(self.state.brought, brought.values())
+
     def settle(self) -> None:
         """Write down that all of it has been brought."""
         for source in self.sources:
             both = self.settled(source) | dict(self.holdings[source.label].files)
             write_entries(self.state.settled(source.label), both.values())
+        self.state.began_with.unlink(missing_ok=True)
 
     def fresh(self, source: Source) -> dict[str, Entry]:
         """The source's files that no finished migration has brought as they are."""

@@ -80,9 +80,9 @@ class Migrated:
 
     @property
     def exit_code(self) -> int:
-        """Of the step that failed; 0 when none did."""
+        """Of the step that failed; 1 where something could not be taken back; else 0."""
         kept = bool(self.undone and self.undone.kept)
-        return max((step.exit_code for step in self.steps), default=int(kept))
+        return max([int(kept), *(step.exit_code for step in self.steps)])
 
 
 def state_of(app: App, sync: Sync) -> MigrationState:
@@ -301,6 +301,9 @@ class Moving:
         if result.run is not None and result.run not in self.journal.runs:
             self.journal.runs.append(result.run)
         self.state.save(self.journal)
+        known = baseline.load(state.baseline)
+        files_known = known.files if known is not None else {}
+        self.view.note_brought({key: one.md5 for key, one in files_known.items() if one.md5 is not None})
         if result.outcome not in (Outcome.DONE, Outcome.IDLE):
             return _failed(STEPS[4], result.error or "failed", result.hint, result.exit_code or 1)
         self.left_out = {path_key(one.path): one.why for one in result.left_out}

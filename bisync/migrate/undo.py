@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import METADATA_DIR
 from bisync.files import atomic_write, private_dir
 from bisync.migrate import trees
-from bisync.state import baseline
 from bisync.state.migration import FOLDER, Entry, Journal, MigrationState, bytes_of, file_digest, read_entries
 from bisync.state.paths import SyncState
 from bisync.sync import naming
@@ -90,7 +90,7 @@ class _Undo:
             return  # it had not come as far as the sync dir
         files = {path: one for path, one in before.items() if not path.endswith(FOLDER)}
         found = trees.here(self._root)
-        ours = self._brought()
+        is_brought = self._brought()
         # What has to come back is looked for before anything goes: it may have another name now.
         wanted = {path: one for path, one in files.items() if not self._is_as_before(found, path, one)}
         origins = self._origins(found, files, wanted)
@@ -103,7 +103,7 @@ class _Undo:
                 self.done.kept.append(
                     (path, "it was edited since, and its old version is not there any more")
                 )
-            elif self._content(found.files[path]) in ours:
+            elif is_brought(found.files[path]):
                 self._remove(path)
             else:
                 self.done.kept.append((path, "it is not what the migration brought"))
@@ -113,16 +113,28 @@ class _Undo:
                 self._restore(path, origin, wanted[path])
         self._folders(found, {path.rstrip(FOLDER) for path in before if path.endswith(FOLDER)})
 
-    def _brought(self) -> set[str | None]:
-        """The contents that came by the migration: from the sources, and with the baseline from the cloud."""
-        found: set[str | None] = set()
+    def _brought(self) -> Callable[[Entry], bool]:
+        """Tells whether a file is one that a migration has brought, and is as it was then.
+
+        Where one was killed before that was noted: whether a source has that content under that name.
+        """
+        noted = {one.path: one.md5 for one in read_entries(self._migration.brought)}
+        contents: dict[str, set[str | None]] = {}
         for label in self._journal.sources:
             for path in (self._migration.inventory(label), self._migration.settled(label)):
-                found |= {one.md5 for one in read_entries(path)}
-        with suppress(Exception):
-            known = baseline.load(self._migration.root / "forgotten" / self._state.baseline.name)
-            found |= {one.md5 for one in known.files.values()} if known is not None else set()
-        return found - {None}
+                for one in read_entries(path):
+                    contents.setdefault(_last_name(one.path), set()).add(one.md5)
+        unfinished = self._migration.began_with.exists()
+
+        def is_brought(one: Entry) -> bool:
+            md5 = self._content(one)
+            if md5 is None:
+                return False
+            return noted.get(one.path) == md5 or (
+                unfinished and md5 in contents.get(_last_name(one.path), ())
+            )
+
+        return is_brought
 
     def _is_as_before(self, found: trees.Here, path: str, one: Entry) -> bool:
         there = found.files.get(path)
@@ -206,3 +218,8 @@ class _Undo:
             path.unlink(missing_ok=True)
         else:
             atomic_write(path, was, mode=int(row.get("mode") or "600", 8))
+
+
+def _last_name(path: str) -> str:
+    """What a file is called, or is a conflict copy of."""
+    return judged_as(path.rpartition("/")[2])

@@ -79,6 +79,16 @@ class MigrationState:
         """What the sync dir held before."""
         return self.root / "before.jsonl"
 
+    @property
+    def began_with(self) -> Path:
+        """What the sync dir held when the migration that is under way came to it."""
+        return self.root / "began-with.jsonl"
+
+    @property
+    def brought(self) -> Path:
+        """What migrations have brought into the sync dir, from wherever, as it was then."""
+        return self.root / "brought.jsonl"
+
     def inventory(self, label: str) -> Path:
         """What a source held when it was looked at last."""
         return self.root / f"source-{_short(label)}.jsonl"

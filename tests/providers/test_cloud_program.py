@@ -365,3 +365,27 @@ def test_json_of_a_sync_names_its_projects(ready: Device, cloud: Vendor) -> None
     assert (found["outcome"], found["uploaded"]) == ("done", 1)
     assert json.dumps(found).count("ideas") >= 1
     assert cloud.count("GET", OLD) == 0
+
+
+def test_a_tree_of_v0_14_moves_into_the_cloud_and_its_folders_become_projects(
+    tmp_path: Path, cloud: Vendor
+) -> None:
+    """Before the first setup nobody knows yet whose bucket it is; afterwards the journal still is the same."""
+    notes = device(tmp_path / "home", cloud)
+    User(notes.home, cloud).logged_in()
+    for name in ("research/a.md", "work/b.md"):
+        path = notes.home / "basic-memory" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(name)
+
+    moved = notes.run("migrate", "--from", "~/basic-memory", expect=0)
+    again = notes.run("migrate", expect=0)
+
+    assert "✓ verify          ok       2 in the sync dir, 2 in the cloud, all by content" in moved.out
+    assert cloud.files() == {"research/a.md": "research/a.md", "work/b.md": "work/b.md"}
+    assert sorted(names(cloud)) == ["research", "work"]
+    assert "Nothing to do" in again.out
+    undone = notes.run("migrate", "--undo", expect=0)
+    assert "2 files taken away" in undone.out
+    assert not notes.notes.exists()
+    assert len(cloud.files()) == 2
