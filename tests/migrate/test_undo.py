@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,18 +66,21 @@ def test_an_edit_of_what_was_brought_stays(moved: Device) -> None:
 
 def test_what_came_from_the_cloud_with_the_baseline_goes_too(laptop: Device, s3: S3) -> None:
     s3.put("theirs.md", "theirs")
-    s3.put("mine.md", "an older version of mine")
+    s3.put("mine.md", "a newer version of mine")
     (laptop.home / "basic-memory").mkdir()
     (laptop.home / "basic-memory" / "a.md").write_text("old a")
     laptop.notes.mkdir()
     (laptop.notes / "mine.md").write_text("mine")
+    os.utime(laptop.notes / "mine.md", (1_600_000_000, 1_600_000_000))
     before = here(laptop)
 
     laptop.run("migrate", "--from", "~/basic-memory", expect=0)
-    assert set(here(laptop)) == {"a.md", "mine.md", "mine.md.conflict1", "theirs.md"}
+    assert here(laptop)["mine.md"] == "a newer version of mine"
+    assert here(laptop)["theirs.md"] == "theirs"
     laptop.run("migrate", "--undo", expect=0)
 
     assert here(laptop) == before
+    assert (laptop.notes / "mine.md").stat().st_mtime == 1_600_000_000
     assert not (laptop.notes / ".basic-memory").exists()
 
 
