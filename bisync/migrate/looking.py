@@ -12,6 +12,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core.metadata import METADATA_DIR
 from bisync.core.migration import Forest, Gathering, contested, gather, path_key
+from bisync.core.snapshot import BaseFile, Stamp
 from bisync.errors import BisyncError
 from bisync.migrate import trees
 from bisync.migrate.pace import Pace
@@ -51,6 +52,7 @@ class View:
     servers: Mapping[str, Server]
     holdings: dict[str, Holding] = field(default_factory=dict)
     here: trees.Here = field(init=False)
+    _read: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.here = trees.here(self.sync.dir)
@@ -86,8 +88,11 @@ class View:
         for source in self.sources:
             write_entries(self.state.inventory(source.label), self.holdings[source.label].files.values())
 
-    def note_here(self) -> None:
-        """Write down what the sync dir holds, once for all migrations and once for this one: `--undo` goes by it."""
+    def note_here(self, known: Mapping[str, BaseFile]) -> None:
+        """Write down what the sync dir holds, once for all migrations and once for this one: `--undo` goes by it.
+
+        `known`: the baseline's files, which need not be read again as long as nobody has touched them.
+        """
         if not self.state.began_with.exists():
             write_entries(self.state.began_with, self.here.files.values())
         if self.state.before.exists():
@@ -97,7 +102,10 @@ class View:
         pace.expect(sum(one.size for one in files), len(self.here.files))
         rows = []
         for one in files:
-            rows.append(one._replace(md5=_content(self.sync.dir / one.path, one.size)))
+            base = known.get(path_key(one.path))
+            same = base is not None and base.stamp is not None and _stands_for(base.stamp, base.size, one)
+            md5 = base.md5 if base is not None and same else None
+            rows.append(one._replace(md5=md5 or self._content(one)))
             pace.done(one.size)
         folders = [Entry(path + FOLDER, 0, 0, "", None) for path in self.here.folders]
         if (self.sync.dir / METADATA_DIR).is_dir():
@@ -111,7 +119,7 @@ class View:
         brought = {one.path: one for one in read_entries(self.state.brought)}
         for path, one in self.here.files.items():
             if began.get(path) != one.mark:
-                md5 = contents.get(path_key(path)) or _content(self.sync.dir / path, one.size)
+                md5 = contents.get(path_key(path)) or self._content(one)
                 brought[path] = one._replace(md5=md5)
         write_entries(self.state.brought, brought.values())
 
@@ -167,9 +175,12 @@ class View:
         contents: dict[str, str] = {}
         read: dict[tuple[int, str], str] = {}
         unknown = [0] * len(sources)
-        for one in contested(forest):
+        asked = contested(forest)
+        pace = Pace(self.tell, "comparing what has the same name")
+        pace.expect(sum(one.size for one in asked), len(asked))
+        for one in asked:
             if one.tree < 0:
-                md5 = _content(self.sync.dir / one.name, one.size)
+                md5 = self._content(self.here.files[one.name])
                 if md5 is not None:
                     contents[one.name] = md5
             elif one.md5 is None:
@@ -180,6 +191,7 @@ class View:
                     unknown[one.tree] += path_key(one.name) in forest.here
                 else:
                     read[one.tree, one.name] = md5
+            pace.done(one.size)
         known = replace(
             forest,
             here=trees.versions_here(self.here, contents),
@@ -237,6 +249,18 @@ class View:
             for path, one in now.files.items():
                 if path not in gone and (path not in before.files or before.files[path].mark != one.mark):
                     yield source.label, path, "it changed while the migration was at work"
+
+    def _content(self, one: Entry) -> str | None:
+        """The content of a file of the sync dir, read once as long as it is as it was."""
+        known = one.path, one.mark
+        if known not in self._read:
+            self._read[known] = _content(self.sync.dir / one.path, one.size)
+        return self._read[known]
+
+
+def _stands_for(stamp: Stamp, size: int, one: Entry) -> bool:
+    """Whether what a stamp was taken of is this file, as it is now."""
+    return one.mark == trees.mark_of(size, stamp.mtime_ns, 0, stamp.inode)
 
 
 def _content(path: Path, size: int) -> str | None:

@@ -271,7 +271,8 @@ class Moving:
         view = self.view
         with self.app.locked_dir(self.sync):
             view.look_here()
-            view.note_here()
+            known = baseline.load(self.app.state(self.sync).baseline)
+            view.note_here(known.files if known is not None else {})
             passed = view.fetch_unknown()
             gathering, _ = view.decide()
             passed += view.fetch_wanted(gathering)

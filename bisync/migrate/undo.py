@@ -94,10 +94,11 @@ class _Undo:
         # What has to come back is looked for before anything goes: it may have another name now.
         wanted = {path: one for path, one in files.items() if not self._is_as_before(found, path, one)}
         origins = self._origins(found, files, wanted)
+        needed = set(origins.values())
         for path in sorted(found.files):
             if path in files and path not in wanted:
                 continue
-            if path in origins.values():
+            if path in needed:
                 continue
             if path in wanted and path not in origins:
                 self.done.kept.append(
@@ -154,10 +155,11 @@ class _Undo:
                 by_size.setdefault((status.st_size, status.st_mtime_ns), []).append(str(kept))
         origins: dict[str, str] = {}
         for path, one in wanted.items():
-            for origin in by_size.get((one.size, one.mtime_ns), ()):
-                if origin not in origins.values() and file_md5(self._root / origin) == one.md5:
-                    origins[path] = origin
-                    break
+            there = by_size.get((one.size, one.mtime_ns), [])
+            origin = next((each for each in there if file_md5(self._root / each) == one.md5), None)
+            if origin is not None:
+                there.remove(origin)
+                origins[path] = origin
         return origins
 
     def _content(self, one: Entry) -> str | None:
