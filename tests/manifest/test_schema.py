@@ -152,6 +152,8 @@ class TestExample:
                 for key, value in data.items():
                     used.add((id(schema), key))
                     visit(value, schema.get("properties", {}).get(key) or schema["additionalProperties"])
+            for one in data if isinstance(data, list) and "items" in schema else ():
+                visit(one, schema["items"])
 
         visit(EXAMPLE, SCHEMA)
         named = [one for one in DEFS.values() if "properties" in one and one is not DEFS["tenant"]]
