@@ -210,12 +210,11 @@ class View:
         passed: list[Passed] = []
         for label, server in self.servers.items():
             holding = self.holdings[label]
-            known = {one.path: one for one in read_entries(self.state.inventory(label))}
             wanted = [one for one in self.fresh(server.source).values() if one.md5 is None]
             need(self.state.root, sum(one.size for one in wanted), f"what {label} holds")
-            lost = server.fetch(wanted, known)
+            lost = server.fetch(wanted)
             passed += lost
-            holding = server.read(holding, known, Pace(self.tell, f"comparing with {label}"))
+            holding = server.read(holding, {}, Pace(self.tell, f"comparing with {label}"))
             gone = {one.path for one in lost}
             files = {path: one for path, one in holding.files.items() if path not in gone}
             self.holdings[label] = replace(holding, files=files, passed=(*holding.passed, *lost))
@@ -236,7 +235,7 @@ class View:
                 for kept in one.brought
                 if kept.version.tree == number
             }
-            passed += server.fetch([holding.files[name] for name in sorted(names)], holding.files)
+            passed += server.fetch([holding.files[name] for name in sorted(names)])
         return passed
 
     def changed(self) -> Iterator[tuple[str, str, str]]:

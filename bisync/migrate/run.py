@@ -96,6 +96,11 @@ def run(app: App, sync: Sync, wish: Wish) -> Migrated:
     For the holder of the migration's lock. Raises KeyboardInterrupt; nothing is lost then, and it can be run again.
     """
     made = Moving(app, sync, wish)
+    if made.journal.dir != str(sync.dir):
+        raise BisyncError(
+            f"a migration into {made.journal.dir} is known here, and the sync dir is {sync.dir} now",
+            hint=f"take it back first (bisync migrate --undo), or forget it: rm -r {made.state.root}",
+        )
     for name, step in made.steps():
         try:
             made.add(step())

@@ -58,17 +58,24 @@ class _Work:
         self._folders: dict[str, str | None] = {"": None}
         shutil.rmtree(self.staging, ignore_errors=True)
         private_dir(self.staging)
-        self._beside = self.staging / "next"
+        self._next, self._beside = self.staging / "next", self.staging / "beside"
 
     def settle(self, meeting: Meeting) -> None:
-        """Do what was decided about one path. What was here gets its new name first."""
-        if meeting.aside is not None and not self._set_aside(meeting.path, meeting.aside):
+        """Do what was decided about one path. What is to have the name is copied before what has it gives way."""
+        take = Kept(meeting.take, meeting.path) if meeting.take is not None else None
+        why = self._copy(take, self._next) if take is not None else None
+        if why is None and meeting.aside is not None and not self._set_aside(meeting.path, meeting.aside):
+            self._next.unlink(missing_ok=True)
             return
-        for one in (*meeting.beside, *((Kept(meeting.take, meeting.path),) if meeting.take else ())):
-            why = self._bring(one)
-            if why is not None:
-                self.passed.append(Passed(one.name, why, lost=True))
-            self._pace.done()
+        for one in meeting.beside:
+            self._done(one, self._copy(one, self._beside) or self._name(one, self._beside))
+        if take is not None:
+            self._done(take, why or self._name(take, self._next))
+
+    def _done(self, one: Kept, why: str | None) -> None:
+        if why is not None:
+            self.passed.append(Passed(one.name, why, lost=True))
+        self._pace.done()
 
     def _set_aside(self, path: str, name: str) -> bool:
         seen, there = self._seen[path], self.root / path
@@ -82,32 +89,34 @@ class _Work:
         self.passed.append(Passed(path, "it changed in the sync dir meanwhile", lost=True))
         return False
 
-    def _bring(self, one: Kept) -> str | None:
-        """Give a version its name; why it has none, or None."""
-        folder = one.name.rpartition("/")[0]
+    def _copy(self, one: Kept, beside: Path) -> str | None:
+        """Copy a version to where it waits for its name; why it cannot have one, or None."""
         source = self._sources[one.version.tree]
-        why = self._ready(folder, source)
+        why = self._ready(one.name.rpartition("/")[0], source)
         if why is not None:
             return why
+        path = source.root / one.version.name.removeprefix(source.below)
         try:
-            self._copier.copy(
-                source.root / one.version.name.removeprefix(source.below),
-                self._beside,
-                size=one.version.size,
-                mtime_ns=one.version.mtime_ns,
-            )
-            if naming.take_name(self._beside, self.root / one.name):
-                return None
-            self._beside.unlink()
+            self._copier.copy(path, beside, size=one.version.size, mtime_ns=one.version.mtime_ns)
         except (Changed, FileNotFoundError):
             return "it changed meanwhile"
+        except PermissionError as error:
+            return f"cannot be read: {error.strerror}"
+        return None
+
+    def _name(self, one: Kept, beside: Path) -> str | None:
+        """Give what waits its name; why it has none, or None."""
+        try:
+            if naming.take_name(beside, self.root / one.name):
+                return None
         except OSError as error:
-            with suppress(FileNotFoundError):
-                self._beside.unlink()
             why = swap.refusal(error)
             if why is None:
                 raise
             return why
+        finally:
+            with suppress(FileNotFoundError):
+                beside.unlink()
         return "something got its name meanwhile"
 
     def _ready(self, folder: str, source: Source) -> str | None:

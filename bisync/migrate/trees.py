@@ -71,15 +71,7 @@ def look(app: App, sync: Sync, source: Source) -> Holding:
 
     Raises BisyncError where it cannot be looked at, IgnoreError.
     """
-    layers = app.layers(sync)
-    _check_below(layers, source)
-    try:
-        tree = ignore.walk(source.root, layers, app.manifest.ignore_files, below=source.below)
-    except OSError as error:
-        raise BisyncError(
-            f"{source.label} cannot be read: {error.strerror}",
-            hint="is its disk mounted, and its folder readable?",
-        ) from None
+    tree = walked(app, sync, source)
     files, passed = {}, []
     for one in tree.entries:
         if one.path == MARKER_PATH:
@@ -99,6 +91,19 @@ def look(app: App, sync: Sync, source: Source) -> Holding:
         ignored=tuple(_ignored(tree.rules, source.below, path) for path in sorted(tree.ignored)),
         passed=tuple(sorted(passed)),
     )
+
+
+def walked(app: App, sync: Sync, source: Source) -> ignore.Tree:
+    """The source's tree as far as it is on this disk, by the rules of the sync and its own. Raises as `look`."""
+    layers = app.layers(sync)
+    _check_below(layers, source)
+    try:
+        return ignore.walk(source.root, layers, app.manifest.ignore_files, below=source.below)
+    except OSError as error:
+        raise BisyncError(
+            f"{source.label} cannot be read: {error.strerror}",
+            hint="is its disk mounted, and its folder readable?",
+        ) from None
 
 
 def _check_below(layers: Sequence[ignore.Layer], source: Source) -> None:

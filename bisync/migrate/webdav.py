@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bisync import events, ignore
+from bisync import events
 from bisync.app import App
 from bisync.config import Sync, WebDav
 from bisync.core import names
+from bisync.core.migration import files
 from bisync.files import private_dir
+from bisync.migrate import trees
 from bisync.migrate.pace import Pace
-from bisync.migrate.trees import Holding, Ignored, Passed, Source, decided, look
+from bisync.migrate.trees import Holding, Ignored, Passed, Source, decided, walked
 from bisync.rclone import webdav
 from bisync.rclone.argv import fetch_argv, tree_argv
 from bisync.rclone.diagnosis import troubled_files, webdav_failure
@@ -66,28 +68,27 @@ class Server:
         if outcome.code != 0:
             raise webdav_failure(outcome, self.remote)
         listed, folders = read_tree(outcome.stdout)
-        files, passed = {}, []
+        found, passed = {}, []
         for one in listed:
             why = names.misfit(one.path)
             path = names.shown(one.path)
             if why is not None:
                 passed.append(Passed(path, why, lost=True))
             else:
-                files[path] = _entry(path, one)
+                found[path] = _entry(path, one)
         return self._through_rules(
-            files, [names.from_rclone(one) for one in folders if not names.misfit(one)], passed
+            found, [names.from_rclone(one) for one in folders if not names.misfit(one)], passed
         )
 
     def _through_rules(
-        self, files: Mapping[str, Entry], folders: Iterable[str], passed: Iterable[Passed]
+        self, listed: Mapping[str, Entry], folders: Iterable[str], passed: Iterable[Passed]
     ) -> Holding:
         wanted = self._app.manifest.ignore_files
-        self.fetch([one for one in files.values() if one.path.rpartition("/")[2] in wanted], {})
         private_dir(self.source.root)
-        # What lies there gives the rules; of the files only their names matter, and those the server knows best.
-        look(self._app, self._sync, self.source)
-        layers = self._app.layers(self._sync)
-        rules = ignore.walk(self.source.root, layers, wanted, below=self.source.below).rules
+        # What lies here gives the rules.
+        self._drop_stale(listed)
+        self.fetch([one for one in listed.values() if one.path.rpartition("/")[2] in wanted])
+        rules = walked(self._app, self._sync, self.source).rules
         below = self.source.below
         closed: dict[str, Ignored | None] = {}
 
@@ -99,7 +100,7 @@ class Server:
             return closed[folder]
 
         kept, ignored = {}, dict[str, Ignored]()
-        for path, one in files.items():
+        for path, one in listed.items():
             found = next(filter(None, map(shut, names.parents(path))), None) or decided(rules, below, path)
             if found is None:
                 kept[path] = one
@@ -113,20 +114,19 @@ class Server:
             passed=tuple(sorted(passed)),
         )
 
-    def fetch(self, wanted: Collection[Entry], known: Mapping[str, Entry]) -> list[Passed]:
-        """Bring these files to this disk, but for what lies there from before (`known`); what cannot be fetched.
+    def fetch(self, wanted: Collection[Entry]) -> list[Passed]:
+        """Bring these files to this disk, but for what lies there from before; what cannot be fetched, and why.
 
-        Raises RcloneError where none can.
+        Raises RcloneError where the trouble is that of the server, not of one file; what came until then is kept.
         """
         root = self.source.root
-        missing = [one for one in wanted if not self._is_here(one, known)]
+        missing = [one for one in wanted if not self._is_here(one)]
         if not missing:
             return []
         for one in missing:
             (root / one.path).unlink(missing_ok=True)
         private_dir(root)
-        total = sum(one.size for one in missing)
-        self._tell(events.Step(f"fetching {len(missing)} file(s) from {self.source.label}"))
+        self._tell(events.Step(f"fetching {files(len(missing))} from {self.source.label}"))
         with name_list(names.to_rclone(one.path) for one in missing) as listed:
             argv = fetch_argv(self.remote.fs, root, listed, profile=self._sync.profile)
             outcome = self._rclone.run(argv, remote=self.remote, on_event=self._tell)
@@ -136,36 +136,41 @@ class Server:
             path = root / one.path
             if path.is_file() and path.lstat().st_size == one.size:
                 os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
-            else:
-                why = troubles.get(names.to_rclone(one.path), "could not be fetched")
-                lost.append(Passed(one.path, why, lost=True))
-        if outcome.code != 0 and len(lost) == len(missing) and total >= 0:
-            raise webdav_failure(outcome, self.remote)
+                continue
+            why = troubles.get(names.to_rclone(one.path))
+            if why is None and outcome.code != 0:
+                raise webdav_failure(outcome, self.remote)
+            lost.append(Passed(one.path, why or "it is not what the server's listing says", lost=True))
         return lost
 
-    def _is_here(self, one: Entry, known: Mapping[str, Entry]) -> bool:
-        before = known.get(one.path)
-        path = self.source.root / one.path
+    def _is_here(self, one: Entry) -> bool:
+        """Whether the file was fetched as the listing has it: its copy here has the listing's size and time."""
         try:
-            there = path.lstat().st_size
+            status = (self.source.root / one.path).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        return before is not None and before.mark == one.mark and there == one.size
+        return (status.st_size, status.st_mtime_ns) == (one.size, one.mtime_ns)
+
+    def _drop_stale(self, listed: Mapping[str, Entry]) -> None:
+        """Remove what was fetched before and is not on the server any more as it was."""
+        for path, one in trees.here(self.source.root).files.items():
+            if path not in listed or not self._is_here(listed[path]):
+                (self.source.root / one.path).unlink()
 
     def read(self, holding: Holding, known: Mapping[str, Entry], pace: Pace) -> Holding:
         """The same with the contents of the files that lie on this disk by now."""
-        files = dict(holding.files)
+        found = dict(holding.files)
         for path, one in holding.files.items():
             before = known.get(path)
             if one.md5 is not None:
                 continue
             if before is not None and before.md5 is not None and before.mark == one.mark:
-                files[path] = one._replace(md5=before.md5)
-            elif (self.source.root / path).is_file():
+                found[path] = one._replace(md5=before.md5)
+            elif self._is_here(one):
                 pace.expect(one.size, 1)
-                files[path] = one._replace(md5=file_md5(self.source.root / path, pace.add, size=one.size))
+                found[path] = one._replace(md5=file_md5(self.source.root / path, pace.add, size=one.size))
                 pace.done()
-        return replace(holding, files=files)
+        return replace(holding, files=found)
 
     def forget(self) -> None:
         """What was fetched is not needed any more."""
