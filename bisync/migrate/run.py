@@ -18,7 +18,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core.migration import STEPS, Gathering, files, path_key
 from bisync.core.place import moved
-from bisync.core.result import Outcome, SetupStep, SyncResult
+from bisync.core.result import SetupStep, SyncResult
 from bisync.errors import BisyncError, disk_error
 from bisync.files import private_dir
 from bisync.migrate import backup, old, together, undo, verify
@@ -279,13 +279,8 @@ class Moving:
             known = baseline.load(self.app.state(self.sync).baseline)
             view.note_here(known.files if known is not None else {})
             passed = view.fetch_unknown()
-            gathering, _ = view.decide()
-            passed += view.fetch_wanted(gathering)
-            self.out.gathering = gathering
-            pace = Pace(self.tell, "bringing together", reading=False)
-            seen = view.here.files
-            passed += together.carry_out(self.sync.dir, self.wish.sources, gathering, seen, pace)
-            view.look_here()
+            gathering = self._gather()
+        self.out.gathering = gathering
         self.out.notes += [f"not brought: {one.path}: {one.why}" for one in passed]
         brought = sum(len(one.brought) for one in gathering.meetings)
         beside = sum(len(one.beside) + (one.aside is not None) for one in gathering.meetings)
@@ -293,6 +288,17 @@ class Moving:
         detail = f"{files(brought)} brought{kept}"
         changed = bool(gathering.meetings or gathering.folders)
         return _step(STEPS[3], changed, detail if changed else "all of it was here")
+
+    def _gather(self, only: verify.Found | None = None) -> Gathering:
+        """Bring together what is not; `only` these files of the sources. For the holder of the sync's lock."""
+        gathering, _ = self.view.decide(only)
+        passed = self.view.fetch_wanted(gathering)
+        pace = Pace(self.tell, "bringing together", reading=False)
+        seen = self.view.here.files
+        passed += together.carry_out(self.sync.dir, self.wish.sources, gathering, seen, pace)
+        self.view.look_here()
+        self.out.notes += [f"not brought: {one.path}: {one.why}" for one in passed]
+        return gathering
 
     # baseline
 
@@ -302,19 +308,36 @@ class Moving:
             known = baseline.load(state.baseline)
             elsewhere = known is not None and moved(known.place, session.place)
             first = bool(elsewhere) or listings.find(state.work, self.sync.dir, session.remote.fs) is None
-        result = sync_run.run(self.app, self.sync, sync_run.Options(resync=first))
+        result = self._synced(sync_run.Options(resync=first))
+        if result.error is None and (lost := self._lost()):
+            # To the cloud's newer version, which keeps the name: they are conflict copies, as anywhere else.
+            with self.app.locked_dir(self.sync):
+                self._gather(lost)
+            again = self._synced(sync_run.Options())
+            result = replace(again, uploaded=result.uploaded + again.uploaded, downloaded=result.downloaded)
+        if result.error is not None:
+            return _failed(STEPS[4], result.error, result.hint, result.exit_code or 1)
+        self.left_out = {path_key(one.path): one.why for one in result.left_out}
+        detail = f"{result.uploaded:,} uploaded, {result.downloaded:,} downloaded"
+        return _step(STEPS[4], bool(result.uploaded or result.downloaded or first), detail)
+
+    def _synced(self, options: sync_run.Options) -> SyncResult:
+        """A run of the sync, and what it left in the sync dir written down."""
+        result = sync_run.run(self.app, self.sync, options)
         self.out.result = result
         if result.run is not None and result.run not in self.journal.runs:
             self.journal.runs.append(result.run)
         self.state.save(self.journal)
-        known = baseline.load(state.baseline)
+        known = baseline.load(self.app.state(self.sync).baseline)
         files_known = known.files if known is not None else {}
         self.view.note_brought({key: one.md5 for key, one in files_known.items() if one.md5 is not None})
-        if result.outcome not in (Outcome.DONE, Outcome.IDLE):
-            return _failed(STEPS[4], result.error or "failed", result.hint, result.exit_code or 1)
-        self.left_out = {path_key(one.path): one.why for one in result.left_out}
-        detail = f"{result.uploaded} uploaded, {result.downloaded} downloaded"
-        return _step(STEPS[4], result.outcome is Outcome.DONE, detail)
+        return result
+
+    def _lost(self) -> verify.Found:
+        """The sources' files whose content is not in the sync dir any more: a newer version came from the cloud."""
+        pace = Pace(self.tell, "looking for what a newer version has replaced")
+        sources = [(source, self.view.replaced(source)) for source in self.wish.sources]
+        return verify.not_here(self.sync.dir, sources, pace)
 
     # verify
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bisync.app import App
 from bisync.config import Sync
@@ -40,6 +40,25 @@ class Verified:
     by_size: bool
 
 
+Found = Mapping[str, Sequence[str]]
+"""Files of sources: by the source's label, their paths in it."""
+
+
+def not_here(
+    root: Path, sources: Sequence[tuple[Source, Mapping[str, Entry]]], pace: Pace
+) -> dict[str, list[str]]:
+    """Those of these files of whose content the sync dir at `root` has no copy. Raises OSError."""
+    found = trees.here(root)
+    places = _by_name(found.files)
+    reader = _Reader(root, found.files, pace)
+    lost: dict[str, list[str]] = {}
+    for source, entries in sources:
+        for path, one in entries.items():
+            if not any(reader.holds(each, one) for each in _places(places, source.below + path)):
+                lost.setdefault(source.label, []).append(path)
+    return lost
+
+
 def check(
     app: App,
     sync: Sync,
@@ -62,9 +81,13 @@ def check(
     for source, files in sources:
         pace.expect(sum(one.size for one in files.values()), len(files))
         for path, one in files.items():
-            key = path_key(source.below + path)
-            at = next((each for each in places.get(key, ()) if reader.holds(each, one)), None)
-            there = next((each for each in cloud.get(key, ()) if _is_it(each, one, hashes=hashes)), None)
+            at = next(
+                (each for each in _places(places, source.below + path) if reader.holds(each, one)), None
+            )
+            there = next(
+                (each for each in _places(cloud, source.below + path) if _is_it(each, one, hashes=hashes)),
+                None,
+            )
             pace.done()
             sums["here"] += at is not None
             sums["cloud"] += there is not None
@@ -86,6 +109,15 @@ def check(
         missing=tuple(missing),
         by_size=not hashes,
     )
+
+
+Place = TypeVar("Place")
+
+
+def _places(named: Mapping[str, Sequence[Place]], path: str) -> list[Place]:
+    """Where a file may be: under its name, or as a conflict copy of it; a copy that gave way is another copy."""
+    keys = dict.fromkeys((path_key(path), path_key(judged_as(path))))
+    return [each for key in keys for each in named.get(key, ())]
 
 
 def _by_name(files: Mapping[str, Entry]) -> dict[str, list[str]]:
