@@ -79,6 +79,7 @@ class Gathering:
 class Forest:
     """The sync dir and the sources: files by the key of their path in the sync dir (`path_key`).
 
+    A source that has one path twice, in two spellings, is there twice; by `Version.tree` it is one all the same.
     `blocked`: what is no file in the sync dir: folders, links, pipes. `folders`: for each source its folders in which
     there is no file, with their paths.
     """
@@ -99,7 +100,7 @@ def contested(forest: Forest) -> tuple[Version, ...]:
     copies = _copies(forest.here)
     found: list[Version] = []
     for key in _keys(forest):
-        there = [*_versions(forest, key), *copies.get(key, ())]
+        there = [*_versions(forest, key), *copies.get(judged_as(key), ())]
         if len(there) > 1:
             found += there
     return tuple(dict.fromkeys(found))
@@ -114,18 +115,16 @@ def gather(forest: Forest) -> Gathering:
     count = len(forest.sources)
     new, same, differ = [0] * count, [0] * count, [0] * count
     meetings = []
-    # A file here can be where a source has a folder.
-    for key in (
-        *_keys(forest),
-        *sorted(key for key in folders & forest.here.keys() if not _is_source(forest, key)),
-    ):
+    # A file here can be where a source has a folder: it gives way before anything comes into that.
+    for key in sorted({*_keys(forest), *(folders & forest.here.keys())}):
         there = _versions(forest, key)
-        known = {one.md5 for one in (*_here(there), *copies.get(key, ())) if one.md5 is not None}
+        beside = copies.get(judged_as(key), ())
+        known = {one.md5 for one in (*_here(there), *beside) if one.md5 is not None}
         for one in there:
             if one.tree != HERE:
                 counted = same if one.md5 in known else differ if _here(there) else new
                 counted[one.tree] += 1
-        meeting = _meeting(there, copies.get(key, ()), taken, occupied=key in folders)
+        meeting = _meeting(there, beside, taken, occupied=key in folders)
         if meeting is not None:
             meetings.append(meeting)
     made = folders - {key for empty in forest.folders for key in empty} | forest.blocked
@@ -142,10 +141,6 @@ def gather(forest: Forest) -> Gathering:
 def _keys(forest: Forest) -> list[str]:
     """Every path that a source has."""
     return sorted(set[str]().union(*forest.sources))
-
-
-def _is_source(forest: Forest, key: str) -> bool:
-    return any(key in source for source in forest.sources)
 
 
 def _versions(forest: Forest, key: str) -> list[Version]:
@@ -189,8 +184,11 @@ def _meeting(
 ) -> Meeting | None:
     """What becomes of one path; None where nothing has to be done. Adds the names it gives to `taken`."""
     ours = next(iter(_here(versions)), None)
-    # The newest first; of equal ones the sync dir's own, then the first source's.
-    order = sorted(versions, key=lambda one: (-one.mtime_ns, one.tree))
+    beside_already = {one.md5 for one in copies} - {None, ours.md5 if ours is not None else None}
+    # The newest first; of equal ones the sync dir's own, then the first source's. What stands beside the sync dir's own
+    # as a conflict copy has lost to it already, be it in a run that was killed.
+    held = [one for one in versions if ours is None or one is ours or one.md5 not in beside_already]
+    order = sorted(held, key=lambda one: (-one.mtime_ns, one.tree))
     winner = None if occupied else order[0]
     if ours is not None and winner is not None and _alike(ours, winner):
         winner = ours

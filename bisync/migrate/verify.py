@@ -62,9 +62,12 @@ def check(
     for source, files in sources:
         pace.expect(sum(one.size for one in files.values()), len(files))
         for path, one in files.items():
-            key = path_key(source.below + path)
-            at = next((each for each in places.get(key, ()) if reader.holds(each, one)), None)
-            there = next((each for each in cloud.get(key, ()) if _is_it(each, one, hashes=hashes)), None)
+            # A conflict copy that had to give way is another copy of what it is one of.
+            keys = dict.fromkeys((path_key(source.below + path), path_key(judged_as(source.below + path))))
+            at = next((x for key in keys for x in places.get(key, ()) if reader.holds(x, one)), None)
+            there = next(
+                (x for key in keys for x in cloud.get(key, ()) if _is_it(x, one, hashes=hashes)), None
+            )
             pace.done()
             sums["here"] += at is not None
             sums["cloud"] += there is not None
