@@ -145,8 +145,9 @@ class View:
             here=trees.versions_here(self.here, {}),
             blocked={path_key(path) for path in (*self.here.folders, *self.here.others)},
             sources=[
-                trees.versions_of(number, source, self.fresh(source).values())
+                layer
                 for number, source in enumerate(sources)
+                for layer in trees.versions_of(number, source, self.fresh(source).values())
             ],
             folders=[trees.empty_folders(source, self.holdings[source.label]) for source in sources],
         )
@@ -187,7 +188,7 @@ class View:
             known = {one.path: one for one in read_entries(self.state.inventory(label))}
             wanted = [one for one in self.fresh(server.source).values() if one.md5 is None]
             need(self.state.root, sum(one.size for one in wanted), f"what {label} holds")
-            lost = server.fetch(wanted, known)
+            lost = server.fetch(wanted)
             passed += lost
             holding = server.read(holding, known, Pace(self.tell, f"comparing with {label}"))
             gone = {one.path for one in lost}
@@ -210,7 +211,7 @@ class View:
                 for kept in one.brought
                 if kept.version.tree == number
             }
-            passed += server.fetch([holding.files[name] for name in sorted(names)], holding.files)
+            passed += server.fetch([holding.files[name] for name in sorted(names)])
         return passed
 
     def changed(self) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from bisync import events, ignore
 from bisync.app import App
 from bisync.config import Sync, WebDav
 from bisync.core import names
+from bisync.core.metadata import METADATA_DIR
 from bisync.files import private_dir
 from bisync.migrate.pace import Pace
 from bisync.migrate.trees import Holding, Ignored, Passed, Source, decided, look
@@ -26,7 +27,7 @@ from bisync.rclone.output import Listed, parse_time, read_tree
 from bisync.rclone.program import Rclone, name_list
 from bisync.rclone.remote import Remote
 from bisync.secret import resolve
-from bisync.state.migration import Entry
+from bisync.state.migration import Entry, read_entries, write_entries
 from bisync.sync.hashing import file_md5
 
 
@@ -82,7 +83,7 @@ class Server:
         self, files: Mapping[str, Entry], folders: Iterable[str], passed: Iterable[Passed]
     ) -> Holding:
         wanted = self._app.manifest.ignore_files
-        self.fetch([one for one in files.values() if one.path.rpartition("/")[2] in wanted], {})
+        self.fetch([one for one in files.values() if one.path.rpartition("/")[2] in wanted])
         private_dir(self.source.root)
         # What lies there gives the rules; of the files only their names matter, and those the server knows best.
         look(self._app, self._sync, self.source)
@@ -113,18 +114,21 @@ class Server:
             passed=tuple(sorted(passed)),
         )
 
-    def fetch(self, wanted: Collection[Entry], known: Mapping[str, Entry]) -> list[Passed]:
-        """Bring these files to this disk, but for what lies there from before (`known`); what cannot be fetched.
+    def fetch(self, wanted: Collection[Entry]) -> list[Passed]:
+        """Bring these files to this disk, but for what lies there as the server has it; what cannot be fetched.
 
         Raises RcloneError where none can.
         """
         root = self.source.root
-        missing = [one for one in wanted if not self._is_here(one, known)]
+        fetched = self._fetched()
+        missing = [one for one in wanted if not self._is_here(one, fetched)]
         if not missing:
             return []
         for one in missing:
             (root / one.path).unlink(missing_ok=True)
         private_dir(root)
+        # Written down first: what has its name there after a kill is whole, and is this version.
+        write_entries(self._notes, (fetched | {one.path: one for one in missing}).values())
         total = sum(one.size for one in missing)
         self._tell(events.Step(f"fetching {len(missing)} file(s) from {self.source.label}"))
         with name_list(names.to_rclone(one.path) for one in missing) as listed:
@@ -143,8 +147,16 @@ class Server:
             raise webdav_failure(outcome, self.remote)
         return lost
 
-    def _is_here(self, one: Entry, known: Mapping[str, Entry]) -> bool:
-        before = known.get(one.path)
+    @property
+    def _notes(self) -> Path:
+        return self.source.root / METADATA_DIR / "fetched.jsonl"
+
+    def _fetched(self) -> dict[str, Entry]:
+        """As which version each file lies on this disk."""
+        return {one.path: one for one in read_entries(self._notes)}
+
+    def _is_here(self, one: Entry, fetched: Mapping[str, Entry]) -> bool:
+        before = fetched.get(one.path)
         path = self.source.root / one.path
         try:
             there = path.lstat().st_size
@@ -155,13 +167,14 @@ class Server:
     def read(self, holding: Holding, known: Mapping[str, Entry], pace: Pace) -> Holding:
         """The same with the contents of the files that lie on this disk by now."""
         files = dict(holding.files)
+        fetched = self._fetched()
         for path, one in holding.files.items():
             before = known.get(path)
             if one.md5 is not None:
                 continue
             if before is not None and before.md5 is not None and before.mark == one.mark:
                 files[path] = one._replace(md5=before.md5)
-            elif (self.source.root / path).is_file():
+            elif self._is_here(one, fetched):
                 pace.expect(one.size, 1)
                 files[path] = one._replace(md5=file_md5(self.source.root / path, pace.add, size=one.size))
                 pace.done()
