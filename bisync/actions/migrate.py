@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bisync.app import App
-from bisync.config import Migration, OldTree, Sync, WebDav
+from bisync.config import Migration, OldTree, RcloneTenant, Sync, WebDav
 from bisync.core.result import SetupStep
 from bisync.errors import UsageError
 from bisync.locks.machine import held
@@ -56,18 +55,21 @@ def migrate(
         if not all_found:
             return Migrated(name=sync.name, dir=sync.dir, found=there, dry_run=dry_run)
         folders = sources.all_found(there, sync)
-    taken = sources.folders(folders, sync, manifest.state_dir, there.projects, there.home)
+    state = run.state_of(app, sync)
+    journal = state.load()
+    known = journal.below if journal is not None else {}
+    taken = sources.folders(folders, sync, manifest.state_dir, there.projects, there.home, known)
     if not taken and dav is None:
         raise UsageError(
             "nothing to move over was found", hint="name it: bisync migrate --from DIR, or --webdav URL"
         )
-    state = run.state_of(app, sync)
     wanted = old.Old(
         wanted=remove_old or manifest.migration.remove_old,
         section=dav.remote.partition(":")[0] if dav is not None and dav.remote is not None else None,
         projects=_moved(there, taken, sync),
         others=there.others,
     )
+    _check_unused(app, wanted)
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
             wish = _wish(app, sync, taken, dav, Path(scratch), dry_run=True)
@@ -76,6 +78,17 @@ def migrate(
     with held(state.lock, name=f"{sync.name}: migration"):
         wish = _wish(app, sync, taken, dav, None, dry_run=False)
         return run.run(app, sync, replace(wish, old=wanted))
+
+
+def _check_unused(app: App, wanted: old.Old) -> None:
+    """Raise UsageError where what is to go is what a sync needs."""
+    for sync in app.manifest.syncs:
+        remote = sync.tenant.remote if isinstance(sync.tenant, RcloneTenant) else ""
+        if wanted.wanted and wanted.section is not None and remote.partition(":")[0] == wanted.section:
+            raise UsageError(
+                f"{sync.name} is synced with {remote}: its remote is not an old one",
+                hint="leave out --remove-old (remove_old in the manifest)",
+            )
 
 
 def _wish(
@@ -105,8 +118,7 @@ def _moved(
         root = Path(os.path.realpath(project.dir))
         for source in taken:
             if source.kind == "folder" and (root == source.root or source.root in root.parents):
-                below = source.below + root.relative_to(source.root).as_posix()
-                moved.append((project, sync.dir / below.removesuffix(".").rstrip("/")))
+                moved.append((project, sync.dir / source.below / root.relative_to(source.root)))
     return tuple(moved)
 
 
@@ -124,7 +136,7 @@ def take_back(app: App, sync: Sync, *, dry_run: bool = False) -> Migrated:
         out.undone = undo.undo(app, sync, state, journal, dry_run=dry_run)
         out.backups = [Path(one["path"]) for one in journal.backups.values()]
         if not dry_run:
-            shutil.rmtree(state.root)
+            state.forget()
     done = out.undone
     detail = f"{done.removed} file(s) taken away, {len(done.restored) + len(done.config)} put back"
     out.steps.append(SetupStep(step="undo", state="would change" if dry_run else "changed", detail=detail))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
@@ -29,11 +30,11 @@ from bisync.migrate.webdav import Server
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.state.migration import (
+    PENDING,
     Journal,
     MigrationState,
     digest,
     file_digest,
-    kept_bytes,
 )
 from bisync.sync import run as sync_run
 from bisync.sync import setup
@@ -70,9 +71,9 @@ class Migrated:
 
     @property
     def exit_code(self) -> int:
-        """Of the step that failed; 0 when none did."""
+        """Of the step that failed; 1 where something could not be taken back; else 0."""
         kept = bool(self.undone and self.undone.kept)
-        return max((step.exit_code for step in self.steps), default=int(kept))
+        return max((step.exit_code for step in self.steps), default=0) or int(kept)
 
 
 def state_of(app: App, sync: Sync) -> MigrationState:
@@ -117,6 +118,11 @@ class _Migration:
         self.state = state_of(app, sync)
         self.out = Migrated(name=sync.name, dir=sync.dir, dry_run=wish.dry_run)
         self.journal = self.state.load() or self._new_journal()
+        conf = app.manifest.rclone_config
+        if wish.old.section in self.journal.gone and not old.has_section(wish.old, conf):
+            # It was moved over, and we took it away: nobody can look at it any more.
+            left = tuple(one for one in wish.sources if one.label not in wish.servers)
+            self.wish = wish = replace(wish, sources=left, servers={})
         self.view = View(app=app, sync=sync, state=self.state, sources=wish.sources, servers=wish.servers)
         self.left_out: dict[str, str] = {}
         self.over = False
@@ -176,7 +182,10 @@ class _Migration:
         fresh = sum(one.fresh for one in self.out.sources)
         done = self.journal.finished is not None and fresh == lost == 0
         self.over = done and {one.label for one in self.wish.sources} <= set(self.journal.sources)
-        if not self.wish.dry_run and not self.over:
+        if self.over:
+            for server in self.wish.servers.values():
+                server.forget()  # ignore files were fetched for the look
+        elif not self.wish.dry_run:
             self._begin()
         detail = f"{len(self.wish.sources)} source(s), {files} file(s), {size} bytes"
         return _step(
@@ -190,6 +199,7 @@ class _Migration:
             self.journal = replace(self.journal, finished=None, done={})
         labels = [one.label for one in self.wish.sources]
         self.journal.sources = list(dict.fromkeys([*self.journal.sources, *labels]))
+        self.journal.below |= {one.label: one.below for one in self.wish.sources}
         self.view.note()
         self.state.save(self.journal)
 
@@ -225,10 +235,9 @@ class _Migration:
     # set up
 
     def _set_up(self) -> SetupStep:
-        self._note_config()
-        result = setup.run(self.app, self.sync, baseline=False)
+        with self._config_noted():
+            result = setup.run(self.app, self.sync, baseline=False)
         self.out.setup = result
-        self._note_config()
         # Setup may have found out whose cloud it is.
         tenant = providers.of(self.sync.tenant).recognise(self.sync.tenant, self.app.manifest.state_dir)
         self.sync = self.view.sync = replace(self.sync, tenant=tenant)
@@ -238,15 +247,30 @@ class _Migration:
         changed = [step.step for step in result.steps if step.state == "changed"]
         return _step(STEPS[2], bool(changed), ", ".join(changed) or "was set up already")
 
-    def _note_config(self) -> None:
-        """Keep the configuration files as they are, and note what becomes of them."""
+    @contextmanager
+    def _config_noted(self) -> Iterator[None]:
+        """Keep the configuration files as they are, and note what this makes of them.
+
+        Where somebody else has written to one since it was noted last, it is not ours to put back.
+        """
         manifest = self.app.manifest
         ignore = self.app.ignore_file
         paths = (manifest.rclone_config, ignore, ignore.with_name(".bmignore.rclone"))
+        ours = []
         for path in (*paths, *self.wish.old.configs):
-            row = self.journal.config.setdefault(str(path), kept_bytes(path))
-            row["now"] = file_digest(path)
+            if str(path) not in self.journal.config:
+                self.journal.config[str(path)] = self.state.keep(path)
+            row = self.journal.config[str(path)]
+            if row["now"] == PENDING or file_digest(path) in (row["before"], row["now"]):
+                ours.append((path, row))
+                row["now"] = PENDING
         self.state.save(self.journal)
+        try:
+            yield
+        finally:
+            for path, row in ours:
+                row["now"] = file_digest(path)
+            self.state.save(self.journal)
 
     # bring together
 
@@ -280,7 +304,8 @@ class _Migration:
             known = baseline.load(state.baseline)
             elsewhere = known is not None and moved(known.place, session.place)
             first = bool(elsewhere) or listings.find(state.work, self.sync.dir, session.remote.fs) is None
-        result = sync_run.run(self.app, self.sync, sync_run.Options(resync=first))
+        with self._config_noted():  # keys may be new
+            result = sync_run.run(self.app, self.sync, sync_run.Options(resync=first, moved_in=True))
         self.out.result = result
         if result.run is not None and result.run not in self.journal.runs:
             self.journal.runs.append(result.run)
@@ -322,7 +347,6 @@ class _Migration:
 
     def _finish(self) -> None:
         self.view.settle()
-        self._note_config()
         self.journal.finished = self._now()
         self.state.save(self.journal)
         for server in self.wish.servers.values():
@@ -331,18 +355,18 @@ class _Migration:
     # remove the old
 
     def _remove_old(self) -> SetupStep:
-        removed = old.remove(self.wish.old, self.app.manifest.rclone_config, self._before_removing)
-        if removed:
-            self.journal.removed += removed
-            self._note_config()
+        removed: list[str] = []
+        if old.is_there(self.wish.old, self.app.manifest.rclone_config):
+            if self.wish.old.section is not None:
+                self.journal.gone = list(dict.fromkeys([*self.journal.gone, self.wish.old.section]))
+            with self._config_noted():
+                removed = old.remove(self.wish.old, self.app.manifest.rclone_config)
+                self.journal.removed += removed
         left = old.left(self.wish.old, self.app.manifest.rclone_config)
         self.out.notes += [f"left as it is: {one}" for one in left]
         if not self.wish.old.wanted:
             return _step(STEPS[6], False, "not asked for (--remove-old)")
         return _step(STEPS[6], bool(removed), "; ".join(removed) or "nothing of it is left")
-
-    def _before_removing(self) -> None:
-        self._note_config()
 
 
 def prepare(state: MigrationState) -> None:
