@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bisync.app import App
-from bisync.config import Migration, OldTree, Sync, WebDav
+from bisync.config import Migration, OldTree, RcloneTenant, Sync, WebDav
 from bisync.core.migration import files
 from bisync.core.result import SetupStep
 from bisync.errors import UsageError
@@ -80,6 +79,7 @@ def migrate(
         projects=_moved(there, taken, sync),
         others=there.others,
     )
+    _check_unused(app, wanted)
 
     def carried_out(scratch: Path | None) -> Migrated:
         wish = _wish(app, sync, taken, dav, scratch)
@@ -92,6 +92,17 @@ def migrate(
     run.prepare(state)
     with held(state.lock, name=f"{sync.name}: migration"):
         return carried_out(None)
+
+
+def _check_unused(app: App, wanted: old.Old) -> None:
+    """Raise UsageError where what is to go is what a sync needs."""
+    for sync in app.manifest.syncs:
+        remote = sync.tenant.remote if isinstance(sync.tenant, RcloneTenant) else ""
+        if wanted.wanted and wanted.section is not None and remote.partition(":")[0] == wanted.section:
+            raise UsageError(
+                f"{sync.name} is synced with {remote}: its remote is not an old one",
+                hint="leave out --remove-old (remove_old in the manifest)",
+            )
 
 
 def _asked(app: App, trees: Sequence[str], server: str | None) -> sources.Asked | None:
@@ -130,8 +141,7 @@ def _moved(
         root = Path(os.path.realpath(project.dir))
         for source in taken:
             if source.kind == "folder" and (root == source.root or source.root in root.parents):
-                below = source.below + root.relative_to(source.root).as_posix()
-                moved.append((project, sync.dir / below.removesuffix(".").rstrip("/")))
+                moved.append((project, sync.dir / source.below / root.relative_to(source.root)))
     return tuple(moved)
 
 
@@ -149,7 +159,7 @@ def take_back(app: App, sync: Sync, *, dry_run: bool = False) -> Migrated:
         out.undone = undo.undo(app, sync, state, journal, dry_run=dry_run)
         out.backups = [Path(one["path"]) for one in journal.backups.values()]
         if not dry_run:
-            shutil.rmtree(state.root)
+            state.forget()
     done = out.undone
     config = f", {len(done.config)} of the configuration" if done.config else ""
     detail = f"{files(done.removed)} taken away, {len(done.restored)} put back{config}"

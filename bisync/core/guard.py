@@ -31,8 +31,12 @@ def judge(
     cloud: CloudSnapshot,
     max_delete: int | None,
     name: str,
+    all_may_change: bool = False,
 ) -> tuple[Verdict, ...]:
-    """Every guard's verdict, in a fixed order. `name` is the sync's, for the commands to type."""
+    """Every guard's verdict, in a fixed order. `name` is the sync's, for the commands to type.
+
+    `all_may_change`: that every file was edited at once is no surprise.
+    """
     if baseline is None or plan.mode is Mode.BASELINE:
         return ()
     return (
@@ -40,7 +44,7 @@ def judge(
         _marker("marker_cloud", cloud.marker, "the cloud", name),
         _device(baseline, local, name),
         _max_delete(plan, max_delete, name),
-        _all_changed(plan, baseline, name),
+        *(() if all_may_change else (_all_changed(plan, baseline, name),)),
     )
 
 

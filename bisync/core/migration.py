@@ -81,6 +81,7 @@ class Gathering:
 class Forest:
     """The sync dir and the sources: files by the key of their path in the sync dir (`path_key`).
 
+    A source that has one path twice, in two spellings, is there twice; by `Version.tree` it is one all the same.
     `blocked`: what is no file in the sync dir: folders, links, pipes. `folders`: for each source its folders in which
     there is no file, with their paths.
     """
@@ -124,12 +125,9 @@ def gather(forest: Forest) -> Gathering:
     taken = files | {one.name for tree in (forest.here, *forest.sources) for one in tree.values()}
     # A file here can be where a source has a folder; it makes room before anything comes below it.
     keys = sorted({*_keys(forest), *(folders & forest.here.keys())})
-    winners = {key: None if key in folders else _winner(_versions(forest, key)) for key in keys}
-    here = _contents(forest.here)
-    kept = {name: set(contents) for name, contents in here.items()}
-    for key, winner in winners.items():
-        if winner is not None:
-            kept.setdefault(judged_as(key), set()).add(winner.md5)
+    # What is here of each name, and what is planned to come by now: no version of a source is there twice.
+    kept = _contents(forest.here)
+    here = {name: frozenset(contents) for name, contents in kept.items()}
     count = len(forest.sources)
     new, same, differ = [0] * count, [0] * count, [0] * count
     meetings = []
@@ -140,7 +138,8 @@ def gather(forest: Forest) -> Gathering:
                 known = one.md5 is not None and one.md5 in here.get(name, ())
                 counted = same if known else differ if key in forest.here else new
                 counted[one.tree] += 1
-        meeting = _meeting(_versions(forest, key), winners[key], kept.setdefault(name, set()), taken)
+        there = _versions(forest, key)
+        meeting = _meeting(there, kept.setdefault(name, set()), taken, occupied=key in folders)
         if meeting is not None:
             meetings.append(meeting)
     return Gathering(
@@ -180,29 +179,30 @@ def _empty_folders(forest: Forest, files: Set[str]) -> dict[str, str]:
     }
 
 
-def _winner(versions: Sequence[Version]) -> Version:
-    """The newest; of equal ones the sync dir's own, then the first source's. What is alike need not be replaced."""
-    newest = min(versions, key=_newest_first)
-    ours = versions[0] if versions[0].tree == HERE else None
-    return ours if ours is not None and ours.md5 is not None and ours.md5 == newest.md5 else newest
-
-
 def _newest_first(one: Version) -> tuple[int, int]:
     return -one.mtime_ns, one.tree
 
 
 def _meeting(
-    versions: Sequence[Version], winner: Version | None, kept: set[str | None], taken: set[str]
+    versions: Sequence[Version], kept: set[str | None], taken: set[str], *, occupied: bool
 ) -> Meeting | None:
     """What becomes of one path; None where nothing has to be done.
 
-    `kept`: the contents that stand under the name or a copy's in the end. Adds to it, and names to `taken`.
+    The newest gets the name; of equal ones the sync dir's own, then the first source's. `kept`: the contents that stand
+    under the name or a copy's already, be it since a run that was killed: those have had their turn. Adds to it, and
+    names to `taken`.
     """
     ours = versions[0] if versions[0].tree == HERE else None
-    path = (ours or winner or min(versions, key=_newest_first)).name
+    coming = [one for one in versions if one is not ours and (one.md5 is None or one.md5 not in kept)]
+    order = sorted([*coming, *([ours] if ours is not None else [])], key=_newest_first)
+    if not order or (ours is not None and not coming and not occupied):
+        return None
+    winner = None if occupied else order[0]
+    path = (ours or order[0]).name
     aside = _free(path, taken) if ours is not None and ours is not winner else None
+    kept.add(None if winner is None else winner.md5)
     beside = []
-    for one in sorted(versions, key=_newest_first):
+    for one in order:
         if one is not winner and one is not ours and (one.md5 is None or one.md5 not in kept):
             beside.append(Kept(one, _free(path, taken)))
             kept.add(one.md5)
@@ -214,7 +214,7 @@ def _meeting(
         take=take,
         aside=aside,
         beside=tuple(beside),
-        occupied=winner is None,
+        occupied=occupied,
         sure=not any(_may_be_alike(one, other) for one in versions for other in versions if one is not other),
     )
 

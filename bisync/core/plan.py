@@ -44,24 +44,28 @@ class Questions:
     """What only the world can tell about a comparison's conflicts, by path.
 
     `contents`: of equal size, no hashes that tell: are they byte for byte the same? `times`: when was the
-    cloud's version last modified? `copies`: which names of conflict copies are taken beside it?
+    cloud's version last modified? `copies`: which names of conflict copies are taken beside it? `kept`: is the cloud's
+    version here already, as a conflict copy?
     """
 
     contents: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The world's answers. `equal`: these paths are the same on both sides. `times`: ns since the epoch.
 
-    `taken`: names that no conflict copy can have though no snapshot holds them (ignored files).
+    `taken`: names that no conflict copy can have though no snapshot holds them (ignored files). `kept`: of these paths
+    the cloud's version is here, as a conflict copy.
     """
 
     equal: frozenset[str] = frozenset()
     times: Mapping[str, int] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,9 @@ class Plan:
         return sum(change.action is action for change in self.changes)
 
 
-def questions(comparison: Comparison, resolve: ConflictResolve, *, first: bool) -> Questions:
+def questions(
+    comparison: Comparison, resolve: ConflictResolve, *, first: bool, keeps_both: bool = False
+) -> Questions:
     """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time."""
     conflicts = comparison.conflicts
     by_time = first or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
@@ -91,6 +97,7 @@ def questions(comparison: Comparison, resolve: ConflictResolve, *, first: bool) 
         ),
         times=tuple(one.path for one in conflicts) if by_time else (),
         copies=tuple(sorted([one.path for one in conflicts] + [one.path for one in comparison.clashes])),
+        kept=tuple(one.path for one in conflicts) if keeps_both else (),
     )
 
 
@@ -106,18 +113,22 @@ def make_plan(
     mode: Mode,
     idle_allowed: bool = True,
     moves: bool = True,
+    keeps_both: bool = False,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
     A plan to sync with nothing to do is idle, unless the run has something else to bring about
-    (`idle_allowed`). `moves`: the cloud can move a file on its own side.
+    (`idle_allowed`). `moves`: the cloud can move a file on its own side. `keeps_both`: whatever the mode, the newer
+    version wins, the local one where the times do not tell, and the other stays beside it.
     """
     used = _names_taken(local, cloud, answers) if comparison.conflicts or comparison.clashes else set()
     decided = list(comparison.changes)
     decided += [_room_for_folder(one, used) for one in comparison.clashes]
     conflicts = [one for one in comparison.conflicts if one.path not in answers.equal]
     for one in conflicts:
-        if mode is Mode.BASELINE:
+        if keeps_both:
+            decided.append(_both_kept(one, answers, used))
+        elif mode is Mode.BASELINE:
             decided.append(_first_meeting(one, answers.times.get(one.path), used))
         else:
             decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
@@ -268,6 +279,16 @@ def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None,
         "cloud": f"the cloud version wins ({resolve.value})",
     }[winner]
     return Change(Action.CONFLICT, one.path, size, f"changed on both sides; {how}", winner, tuple(copies))
+
+
+def _both_kept(one: Difference, answers: Answers, taken: set[str]) -> Change:
+    """The newer of two files wins, and the other is kept beside it, once."""
+    time = answers.times.get(one.path)
+    wins = _winner(one, ConflictResolve.NEWER, time)
+    if wins != "cloud" and one.path in answers.kept:
+        return Change(Action.UPLOAD, one.path, one.local.size, "differs; newer here", "local", replaces=True)
+    resolve = ConflictResolve.LOCAL if wins == "both" else ConflictResolve.NEWER
+    return _conflict(one, resolve, time, taken)
 
 
 def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> Change:

@@ -6,6 +6,7 @@ It has its name only once it is whole. One that is there is never touched; anoth
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -114,15 +115,19 @@ def _make_folder(path: Path) -> None:
 def _copy(copier: Copier, root: Path, target: Path, one: _Item) -> str | None:
     """Copy one entry unless it is there already; why it could not be, or None."""
     source, to, mode = root / one.path, target / one.path, one.status.st_mode
-    if stat.S_ISDIR(mode):
-        _make_folder(to)
-        return None
     if os.path.lexists(to):
         there = to.lstat()
         same = (there.st_size, there.st_mtime_ns) == (one.status.st_size, one.status.st_mtime_ns)
-        if same and stat.S_IFMT(there.st_mode) == stat.S_IFMT(mode):
+        alike = stat.S_IFMT(there.st_mode) == stat.S_IFMT(mode)
+        if alike and (same or stat.S_ISDIR(mode)):
             return None
-        to.unlink()
+        if stat.S_ISDIR(there.st_mode):
+            shutil.rmtree(to)
+        else:
+            to.unlink()
+    if stat.S_ISDIR(mode):
+        _make_folder(to)
+        return None
     try:
         if stat.S_ISLNK(mode):
             to.symlink_to(source.readlink())

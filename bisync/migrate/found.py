@@ -100,7 +100,7 @@ def _remotes(path: Path) -> list[Find]:
     except (OSError, RcloneError):
         return []
     return [
-        Find("webdav remote", f"{name}:", f"[{name}] in {path}: {values.get('url', 'no address')}")
+        Find("webdav remote", f"{name}:", f"[{name}] in {path}: {_bare(values.get('url', 'no address'))}")
         for name, values in sections.items()
         if values.get("type") == "webdav"
     ]
@@ -113,7 +113,7 @@ def _mounts() -> list[Find]:
         device, _, rest = line.partition(" ")
         point, _, kind = rest.partition(" ")
         if re.match(r"(fuse\.)?(davfs2?|rclone)\b", kind) and ("dav" in kind or "dav" in device):
-            found.append(Find("webdav mount", _unescaped(point), f"mounted from {_unescaped(device)}"))
+            found.append(Find("webdav mount", _unescaped(point), f"mounted from {_bare(_unescaped(device))}"))
     for line in _lines("/etc/fstab"):
         words = line.split()
         if len(words) > 2 and not line.startswith("#") and words[2] == "davfs":
@@ -127,6 +127,11 @@ def _mounts() -> list[Find]:
         shares = []
     found += [Find("webdav mount", str(desktop / one), "mounted by the desktop") for one in shares]
     return found
+
+
+def _bare(address: str) -> str:
+    """An address without the user and the password that may stand in it."""
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 def _unescaped(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from bisync.errors import BisyncError
 from bisync.migrate import trees
 from bisync.migrate.pace import Pace
 from bisync.migrate.trees import Holding, Passed, Source
-from bisync.migrate.verify import Found
 from bisync.migrate.webdav import Server
 from bisync.state.migration import FOLDER, Entry, MigrationState, read_entries, write_entries
 from bisync.sync.hashing import file_md5
@@ -161,25 +160,16 @@ class View:
         ]
         return gathering, looked
 
-    def replaced(self, source: Source) -> dict[str, Entry]:
-        """The source's files that are not in the sync dir as they were brought, by size and time."""
-        found = {path_key(path): one for path, one in self.here.files.items()}
-        return {
-            path: one
-            for path, one in self.fresh(source).items()
-            if (there := found.get(path_key(source.below + path))) is None
-            or (there.size, there.mtime_ns) != (one.size, one.mtime_ns)
-        }
-
-    def decide(self, only: Found | None = None) -> tuple[Gathering, list[int]]:
+    def decide(self) -> tuple[Gathering, list[int]]:
         """What has to be done; and for each source how many files only their content can place, which is not here."""
         sources = self.sources
         forest = Forest(
             here=trees.versions_here(self.here, {}),
             blocked={path_key(path) for path in (*self.here.folders, *self.here.others)},
             sources=[
-                trees.versions_of(number, source, self._meant(source, only))
+                layer
                 for number, source in enumerate(sources)
+                for layer in trees.versions_of(number, source, self.fresh(source).values())
             ],
             folders=[trees.empty_folders(source, self.holdings[source.label]) for source in sources],
         )
@@ -259,10 +249,6 @@ class View:
             for path, one in now.files.items():
                 if path not in gone and (path not in before.files or before.files[path].mark != one.mark):
                     yield source.label, path, "it changed while the migration was at work"
-
-    def _meant(self, source: Source, only: Found | None) -> Collection[Entry]:
-        fresh = self.fresh(source)
-        return fresh.values() if only is None else [fresh[path] for path in only.get(source.label, ())]
 
     def _content(self, one: Entry) -> str | None:
         """The content of a file of the sync dir, read once as long as it is as it was."""

@@ -5,7 +5,6 @@ The old files stay where they are, and so does what only its owner should touch 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +32,21 @@ class Old:
         return tuple(dict.fromkeys(project.config for project, _ in self.projects)) if self.wanted else ()
 
 
-def remove(old: Old, rclone_config: Path, before: Callable[[], None]) -> list[str]:
-    """Remove what is to go; what was done. `before` is called before anything is. Raises RcloneError, ManifestError."""
+def has_section(old: Old, rclone_config: Path) -> bool:
+    """Whether rclone.conf has the remote that was moved over from. Raises RcloneError."""
+    return old.section is not None and _is_webdav(rclone_config, old.section)
+
+
+def is_there(old: Old, rclone_config: Path) -> bool:
+    """Whether there is anything to remove that is to go. Raises RcloneError."""
+    section = has_section(old, rclone_config)
+    return old.wanted and (section or any(project.dir != folder for project, folder in old.projects))
+
+
+def remove(old: Old, rclone_config: Path) -> list[str]:
+    """Remove what is to go; what was done. Raises RcloneError, ManifestError."""
     if not old.wanted:
         return []
-    before()
     done = []
     if (
         old.section is not None

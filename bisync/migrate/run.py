@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
@@ -30,11 +31,11 @@ from bisync.migrate.webdav import Server
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.state.migration import (
+    PENDING,
     Journal,
     MigrationState,
     digest,
     file_digest,
-    kept_bytes,
 )
 from bisync.sync import run as sync_run
 from bisync.sync import setup
@@ -132,6 +133,11 @@ class Moving:
         self.state = state_of(app, sync)
         self.out = Migrated(name=sync.name, dir=sync.dir, dry_run=wish.dry_run)
         self.journal = self.state.load() or self._new_journal()
+        conf = app.manifest.rclone_config
+        if wish.old.section in self.journal.gone and not old.has_section(wish.old, conf):
+            # It was moved over, and we took it away: nobody can look at it any more.
+            left = tuple(one for one in wish.sources if one.label not in wish.servers)
+            self.wish = wish = replace(wish, sources=left, servers={})
         self.view = View(app=app, sync=sync, state=self.state, sources=wish.sources, servers=wish.servers)
         self.left_out: dict[str, str] = {}
         self.over = False
@@ -190,10 +196,12 @@ class Moving:
         lost = sum(one.lost for each in self.out.sources for one in each.passed)
         fresh = sum(one.fresh for one in self.out.sources)
         done = self.journal.finished is not None and fresh == lost == 0
-        self.over = self.out.done_before = done and {one.label for one in self.wish.sources} <= set(
-            self.journal.sources
-        )
-        if not self.wish.dry_run and not self.over:
+        labels = {one.label for one in self.wish.sources}
+        self.over = self.out.done_before = done and labels <= set(self.journal.sources)
+        if self.over:
+            for server in self.wish.servers.values():
+                server.forget()  # ignore files were fetched for the look
+        elif not self.wish.dry_run:
             self._begin()
         detail = f"{files(count)}, {size:,} bytes"
         if self.over:
@@ -247,10 +255,9 @@ class Moving:
     # set up
 
     def _set_up(self) -> SetupStep:
-        self._note_config()
-        result = setup.run(self.app, self.sync, baseline=False)
+        with self._config_noted():
+            result = setup.run(self.app, self.sync, baseline=False)
         self.out.setup = result
-        self._note_config()
         # Setup may have found out whose cloud it is.
         tenant = providers.of(self.sync.tenant).recognise(self.sync.tenant, self.app.manifest.state_dir)
         self.sync = self.view.sync = replace(self.sync, tenant=tenant)
@@ -260,15 +267,30 @@ class Moving:
         changed = [step.step for step in result.steps if step.state == "changed"]
         return _step(STEPS[2], bool(changed), ", ".join(changed) or "was set up already")
 
-    def _note_config(self) -> None:
-        """Keep the configuration files as they are, and note what becomes of them."""
+    @contextmanager
+    def _config_noted(self) -> Iterator[None]:
+        """Keep the configuration files as they are, and note what this makes of them.
+
+        Where somebody else has written to one since it was noted last, it is not ours to put back.
+        """
         manifest = self.app.manifest
         ignore = self.app.ignore_file
         paths = (manifest.rclone_config, ignore, ignore.with_name(".bmignore.rclone"))
+        ours = []
         for path in (*paths, *self.wish.old.configs):
-            row = self.journal.config.setdefault(str(path), kept_bytes(path))
-            row["now"] = file_digest(path)
+            if str(path) not in self.journal.config:
+                self.journal.config[str(path)] = self.state.keep(path)
+            row = self.journal.config[str(path)]
+            if row["now"] == PENDING or file_digest(path) in (row["before"], row["now"]):
+                ours.append((path, row))
+                row["now"] = PENDING
         self.state.save(self.journal)
+        try:
+            yield
+        finally:
+            for path, row in ours:
+                row["now"] = file_digest(path)
+            self.state.save(self.journal)
 
     # bring together
 
@@ -279,7 +301,12 @@ class Moving:
             known = baseline.load(self.app.state(self.sync).baseline)
             view.note_here(known.files if known is not None else {})
             passed = view.fetch_unknown()
-            gathering = self._gather()
+            gathering, _ = view.decide()
+            passed += view.fetch_wanted(gathering)
+            pace = Pace(self.tell, "bringing together", reading=False)
+            seen = view.here.files
+            passed += together.carry_out(self.sync.dir, self.wish.sources, gathering, seen, pace)
+            view.look_here()
         self.out.gathering = gathering
         self.out.notes += [f"not brought: {one.path}: {one.why}" for one in passed]
         brought = sum(len(one.brought) for one in gathering.meetings)
@@ -289,17 +316,6 @@ class Moving:
         changed = bool(gathering.meetings or gathering.folders)
         return _step(STEPS[3], changed, detail if changed else "all of it was here")
 
-    def _gather(self, only: verify.Found | None = None) -> Gathering:
-        """Bring together what is not; `only` these files of the sources. For the holder of the sync's lock."""
-        gathering, _ = self.view.decide(only)
-        passed = self.view.fetch_wanted(gathering)
-        pace = Pace(self.tell, "bringing together", reading=False)
-        seen = self.view.here.files
-        passed += together.carry_out(self.sync.dir, self.wish.sources, gathering, seen, pace)
-        self.view.look_here()
-        self.out.notes += [f"not brought: {one.path}: {one.why}" for one in passed]
-        return gathering
-
     # baseline
 
     def _baseline(self) -> SetupStep:
@@ -308,13 +324,7 @@ class Moving:
             known = baseline.load(state.baseline)
             elsewhere = known is not None and moved(known.place, session.place)
             first = bool(elsewhere) or listings.find(state.work, self.sync.dir, session.remote.fs) is None
-        result = self._synced(sync_run.Options(resync=first))
-        if result.error is None and (lost := self._lost()):
-            # To the cloud's newer version, which keeps the name: they are conflict copies, as anywhere else.
-            with self.app.locked_dir(self.sync):
-                self._gather(lost)
-            again = self._synced(sync_run.Options())
-            result = replace(again, uploaded=result.uploaded + again.uploaded, downloaded=result.downloaded)
+        result = self._synced(sync_run.Options(resync=first, moved_in=True))
         if result.error is not None:
             return _failed(STEPS[4], result.error, result.hint, result.exit_code or 1)
         self.left_out = {path_key(one.path): one.why for one in result.left_out}
@@ -323,7 +333,8 @@ class Moving:
 
     def _synced(self, options: sync_run.Options) -> SyncResult:
         """A run of the sync, and what it left in the sync dir written down."""
-        result = sync_run.run(self.app, self.sync, options)
+        with self._config_noted():  # keys may be new
+            result = sync_run.run(self.app, self.sync, options)
         self.out.result = result
         if result.run is not None and result.run not in self.journal.runs:
             self.journal.runs.append(result.run)
@@ -332,12 +343,6 @@ class Moving:
         files_known = known.files if known is not None else {}
         self.view.note_brought({key: one.md5 for key, one in files_known.items() if one.md5 is not None})
         return result
-
-    def _lost(self) -> verify.Found:
-        """The sources' files whose content is not in the sync dir any more: a newer version came from the cloud."""
-        pace = Pace(self.tell, "looking for what a newer version has replaced")
-        sources = [(source, self.view.replaced(source)) for source in self.wish.sources]
-        return verify.not_here(self.sync.dir, sources, pace)
 
     # verify
 
@@ -369,7 +374,6 @@ class Moving:
 
     def _finish(self) -> None:
         self.view.settle()
-        self._note_config()
         self.journal.finished = self._now()
         self.state.save(self.journal)
         for server in self.wish.servers.values():
@@ -378,18 +382,18 @@ class Moving:
     # remove the old
 
     def _remove_old(self) -> SetupStep:
-        removed = old.remove(self.wish.old, self.app.manifest.rclone_config, self._before_removing)
-        if removed:
-            self.journal.removed += removed
-            self._note_config()
+        removed: list[str] = []
+        if old.is_there(self.wish.old, self.app.manifest.rclone_config):
+            if self.wish.old.section is not None:
+                self.journal.gone = list(dict.fromkeys([*self.journal.gone, self.wish.old.section]))
+            with self._config_noted():
+                removed = old.remove(self.wish.old, self.app.manifest.rclone_config)
+                self.journal.removed += removed
         left = old.left(self.wish.old, self.app.manifest.rclone_config)
         self.out.notes += [f"left as it is: {one}" for one in left]
         if not self.wish.old.wanted:
             return _step(STEPS[6], False, "not asked for (--remove-old)")
         return _step(STEPS[6], bool(removed), "; ".join(removed) or "nothing of it is left")
-
-    def _before_removing(self) -> None:
-        self._note_config()
 
 
 def prepare(state: MigrationState) -> None:

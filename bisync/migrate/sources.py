@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +17,23 @@ from bisync.manifest.cloud_address import is_loopback
 from bisync.migrate.found import Found, Project, folder_of
 from bisync.migrate.trees import Source
 
+_REMOTE = re.compile(r"[A-Za-z0-9_.+@][A-Za-z0-9_.+@ -]*(:[^\0-\x1f]*)?")
 USER, PASSWORD, TOKEN = "BISYNC_WEBDAV_USER", "BISYNC_WEBDAV_PASSWORD", "BISYNC_WEBDAV_TOKEN"
 """Environment variables that go with an address on the command line, where no secret may stand."""
 
 
 def folders(
-    trees: Sequence[OldTree], sync: Sync, state_dir: Path, projects: Sequence[Project], home_tree: Path | None
+    trees: Sequence[OldTree],
+    sync: Sync,
+    state_dir: Path,
+    projects: Sequence[Project],
+    home_tree: Path | None,
+    known: Mapping[str, str] = {},
 ) -> tuple[Source, ...]:
     """The folders that are meant, as sources. Each project of config.json goes to a folder of its own.
+
+    `known`: where a migration has brought some of them, by their labels: the rest of one goes to the same place, also
+    when config.json does not speak of it any more.
 
     Raises UsageError for one that cannot be a source, BisyncError for one that is not there or empty.
     """
@@ -33,7 +43,7 @@ def folders(
         for other in found:
             if _overlap(root, other.root):
                 raise UsageError(f"{root} and {other.root} overlap", hint="name the outer one alone")
-        below = _below(root, tree.to, projects, home_tree)
+        below = _below(root, tree.to if tree.to is not None else known.get(str(root)), projects, home_tree)
         found.append(Source(kind="folder", label=str(root), root=root, below=below))
     return tuple(found)
 
@@ -112,6 +122,12 @@ def server(text: str | None, migration: Migration, env: Mapping[str, str]) -> We
     if text is None:
         return migration.webdav
     if "://" not in text:
+        if not _REMOTE.fullmatch(text):
+            # Options could stand in it, and among them a password. (It is not repeated here.)
+            raise UsageError(
+                "--webdav: expected an address, or a remote of rclone.conf as NAME: or NAME:PATH",
+                hint="see those it has: rclone listremotes",
+            )
         return WebDav(remote=text)
     given = migration.webdav
     if given is not None and given.url is not None and given.url.rstrip("/") == text.rstrip("/"):

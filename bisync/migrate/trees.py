@@ -213,14 +213,20 @@ def versions_here(found: Here, contents: Mapping[str, str]) -> dict[str, Version
     }
 
 
-def versions_of(number: int, source: Source, files: Iterable[Entry]) -> dict[str, Version]:
-    """A source's files as versions, under the paths they will have in the sync dir."""
-    return {
-        path_key(source.below + one.path): Version(
-            number, source.below + one.path, one.size, one.mtime_ns, one.md5
-        )
-        for one in files
-    }
+def versions_of(number: int, source: Source, files: Iterable[Entry]) -> list[dict[str, Version]]:
+    """A source's files as versions, under the paths they will have in the sync dir.
+
+    Two that differ in the spelling alone (NFC, NFD) are one path in the sync: the second is in a tree of its own.
+    """
+    layers: list[dict[str, Version]] = [{}]
+    for one in files:
+        path = source.below + one.path
+        key = path_key(path)
+        layer = next((each for each in layers if key not in each), None)
+        if layer is None:
+            layers.append(layer := {})
+        layer[key] = Version(number, path, one.size, one.mtime_ns, one.md5)
+    return layers
 
 
 def empty_folders(source: Source, holding: Holding) -> dict[str, str]:

@@ -18,7 +18,7 @@ from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import METADATA_DIR
 from bisync.files import atomic_write, private_dir
 from bisync.migrate import trees
-from bisync.state.migration import FOLDER, Entry, Journal, MigrationState, bytes_of, file_digest, read_entries
+from bisync.state.migration import FOLDER, PENDING, Entry, Journal, MigrationState, file_digest, read_entries
 from bisync.state.paths import SyncState
 from bisync.sync import naming
 from bisync.sync.hashing import file_md5
@@ -109,10 +109,13 @@ class _Undo:
             else:
                 self.done.kept.append((path, "it is not what the migration brought"))
         stay = {path for path, _ in self.done.kept}
+        folders = {path.rstrip(FOLDER) for path in before if path.endswith(FOLDER)}
+        self._empty_folders(found, folders)  # one of them may have the name of what comes back
         for path, origin in sorted(origins.items()):
             if path not in stay:
                 self._restore(path, origin, wanted[path])
-        self._folders(found, {path.rstrip(FOLDER) for path in before if path.endswith(FOLDER)})
+        self._empty_folders(found, folders)
+        self._own_folders()
 
     def _brought(self) -> Callable[[Entry], bool]:
         """Tells whether a file is one that a migration has brought, and is as it was then.
@@ -149,10 +152,10 @@ class _Undo:
         for path, one in found.files.items():
             if path not in files or path in wanted:
                 by_size.setdefault((one.size, one.mtime_ns), []).append(path)
-        for run in self._journal.runs:
-            for kept in sorted(p for p in (self._state.trash / run).rglob("*") if p.is_file()):
-                status = kept.lstat()
-                by_size.setdefault((status.st_size, status.st_mtime_ns), []).append(str(kept))
+        # Of every run: one that was killed has told nobody its name.
+        for kept in sorted(p for p in self._state.trash.rglob("*") if p.is_file()):
+            status = kept.lstat()
+            by_size.setdefault((status.st_size, status.st_mtime_ns), []).append(str(kept))
         origins: dict[str, str] = {}
         for path, one in wanted.items():
             there = by_size.get((one.size, one.mtime_ns), [])
@@ -180,24 +183,32 @@ class _Undo:
         shutil.move(self._root / path, target)
 
     def _restore(self, path: str, origin: str, one: Entry) -> None:
-        self.done.restored.append(path)
-        if self._dry_run:
-            return
         target, source = self._root / path, self._root / origin
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_relative_to(self._root):
-            naming.take_name(source, target)
-        else:
-            shutil.copy2(source, target)
-            os.utime(target, ns=(one.mtime_ns, one.mtime_ns))
+        if not self._dry_run:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not source.is_relative_to(self._root):
+                copy = self._root / METADATA_DIR / "coming-back"
+                private_dir(copy.parent)
+                copy.unlink(missing_ok=True)
+                shutil.copy2(source, copy)
+                os.utime(copy, ns=(one.mtime_ns, one.mtime_ns))
+                source = copy
+            if not naming.take_name(source, target):
+                self.done.kept.append((path, f"something has its name; it lies in {source}"))
+                return
+        self.done.restored.append(path)
 
-    def _folders(self, found: trees.Here, before: set[str]) -> None:
+    def _empty_folders(self, found: trees.Here, before: set[str]) -> None:
         if self._dry_run:
             return
         for path in sorted(found.folders, reverse=True):
             if path not in before:
                 with suppress(OSError):  # one that is not empty stays
                     (self._root / path).rmdir()
+
+    def _own_folders(self) -> None:
+        if self._dry_run:
+            return
         if self._journal.made_dir:
             shutil.rmtree(self._root / METADATA_DIR, ignore_errors=True)
             with suppress(OSError):
@@ -207,19 +218,20 @@ class _Undo:
 
     def _config(self, path: Path, row: Mapping[str, str | None]) -> None:
         """A configuration file as it was, unless somebody else has written to it since."""
-        was, now = bytes_of(row), file_digest(path)
+        now = file_digest(path)
         if now == row["before"]:
             return
-        if now != row["now"]:
+        if row["now"] not in (PENDING, now):
             self.done.kept.append((str(path), "it was changed since"))
             return
         self.done.config.append(str(path))
         if self._dry_run:
             return
-        if was is None:
+        if row["before"] is None:
             path.unlink(missing_ok=True)
         else:
-            atomic_write(path, was, mode=int(row.get("mode") or "600", 8))
+            kept = self._migration.kept(path).read_bytes()
+            atomic_write(path, kept, mode=int(row["mode"] or "600", 8))
 
 
 def _last_name(path: str) -> str:

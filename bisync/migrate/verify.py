@@ -40,25 +40,6 @@ class Verified:
     by_size: bool
 
 
-Found = Mapping[str, Sequence[str]]
-"""Files of sources: by the source's label, their paths in it."""
-
-
-def not_here(
-    root: Path, sources: Sequence[tuple[Source, Mapping[str, Entry]]], pace: Pace
-) -> dict[str, list[str]]:
-    """Those of these files of whose content the sync dir at `root` has no copy. Raises OSError."""
-    found = trees.here(root)
-    places = _by_name(found.files)
-    reader = _Reader(root, found.files, pace)
-    lost: dict[str, list[str]] = {}
-    for source, entries in sources:
-        for path, one in entries.items():
-            if not any(reader.holds(each, one) for each in _places(places, source.below + path)):
-                lost.setdefault(source.label, []).append(path)
-    return lost
-
-
 def check(
     app: App,
     sync: Sync,

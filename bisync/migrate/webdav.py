@@ -141,6 +141,8 @@ class Server:
             if why is None and outcome.code != 0:
                 raise webdav_failure(outcome, self.remote)
             lost.append(Passed(one.path, why or "it is not what the server's listing says", lost=True))
+        if outcome.code != 0 and len(lost) == len(missing):
+            raise webdav_failure(outcome, self.remote)
         return lost
 
     def _is_here(self, one: Entry) -> bool:

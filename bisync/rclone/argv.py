@@ -18,8 +18,11 @@ Argv = tuple[str, ...]
 # Few low-level retries: the default 10 takes 225 s to notice a dead server.
 _NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
 # A WebDAV server that says 429 or 503 wants to be asked again later.
-_PATIENT: Argv = (
-    "--low-level-retries", "10", "--retries", "3", "--retries-sleep", "3s", "--contimeout", "15s", "--timeout", "1m",
+# A request is sent ten times in some seconds. A file that is copied is, too, as often as there are low-level retries,
+# and each time with as many requests: ten of them are minutes for one that the server never gives.
+_PATIENT: Argv = ("--low-level-retries", "10", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
+_PATIENT_COPY: Argv = (
+    "--low-level-retries", "4", "--retries", "2", "--retries-sleep", "5s", "--contimeout", "15s", "--timeout", "1m",
 )  # fmt: skip
 _LOG: Argv = ("-v", "--use-json-log", "--color", "NEVER", "--stats", "500ms", "--stats-log-level", "NOTICE")
 
@@ -165,9 +168,15 @@ def tree_argv(fs: str) -> Argv:
 
 
 def fetch_argv(fs: str, target: Path, names: Path, *, profile: Profile) -> Argv:
-    """Fetch just the files listed in `names` from a server that may want some patience; what is there stays."""
+    """Fetch just the files listed in `names` from a server that may want some patience; what is there stays.
+
+    Two names that differ in the spelling alone (NFC, NFD) are two files.
+    """
     argv = ("rclone", "copy", fs, str(target), "--files-from-raw", str(names), "--no-traverse")
-    return (*argv, "--partial-suffix", PARTIAL_SUFFIX, *_profile_flags(profile, None), *_PATIENT, *_LOG)
+    return (
+        *argv, "--no-unicode-normalization", "--partial-suffix", PARTIAL_SUFFIX,
+        *_profile_flags(profile, None), *_PATIENT_COPY, *_LOG,
+    )  # fmt: skip
 
 
 def check_argv(

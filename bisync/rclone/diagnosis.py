@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from bisync import events
@@ -149,17 +150,23 @@ def is_out_of_step(outcome: Finished) -> bool:
     return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
 
 
+def _status(code: str) -> str:
+    """An HTTP status as rclone tells it; not the digits of a port, a size or a name."""
+    return rf"(?<![\w.:/%-]){code}(?![\w/])"
+
+
+# Expressions; the first that is found in what rclone says.
 _WEBDAV_CURES: tuple[tuple[str, str, str], ...] = (
-    ("401", "the server refuses the user or the password",
+    (_status("401"), "the server refuses the user or the password",
      "check the user, and what the reference of the password or token gives"),
-    ("403", "the server denies access (403)", "ask for read access to that folder"),
-    ("404", "the server has no such folder", "correct the address"),
+    (_status("403"), "the server denies access (403)", "ask for read access to that folder"),
+    (_status("404"), "the server has no such folder", "correct the address"),
     ("directory not found", "the server has no such folder", "correct the address"),
     ("x509", "its certificate is not trusted",
      "use the name the certificate is for; for an authority of your own set RCLONE_CA_CERT"),
     ("tls:", "no safe connection can be made to it", "check the address: https or http, and the port"),
     ("server gave HTTP response to HTTPS", "it does not speak https", "check the address"),
-    ("429", "the server asks for fewer requests", "run again in a while: what is fetched already is kept"),
+    (_status("429"), "the server asks for fewer requests", "run again in a while: what is fetched already is kept"),
     ("Too Many Requests", "the server asks for fewer requests",
      "run again in a while: what is fetched already is kept"),
     ("connection refused", "nobody answers, connection refused", "check the address and your network, then run again"),
@@ -168,7 +175,7 @@ _WEBDAV_CURES: tuple[tuple[str, str, str], ...] = (
     ("deadline exceeded", "it did not answer in time", "check your network, then run again"),
     ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
     ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
-    (" 50", "it answers with a server error", "run again in a while: what is fetched already is kept"),
+    (_status("50[0-9]"), "it answers with a server error", "run again in a while: what is fetched already is kept"),
     ("EOF", "the connection broke", "run again: what is fetched already is kept"),
     ("connection reset", "the connection broke", "run again: what is fetched already is kept"),
     ("didn't find section in config file", "rclone.conf has no such remote", "see those it has: rclone listremotes"),
@@ -181,7 +188,7 @@ def webdav_failure(outcome: Finished, remote: Remote) -> RcloneError:
         return RcloneError(f"rclone was killed by signal {-outcome.code}", hint="run again: nothing was lost")
     texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
     for needle, meaning, cure in _WEBDAV_CURES:
-        if any(needle in text for text in texts):
+        if any(re.search(needle, text) for text in texts):
             return RcloneError(f"{remote.label}: {meaning}", hint=cure)
     last = " ".join(texts[-1].split())[:300] if texts else "no message"
     return RcloneError(

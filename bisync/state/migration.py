@@ -6,10 +6,10 @@ held before, the configuration files as they were, and what has been fetched fro
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from bisync.errors import BisyncError
 from bisync.files import atomic_write, private_dir
 
 VERSION = 1
+PENDING = "?"
+"""What a configuration file is made of while the migration writes to it: then it is ours, whatever it is."""
 FOLDER = "/"
 """What the path of a folder ends with among what the sync dir held before."""
 
@@ -40,10 +42,10 @@ class Journal:
     """How far a migration has come.
 
     `sources`: their labels. `backups`: by a source's label, where its last whole copy lies and the digest of what that
-    is a copy of. `done`: steps that ended well, with the time. `config`: files as they were, by path: the bytes in
-    base64, None where there was none; digests of it and of what the migration made of it. `made_dir`: there was no
-    sync dir. `wish`: what was asked for. `runs`: what the runs of it are called. `finished`: when it was verified.
-    `removed`: what of the old went.
+    is a copy of. `done`: steps that ended well, with the time. `config`: configuration files by path: mode and digest
+    as they were, None where there was none, and the digest of what the migration made of them. `made_dir`: there was
+    no sync dir. `wish`: what was asked for. `runs`: what the runs of it are called. `finished`: when it was verified.
+    `removed`: what of the old went; `gone`: remotes of rclone.conf that did.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Journal:
     runs: list[str] = field(default_factory=list)
     finished: str | None = None
     removed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,19 @@ class MigrationState:
         """The folder for what comes from a WebDAV server."""
         return self.root / f"fetched-{_short(label)}"
 
+    def kept(self, config: Path) -> Path:
+        """A configuration file as it was. It may hold keys, so it is no part of the journal."""
+        return self.root / f"config-{_short(str(config))}"
+
+    def keep(self, config: Path) -> dict[str, str | None]:
+        """Keep a configuration file as it is, unless there is none; what the journal says of it."""
+        before = file_digest(config)
+        if before is None:
+            return {"mode": None, "before": None, "now": None}
+        private_dir(self.root)
+        atomic_write(self.kept(config), config.read_bytes())
+        return {"mode": f"{config.stat().st_mode & 0o777:o}", "before": before, "now": before}
+
     def load(self) -> Journal | None:
         """The journal; None where there is none. Raises BisyncError for one that cannot be read."""
         try:
@@ -115,6 +131,16 @@ class MigrationState:
                 f"the migration's journal cannot be read: {self.journal}: {error}",
                 hint=f"nothing was changed; start afresh with: mv {self.root} {self.root}.broken",
             ) from None
+
+    def forget(self) -> None:
+        """Remove all of it, the journal last: what is left of the rest must not pass for a new migration's."""
+        for path in self.root.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != self.journal:
+                path.unlink()
+        self.journal.unlink()
+        self.root.rmdir()
 
     def save(self, journal: Journal) -> None:
         """Write the journal down."""
@@ -154,21 +180,6 @@ def digest(entries: Iterable[Entry]) -> str:
         row = json.dumps([one.path, one.size, one.mtime_ns, one.md5])
         found.update(f"{row}\n".encode())
     return found.hexdigest()
-
-
-def kept_bytes(path: Path) -> dict[str, str | None]:
-    """A configuration file as it is, for the journal: its bytes, its mode, and a digest of it."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return {"was": None, "mode": None, "before": None, "now": None}
-    mode = f"{path.stat().st_mode & 0o777:o}"
-    return {"was": base64.b64encode(raw).decode(), "mode": mode, "before": file_digest(path), "now": None}
-
-
-def bytes_of(row: Mapping[str, str | None]) -> bytes | None:
-    """What `kept_bytes` kept; None where there was no file."""
-    return None if row.get("was") is None else base64.b64decode(str(row["was"]))
 
 
 def file_digest(path: Path) -> str | None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -339,7 +339,20 @@ def answers(session: Session, seen: Observation, asked: Questions) -> Answers:
         equal=_equal_contents(session, seen.cloud, asked.contents),
         times=_cloud_times(session, seen.cloud, asked.times),
         taken=_copies_on_disk(session.sync.dir, {path: _name_here(seen, path) for path in asked.copies}),
+        kept=frozenset(path for path in asked.kept if _is_kept(session.sync.dir, seen, path)),
     )
+
+
+def _is_kept(root: Path, seen: Observation, path: str) -> bool:
+    """Whether the cloud's version of a contested path lies here as a conflict copy, by its content."""
+    there = seen.cloud.files[path]
+    for copy in _copies_on_disk(root, {path: _name_here(seen, path)}):
+        file = seen.local.files.get(copy)
+        if file is not None and there.md5 is not None and file.size == there.size:
+            with suppress(OSError):
+                if hashing.file_md5(root / file.name, size=file.size) == there.md5:
+                    return True
+    return False
 
 
 def _cloud_times(session: Session, cloud: CloudSnapshot, paths: Sequence[str]) -> dict[str, int]:

@@ -227,6 +227,7 @@ def prepare(
     projects: Projects | None = None,
     only: str | None = None,
     unsettled: frozenset[str] = frozenset(),
+    moved_in: bool = False,
     given: Given = NOTHING_GIVEN,
     fingerprinted: bool = False,
 ) -> Prepared:
@@ -237,7 +238,9 @@ def prepare(
     `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
-    `unsettled`: paths (keys) that wait for another run. `fingerprinted`: take fingerprints of both sides, too.
+    `unsettled`: paths (keys) that wait for another run. `moved_in`: a migration has brought files, so that all that is
+    known may have changed at once, and of two versions the newer one wins and the other is kept beside it.
+    `fingerprinted`: take fingerprints of both sides, too.
     Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
     baseline is damaged.
     """
@@ -281,7 +284,8 @@ def prepare(
         found = reconcile.restricted(found, is_meant)
     _make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
-    answers = observe.answers(session, seen, plan.questions(found, resolve, first=first))
+    asked = plan.questions(found, resolve, first=first or moved_in, keeps_both=moved_in)
+    answers = observe.answers(session, seen, asked)
     rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)
     compare_changed = known is not None and not first and known.compare is not session.compare
     mode = Mode.BASELINE if first else Mode.REBASELINE if rules_changed else Mode.SYNC
@@ -295,6 +299,7 @@ def prepare(
         resolve=resolve,
         mode=mode,
         moves=session.remote.keeps_versions,
+        keeps_both=moved_in,
         idle_allowed=not compare_changed and not unsure and seen.local.marker and seen.cloud.marker,
     )
     texts = _unheard(session, made, seen, coming or {})
@@ -308,12 +313,13 @@ def prepare(
             projects=projects,
             only=only,
             unsettled=unsettled,
+            moved_in=moved_in,
             given=given._replace(remembered=remembered, ahead=None),
             fingerprinted=fingerprinted,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     verdicts = guard.judge(
-        made, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
+        made, all_may_change=moved_in, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
         max_delete=limit, name=session.sync.name,
     )  # fmt: skip
     taken = transfers.steps(

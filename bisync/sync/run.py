@@ -39,9 +39,9 @@ class Options:
     """How one run is asked for. `max_delete` replaces the profile's limit; `force` passes every guard.
 
     `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
-    it is about; everything else waits for another run. `wait`: for another device that writes. `unsettled`: paths
-    (keys) that wait, too, because somebody is writing to them. `memory`: of a process that stays; `glance`:
-    where it knows the cloud it goes by that, without a listing.
+    it is about; everything else waits for another run. `moved_in`: see `prepare`. `wait`: for another device that
+    writes. `unsettled`: paths (keys) that wait, too, because somebody is writing to them. `memory`: of a process that
+    stays; `glance`: where it knows the cloud it goes by that, without a listing.
     """
 
     profile: str | None = None
@@ -51,6 +51,7 @@ class Options:
     dry_run: bool = False
     reveal: bool = False
     project: str | None = None
+    moved_in: bool = False
     wait: bool = True
     unsettled: frozenset[str] = frozenset()
     memory: Memory | None = None
@@ -236,6 +237,7 @@ class _Doing:
             only=self.options.project,
             unsettled=self.options.unsettled,
             given=given,
+            moved_in=self.options.moved_in,
             fingerprinted=self.options.memory is not None,
         )
         if self.options.memory is not None:

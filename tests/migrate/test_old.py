@@ -48,18 +48,15 @@ def test_a_section_goes_and_no_other_byte(rclone_conf: Path) -> None:
 
 
 def test_only_what_is_asked_for_and_is_webdav_goes(rclone_conf: Path) -> None:
-    calls: list[str] = []
-
-    assert old.remove(Old(section="dav"), rclone_conf, lambda: calls.append("before")) == []
-    assert old.remove(Old(wanted=True, section="s3"), rclone_conf, lambda: calls.append("before")) == []
+    assert old.remove(Old(section="dav"), rclone_conf) == []
+    assert old.remove(Old(wanted=True, section="s3"), rclone_conf) == []
     assert rclone_conf.read_text() == CONF
     assert old.planned(Old(wanted=True, section="s3"), rclone_conf) == []
     (said,) = old.planned(Old(wanted=True, section="dav"), rclone_conf)
-    (done,) = old.remove(Old(wanted=True, section="dav"), rclone_conf, lambda: calls.append("before"))
+    (done,) = old.remove(Old(wanted=True, section="dav"), rclone_conf)
     assert "[dav]" in said
     assert "[dav]" in done
     assert "[dav]" not in rclone_conf.read_text()
-    assert calls == ["before", "before"]
 
 
 def test_what_is_left_to_its_owner(rclone_conf: Path) -> None:
@@ -107,7 +104,7 @@ def test_projects_are_pointed_to_their_new_places(rclone_conf: Path, tmp_path: P
 
     wanted = Old(wanted=True, projects=((project, Path("/new/a")),))
     assert "point project a at /new/a" in old.planned(wanted, rclone_conf)[0]
-    old.remove(wanted, rclone_conf, lambda: None)
+    old.remove(wanted, rclone_conf)
 
     assert json.loads(config.read_text())["projects"] == {"a": "/new/a", "b": "/old/b"}
     assert wanted.configs == (config,)
