@@ -7,6 +7,7 @@ A child lives in its own session: a terminal's Ctrl-C reaches us only, and we pa
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import selectors
 import signal
@@ -27,8 +28,10 @@ TICK_SECONDS = 0.05
 # A line of a group's output that is longer comes in pieces.
 LINE_LENGTH = 8_192
 READ_BYTES = 1 << 16
-# What comes in many small pieces is waited for a moment, so that they are fewer.
-FEW_PIECES, PIECE_BYTES, PIECE_SECONDS = 16, 1 << 14, 0.002
+# What comes in many small pieces is waited for a moment, so that they are fewer. Meanwhile it needs room in the pipe:
+# so much that whoever writes less than 13 MB a second need not wait for us.
+FEW_PIECES, PIECE_BYTES, PIECE_SECONDS = 16, 1 << 17, 0.02
+PIPE_BYTES = 1 << 18
 
 
 # Ctrl-C reaches the main thread alone; these tell the others.
@@ -220,10 +223,15 @@ class Child:
     def _read_stdout(self) -> None:
         assert self._child.stdout is not None
         pieces = 0
-        while chunk := self._child.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-            pieces += len(chunk) < PIECE_BYTES
-            if pieces > FEW_PIECES:
-                time.sleep(PIECE_SECONDS)  # it comes line by line, and each reading costs more than the line
+        while chunk := self._child.stdout.read1(PIPE_BYTES):  # type: ignore[attr-defined]
+            if len(chunk) < PIECE_BYTES:
+                pieces += 1
+                if pieces == FEW_PIECES:
+                    _widen(self._child.stdout.fileno())
+                if pieces >= FEW_PIECES:
+                    time.sleep(
+                        PIECE_SECONDS
+                    )  # it comes line by line, and each reading costs more than the line
             if not self._failed:
                 try:
                     self._on_out(chunk)
@@ -251,6 +259,13 @@ class Child:
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             self._child.kill()
             self._child.wait()
+
+
+def _widen(pipe: int) -> None:
+    """Have a pipe hold more, where the system can do that and lets us (pipe(7): there is a limit for each user)."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 class Group:

@@ -195,3 +195,22 @@ def test_a_block_that_is_left_ends_it() -> None:
 def test_what_cannot_be_started(argv: list[str], error: type[Exception]) -> None:
     with pytest.raises(error):
         process.Group(argv, env={}, folder=None, on_line=print)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe is as large as it is")
+def test_what_writes_line_by_line_gets_room_to_go_on() -> None:
+    script = """
+import fcntl, os, time
+before, until = fcntl.fcntl(1, fcntl.F_GETPIPE_SZ), time.monotonic() + 20
+lines = 0
+while fcntl.fcntl(1, fcntl.F_GETPIPE_SZ) == before and time.monotonic() < until:
+    os.write(1, b"line\\n")
+    lines += 1
+    time.sleep(0.01)
+os.write(1, f"{lines} {fcntl.fcntl(1, fcntl.F_GETPIPE_SZ)}".encode())
+"""
+    with process.Child([sys.executable, "-c", script], env=os.environ, on_line=print) as child:
+        *lines, last = child.wait(60).stdout.split("\n")
+
+    assert last.split() == [str(len(lines)), str(process.PIPE_BYTES)]
+    assert set(lines) == {"line"}

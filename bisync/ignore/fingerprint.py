@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
-from collections.abc import Iterable, Sequence, Set
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +21,9 @@ from bisync.core.metadata import HOLD, MARKER_PATH
 MANY = 50_000
 """So many ignored names are not kept."""
 
-Row = tuple[str, int, int, int, int, int, int]
-"""A file: its name, and what `lstat` says of it."""
+
+TOGETHER = 16
+"""So many folders are opened at once: whoever listens to the tree is told of each, and wakes less often that way."""
 
 
 class Fingerprint(NamedTuple):
@@ -30,12 +34,12 @@ class Fingerprint(NamedTuple):
     digest: bytes
 
 
-def row(name: str, status: os.stat_result) -> Row:
-    """A file as the digest has it."""
-    return (
-        name, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
-        status.st_ino, status.st_dev, status.st_mode,
-    )  # fmt: skip
+Stamp = tuple[int, ...]
+stamp: Callable[[os.stat_result], Stamp] = attrgetter(
+    "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_dev"
+)
+"""What `lstat` says of a file, as the digest has it. (One call: a look makes it for every file.)"""
+_mode: Callable[[Stamp], int] = itemgetter(0)
 
 
 class Taking:
@@ -45,13 +49,11 @@ class Taking:
         self._root = root
         self._digest = hashlib.sha256()
 
-    def add(self, path: str, rows: list[Row], others: list[str]) -> None:
-        """A folder, its files, and the names of its folders and of all that is ignored (folders end in "/")."""
-        rows.sort()
-        others.sort()
-        self._digest.update(
-            marshal.dumps((path, rows, others), 2)
-        )  # later formats tell who else has a string
+    def add(self, path: str, names: Sequence[str], stamps: list[Stamp], others: list[str]) -> None:
+        """A folder, the sorted names of its files and their stamps, and the names of its folders and of all that is
+        ignored (folders end in "/")."""
+        # No name has a slash in it. (Later formats than 2 tell who else has a string.)
+        self._digest.update(marshal.dumps((path, "/".join(names), stamps, sorted(others)), 2))
 
     def digest(self) -> bytes | None:
         """Of all, and of the marker. None while a killed run has files put away."""
@@ -61,7 +63,7 @@ class Taking:
         except (FileNotFoundError, NotADirectoryError):
             pass  # no folder for them
         try:
-            marker = row("", os.lstat(self._root / MARKER_PATH))
+            marker = stamp(os.lstat(self._root / MARKER_PATH))
         except (FileNotFoundError, NotADirectoryError):
             marker = None
         self._digest.update(marshal.dumps(marker, 2))
@@ -76,8 +78,11 @@ def is_same(root: Path, before: Fingerprint, ignore_files: Sequence[str]) -> boo
         folder, slash, name = path.rpartition("/")
         ignored.setdefault(folder + slash, set()).add(name)
     try:
-        for path in before.folders:
-            taking.add(path, *_looked_at(f"{root}/{path}", ignored.get(path, _NONE), ignore_files))
+        for start in range(0, len(before.folders), TOGETHER):
+            some = before.folders[start : start + TOGETHER]
+            with _opened(root, some) as descriptors:
+                for path, descriptor in zip(some, descriptors, strict=True):
+                    taking.add(path, *_looked_at(descriptor, ignored.get(path, _NONE), ignore_files))
         return taking.digest() == before.digest
     except OSError:
         return False
@@ -86,27 +91,54 @@ def is_same(root: Path, before: Fingerprint, ignore_files: Sequence[str]) -> boo
 _NONE: frozenset[str] = frozenset()
 
 
-def _looked_at(folder: str, ignored: Set[str], ignore_files: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """What `Taking.add` wants to know of a folder. Raises OSError."""
-    rows: list[Row] = []
-    others: list[str] = []
-    # By a descriptor the system need not go the whole way for each file.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+@contextmanager
+def _opened(root: Path, folders: Sequence[str]) -> Iterator[list[int]]:
+    """Descriptors of folders: by them the system need not go the whole way for each file. Raises OSError."""
+    opened: list[int] = []
     try:
-        with os.scandir(descriptor) as listing:
-            for one in listing:
-                name = one.name
-                if one.is_dir(follow_symlinks=False):
-                    others.append(f"{name}/")
-                    continue
-                if name in ignored:
-                    others.append(name)
-                    if not gives_rules(name, ignore_files):
-                        continue
-                rows.append(row(name, one.stat(follow_symlinks=False)))
+        for path in folders:
+            opened.append(os.open(f"{root}/{path}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        yield opened
     finally:
-        os.close(descriptor)
-    return rows, others
+        for one in opened:
+            os.close(one)
+
+
+def _looked_at(
+    descriptor: int, ignored: Set[str], ignore_files: Sequence[str]
+) -> tuple[list[str], list[Stamp], list[str]]:
+    """What `Taking.add` wants to know of a folder. Raises OSError."""
+    names, others = _sorted_out(descriptor, ignored, ignore_files)
+    stamps = [stamp(os.lstat(name, dir_fd=descriptor)) for name in names]
+    if not any(map(stat.S_ISDIR, set(map(_mode, stamps)))):
+        return names, stamps, others  # as of nearly all folders, and to ask for each file takes longer
+    files = []
+    for name, one in zip(names, stamps, strict=True):
+        if stat.S_ISDIR(_mode(one)):
+            others.append(f"{name}/")
+        else:
+            files.append((name, one))
+    return [name for name, _ in files], [one for _, one in files], others
+
+
+def _sorted_out(
+    descriptor: int, ignored: Set[str], ignore_files: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The names in a folder, sorted: those to ask `lstat` about, and `others`, as far as that is known without."""
+    if not ignored:
+        return sorted(os.listdir(descriptor)), []
+    names, others = [], []
+    with os.scandir(descriptor) as listing:
+        for one in listing:
+            if one.is_dir(follow_symlinks=False):
+                others.append(f"{one.name}/")
+                continue
+            if one.name in ignored:
+                others.append(one.name)
+                if not gives_rules(one.name, ignore_files):
+                    continue
+            names.append(one.name)
+    return sorted(names), others
 
 
 def gives_rules(name: str, ignore_files: Iterable[str]) -> bool:

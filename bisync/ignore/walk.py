@@ -21,7 +21,7 @@ from bisync.core import names
 from bisync.core.conflict_names import ENDING, judged_as
 from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
-from bisync.ignore.fingerprint import MANY, Fingerprint, Taking, gives_rules, row
+from bisync.ignore.fingerprint import MANY, Fingerprint, Taking, gives_rules, stamp
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.reading import read_ignore_file
 from bisync.ignore.ruleset import Folder, RuleSet, Source, combined, joint
@@ -167,7 +167,8 @@ def walk(
         entries += [_entry(path + name, status) for name, status in looked]
         if fingerprinted:
             rules_too = _looked_at(path, collected.silent, unreadable)
-            taking.add(path, [row(*one) for one in (*looked, *rules_too)], collected.others)
+            rows = sorted((name, stamp(status)) for name, status in (*looked, *rules_too))
+            taking.add(path, [name for name, _ in rows], [one for _, one in rows], collected.others)
     entries.extend(_marker(root))
     entries.sort()
     rules = RuleSet.of(collected.sources, collected.notices, collected.contested)

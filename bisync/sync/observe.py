@@ -38,7 +38,7 @@ from bisync.rclone.output import is_partial_name, parse_time, read_listing
 from bisync.rclone.program import Running, name_list
 from bisync.state import runs
 from bisync.state.held import NOTHING, Held
-from bisync.sync import hashing
+from bisync.sync import cloud_listing, hashing
 from bisync.sync.cloud_listing import CloudListing, Fit, Remembered
 from bisync.sync.frame import PLACED, Marker
 
@@ -70,7 +70,7 @@ class Observation:
     others: tuple[str, ...] = ()
     leases: Seen = NOTHING_SEEN
     here: ignore.Fingerprint | None = None
-    there: bytes | None = None
+    there: cloud_listing.Fingerprint | None = None
 
     def is_ignored(self, path: str) -> bool:
         """Whether the rules ignore a file of this path (a key)."""

@@ -16,7 +16,7 @@ from bisync.core.snapshot import Baseline
 from bisync.ignore import Fingerprint
 from bisync.locks.guard import clock
 from bisync.state.held import NOTHING
-from bisync.sync import observe
+from bisync.sync import cloud_listing, observe
 from bisync.sync.observe import Ahead
 from bisync.sync.prepare import Prepared
 
@@ -33,7 +33,7 @@ class Quiet(NamedTuple):
     about: object
     on_disk: object
     here: Fingerprint
-    there: bytes
+    there: cloud_listing.Fingerprint
     result: SyncResult
     at: float
 
@@ -86,8 +86,7 @@ def look(session: Session, before: Quiet | None, on_disk: object) -> Iterator[Lo
         if ahead is None or ahead.running.outcome().code != 0:
             yield Look(False)
             return
-        ahead.found.take_fingerprint()
-        same = ahead.found.fingerprint == before.there
+        same = ahead.found.is_like(before.there)
         if same:
             ahead.found.forget()
         yield Look(same, ahead)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from bisync import providers
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core.lease import Lease
@@ -52,6 +53,7 @@ class Beacon:
         self._app = app
         self._sync = sync
         self._residents = residents
+        self._lease = app.state(sync).lease
         self._fellow = fellow
         self._answered = answered
         self._is_busy = is_busy
@@ -89,7 +91,9 @@ class Beacon:
         return lookout.bucket(self._app, self._sync, self._residents)
 
     def _known(self) -> Known:
-        return state.load(self._app.state(self._sync).lease, self._app.place(self._sync).store)
+        # (Which dir and which manifest is of no matter here, and takes longer to find out than to ask the cloud.)
+        store = providers.of(self._sync.tenant).place(self._sync.tenant, self._sync.path)
+        return state.load(self._lease, store)
 
     def _ask(self, bucket: Bucket) -> None:
         known = self._known()

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bisync.core.metadata import METADATA_DIR
 
-STEP_MS = 100
+STEP_MS = 200
+"""So often it is asked whether there are events, which costs something also when all is quiet."""
 WINDOW_MS = 200
 LOOK_MS = 1_000
 """So often it is looked whether the folder is still the same one."""

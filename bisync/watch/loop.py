@@ -102,8 +102,8 @@ class Watch:
         self._measuring = measuring
         self._app, syncs = opened()
         self._measured = measuring(self._app)
-        self._files = _fingerprint(self._app)
-        self._read = self._files
+        self._files = _configuration(self._app)
+        self._read = self._seen = _fingerprint(self._files)
         try:
             self._take_on(syncs)
         except BaseException:
@@ -182,9 +182,9 @@ class Watch:
 
     def _tick(self) -> None:
         self._notifier.alive()
-        found = _fingerprint(self._app)
-        if found != self._files:
-            self._files = found  # it is read once it has been the same for a moment
+        found = _fingerprint(self._files)
+        if found != self._seen:
+            self._seen = found  # it is read once it has been the same for a moment
         elif found != self._read:
             self._read = found
             self._reload()
@@ -249,7 +249,8 @@ class Watch:
             return
         is_other = app.manifest != self._app.manifest
         self._app, self._measured = app, self._measuring(app)
-        self._files = self._read = _fingerprint(app)
+        self._files = _configuration(app)
+        self._read = self._seen = _fingerprint(self._files)
         for name in self._syncs.keys() - {one.name for one in syncs}:
             self._syncs.pop(name).stop()
         try:
@@ -344,12 +345,17 @@ def _on_terminal() -> bool:
     return any(map(os.isatty, range(3)))
 
 
-def _fingerprint(app: App) -> tuple[object, ...]:
-    """Tells whether a file of the configuration has changed: the manifest's, and the ignore file of the machine."""
+def _configuration(app: App) -> tuple[Path, ...]:
+    """The files of the configuration: the manifest's, and the ignore file of the machine."""
     manifest = app.manifest
     overlay = manifest.path.with_name(OVERLAY_NAME)
     files = {*manifest.files, manifest.path, overlay, app.ignore_file, manifest.state_dir / "config.json"}
-    return tuple(_look(path) for path in sorted(files))
+    return tuple(sorted(files))
+
+
+def _fingerprint(files: Sequence[Path]) -> tuple[object, ...]:
+    """Tells whether one of these files has changed."""
+    return tuple(map(_look, files))
 
 
 def _look(path: Path) -> tuple[int, int, int, int] | None:

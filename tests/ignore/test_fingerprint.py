@@ -11,6 +11,7 @@ import pytest
 
 from bisync import ignore
 from bisync.core.metadata import HOLD, MARKER_PATH
+from bisync.ignore.fingerprint import TOGETHER
 
 pytestmark = pytest.mark.pure
 
@@ -51,6 +52,11 @@ def _replaced(folder: Path) -> None:
     folder.write_text("a file, which the rule is not about")
 
 
+def _folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 SEEN: dict[str, Callable[[Path], object]] = {
     "edit": lambda root: (root / "a.md").write_text("other"),
     "edit that keeps size and time": lambda root: _touch(root / "deep/b.md"),
@@ -66,6 +72,10 @@ SEEN: dict[str, Callable[[Path], object]] = {
     "an ignored folder": lambda root: (root / "deep/hidden").mkdir(),
     "what fills a folder": lambda root: (root / "deep/x.log").write_text("ignored"),
     "a file in place of an ignored folder": lambda root: _replaced(root / "hidden"),
+    "a folder in place of a file": lambda root: _folder_instead(root / "a.md"),
+    "a folder in place of an ignored file": lambda root: _folder_instead(root / "out/d.log"),
+    "a file in place of a folder": lambda root: _replaced(root / "deep/deeper"),
+    "names that are other only in where one ends": lambda root: (root / "a.md").rename(root / "a.mdb"),
     "an ignored file gone": lambda root: (root / "out/d.log").unlink(),
     "a half-written download": lambda root: (root / "z.md.12345678.bisync-partial").write_text(""),
     "the marker": lambda root: (root / MARKER_PATH).unlink(),
@@ -86,6 +96,14 @@ def test_what_is_written_to_ignored_files_is_nobodys_matter(tree: Path) -> None:
     before = taken(tree)
     (tree / "hidden/f.md").write_text("new in an ignored folder")
     (tree / "out/d.log").write_text("longer, and ignored")
+    assert ignore.is_same(tree, before, FILES)
+
+
+def test_what_is_written_below_an_ignored_folder_is_not_asked_for(tree: Path) -> None:
+    """Its own stamp says that something in it is other, and counts for nothing."""
+    before = taken(tree)
+    os.utime(tree / "hidden", ns=(1, 1))
+    os.utime(tree / "deep", ns=(1, 1))
     assert ignore.is_same(tree, before, FILES)
 
 
@@ -113,6 +131,21 @@ def test_there_is_none_while_other_rules_are_on_their_way(tree: Path) -> None:
 def test_a_tree_that_is_gone_is_not_the_same(tree: Path) -> None:
     before = taken(tree)
     assert not ignore.is_same(tree / "elsewhere", before, FILES)
+
+
+def test_many_folders_are_looked_at_and_none_stays_open(tree: Path) -> None:
+    for number in range(2 * TOGETHER + 1):
+        (tree / f"f{number}").mkdir()
+        (tree / f"f{number}" / "note.md").write_text("note")
+    before, opened = taken(tree), len(list(Path("/dev/fd").iterdir()))
+    assert ignore.is_same(tree, before, FILES)
+    for number in (0, TOGETHER, 2 * TOGETHER):
+        (tree / f"f{number}" / "note.md").write_text(f"other {number}")
+        assert not ignore.is_same(tree, before, FILES)
+        before = taken(tree)
+    shutil.rmtree(tree / f"f{TOGETHER}")
+    assert not ignore.is_same(tree, before, FILES)
+    assert len(list(Path("/dev/fd").iterdir())) == opened
 
 
 def test_nobody_pays_who_does_not_want_one(tree: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -173,16 +174,29 @@ def test_pages_in_another_order_are_the_same_listing(tmp_path: Path) -> None:
         device.setup()
         app = device.app()
         with app.session(app.manifest.syncs[0]) as session:
-            taken = []
-            for lines in (
-                ['{"Path":"a"},', '{"Path":"b"}'],
-                ['{"Path":"b"},', '{"Path":"a"}'],
-                ['{"Path":"a"}'],
-            ):
+
+            def listed(*lines: str) -> CloudListing:
                 listing = CloudListing(session, fingerprinted=True)
-                text = "[\n" + "\n".join(lines) + "\n]\n"
+                text = "[\n" + ",\n".join(lines) + "\n]\n"
                 listing.feed(text[:9].encode())
                 listing.feed(text[9:].encode())
-                listing.take_fingerprint()
-                taken.append(listing.fingerprint)
-    assert taken[0] == taken[1] != taken[2]
+                return listing
+
+            one, other = (
+                json.dumps({"Path": path, "Size": 1, "ModTime": "2026-01-02T03:04:05Z"}) for path in "ab"
+            )
+            first = listed(one, other)
+            first.read()
+            before = first.fingerprint
+            assert before is not None
+            assert listed(one, other).is_like(before)
+            assert listed(other, one).is_like(before)
+            assert not listed(one).is_like(before)
+            assert not listed(one, other, other).is_like(before)
+
+
+def test_a_listing_that_comes_as_before_is_not_sorted(stays: Stays, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bisync.sync.cloud_listing import CloudListing
+
+    monkeypatch.delattr(CloudListing, "_in_order")
+    assert (stays.look().error, stays.earnest) == (None, 0)
