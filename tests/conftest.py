@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import staying
 from tests.support.proxy import Proxy, proxied
-from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3
+from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3, serve_s3_staying
 
 # What else runs on the machine is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -45,15 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """No server outlives the tests; what was left in the temporary folder may go when nothing failed."""
     end_motos()
+    staying.end()
     folder = session.config.stash.get(_OUR_FOLDER, None)
     if folder is not None and exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    """A fresh S3 server (rclone serve s3) with one empty bucket."""
-    with serve_s3(tmp_path / "cloud") as server:
+def s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3]:
+    """A fresh S3 server (rclone serve s3) with one empty bucket; a process of its own for tests marked so."""
+    serve = serve_s3 if request.node.get_closest_marker("own_server") else serve_s3_staying
+    with serve(tmp_path / "cloud") as server:
         yield server
 
 
@@ -104,7 +107,7 @@ def desktop(laptop: Device, make_device: Callable[..., Device]) -> Device:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """One S3 server (rclone serve s3) for all tests of a module; each has a folder of its own in it."""
-    with serve_s3(tmp_path_factory.mktemp("cloud")) as server:
+    with serve_s3_staying(tmp_path_factory.mktemp("cloud")) as server:
         yield server
 
 

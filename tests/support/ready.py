@@ -127,7 +127,9 @@ def _load() -> None:
         for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not one.name.endswith("__main__"):
                 importlib.import_module(one.name)
-    with suppress(RcloneError):  # of the rclone beside us, each fork knows the version: the memo is a process's own
+    with suppress(
+        RcloneError
+    ):  # of the rclone beside us, each fork knows the version: the memo is a process's own
         binary.find(None, Path("/nonexistent"), os.environ)
 
 
