@@ -51,6 +51,11 @@ def serving_s3(rclone: Path, folder: Path, pair: tuple[str, str]) -> Iterator[st
         _told(rclone, "serve/stop", {"id": served["id"]})
 
 
+def forget(rclone: Path, folder: Path) -> None:
+    """Something was changed in this folder behind its server's back."""
+    _told(rclone, "vfs/forget", {"fs": str(folder)})
+
+
 def put(rclone: Path, fs: str, path: str, content: bytes) -> None:
     """`rclone rcat`."""
     folder, _, name = path.rpartition("/")
