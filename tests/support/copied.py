@@ -24,7 +24,7 @@ Objects = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class SetUp:
-    """A device that was set up, and nothing since; what was in its bucket before, and a copy of that as it was after."""
+    """A device that was set up, and nothing since; what was in its bucket before, and a copy of it after that."""
 
     device: Device
     before: Objects
