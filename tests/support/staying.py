@@ -111,8 +111,7 @@ def _address(rclone: Path) -> str:
         if os.getpid() not in _started:
             folder = tempfile.mkdtemp(prefix="bisync-staying-")
             path = str(Path(folder, "rclone"))
-            # One that stays collects its garbage.
-            env = {k: v for k, v in os.environ.items() if not k.startswith(("RCLONE_", "GO"))}
+            env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
             process = subprocess.Popen(
                 [str(rclone), "rcd", "--rc-addr", f"unix://{path}", "--rc-no-auth", "--rc-serve",
                  "--config", os.devnull,
