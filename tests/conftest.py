@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -13,8 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import copied, staying
+from tests.support.copied import SetUp
 from tests.support.proxy import Proxy, proxied
-from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3
+from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3, serve_s3_staying
 
 # What else runs on the machine is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -25,6 +26,8 @@ settings.load_profile("unhurried")
 # finds nothing (Go: GOGC, GOMEMLIMIT). Servers collect once they have grown.
 os.environ.update(GOGC="off", GOMEMLIMIT="256MiB")
 
+
+BELOW = "a-folder"
 
 _OUR_FOLDER = pytest.StashKey[Path]()
 
@@ -45,15 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """No server outlives the tests; what was left in the temporary folder may go when nothing failed."""
     end_motos()
+    staying.end()
     folder = session.config.stash.get(_OUR_FOLDER, None)
     if folder is not None and exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    """A fresh S3 server (rclone serve s3) with one empty bucket."""
-    with serve_s3(tmp_path / "cloud") as server:
+def s3(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3]:
+    """A fresh S3 server (rclone serve s3) with one empty bucket; a process of its own for tests marked so."""
+    serve = serve_s3 if request.node.get_closest_marker("own_server") else serve_s3_staying
+    with serve(tmp_path / "cloud") as server:
         yield server
 
 
@@ -64,11 +69,24 @@ def proxy(s3: S3) -> Iterator[Proxy]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[SetUp, SetUp]:
+    """Two devices that were set up one after the other, for copies of them."""
+    return copied.set_up(tmp_path_factory.mktemp("set-up"))
+
+
+@pytest.fixture(scope="session")
+def set_up_below(tmp_path_factory: pytest.TempPathFactory) -> tuple[SetUp, SetUp]:
+    """The same with a folder of the bucket."""
+    return copied.set_up(tmp_path_factory.mktemp("set-up"), sync_extra=f"    path: {BELOW}\n")
+
+
 @pytest.fixture
-def far_device(tmp_path: Path, proxy: Proxy) -> Device:
+def far_device(set_up: tuple[SetUp, SetUp], tmp_path: Path, proxy: Proxy) -> Device:
     """A device behind the proxy, set up: both sides empty and known."""
     device = Device(tmp_path / "device", proxy.s3)
-    device.setup()
+    if not set_up[0].copy_to(device):
+        device.setup()
     return device
 
 
@@ -86,42 +104,45 @@ def make_device(tmp_path: Path, s3: S3) -> Callable[..., Device]:
 
 
 @pytest.fixture
-def laptop(make_device: Callable[..., Device]) -> Device:
+def laptop(set_up: tuple[SetUp, SetUp], make_device: Callable[..., Device]) -> Device:
     """A device that is set up: both sides empty and known."""
     device = make_device("laptop")
-    device.run("setup")
+    if not set_up[0].copy_to(device):
+        device.run("setup")
     return device
 
 
 @pytest.fixture
-def desktop(laptop: Device, make_device: Callable[..., Device]) -> Device:
+def desktop(set_up: tuple[SetUp, SetUp], laptop: Device, make_device: Callable[..., Device]) -> Device:
     """A second device, set up after the first."""
     device = make_device("desktop")
-    device.run("setup")
+    if not set_up[1].copy_to(device):
+        device.run("setup")
     return device
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """One S3 server (rclone serve s3) for all tests of a module; each has a folder of its own in it."""
-    with serve_s3(tmp_path_factory.mktemp("cloud")) as server:
+    """An S3 server (rclone serve s3) with one empty bucket, for devices that sync with a folder of it."""
+    with serve_s3_staying(tmp_path_factory.mktemp("cloud")) as server:
         yield server
 
 
 @pytest.fixture
-def below(request: pytest.FixtureRequest) -> str:
-    """This test's folder in the bucket of `cloud`."""
-    return re.sub(r"\W+", "-", request.node.name).strip("-")
+def below() -> str:
+    """The folder in the bucket of `cloud`."""
+    return BELOW
 
 
 @pytest.fixture
 def fresh(tmp_path: Path, cloud: S3, below: str) -> Device:
-    """A device with a manifest for its own folder in the cloud; not set up."""
+    """A device with a manifest for a folder in the cloud; not set up."""
     return Device(tmp_path / "home", cloud, sync_extra=f"    path: {below}\n")
 
 
 @pytest.fixture
-def ready(fresh: Device) -> Device:
+def ready(set_up_below: tuple[SetUp, SetUp], fresh: Device) -> Device:
     """The same device, set up."""
-    fresh.setup()
+    if not set_up_below[0].copy_to(fresh):
+        fresh.setup()
     return fresh

@@ -129,7 +129,26 @@ def _known_versions(state_dir: Path) -> dict[str, str]:
 
 
 def ask_version(path: Path) -> str:
-    """What `rclone version` says, as "1.75.2". Raises RcloneError when it says something else."""
+    """What `rclone version` says, as "1.75.2". Raises RcloneError when it says something else.
+
+    A process asks each file once, also before there is a state dir to note its version in.
+    """
+    key = _file_key(path)
+    if key not in _asked:
+        _asked[key] = _said_version(path)
+    return _asked[key]
+
+
+_asked: dict[tuple[object, ...], str] = {}
+
+
+def _file_key(path: Path) -> tuple[object, ...]:
+    """What tells this file from any other, and from what it was before."""
+    stat = path.stat()
+    return (path.resolve(), stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _said_version(path: Path) -> str:
     try:
         done = subprocess.run(
             [str(path), "version", "--config", os.devnull],

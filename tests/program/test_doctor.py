@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.world import S3, Device
 
 
@@ -51,6 +53,7 @@ def test_each_trouble_is_found_with_its_cure(laptop: Device, s3: S3) -> None:
     assert mode["cure"].startswith("chmod 600")
 
 
+@pytest.mark.own_server
 def test_keys_that_see_other_buckets_and_a_cloud_that_is_gone(laptop: Device, s3: S3) -> None:
     assert s3.folder is not None
     s3.rclone("mkdir", "s3:somebody-elses")
@@ -58,6 +61,7 @@ def test_keys_that_see_other_buckets_and_a_cloud_that_is_gone(laptop: Device, s3
     laptop.sync()
     warned = [one for one in findings(laptop) if "other bucket" in one["text"] and one["level"] == "warning"]
     assert "somebody-elses" in warned[0]["text"] and "scoped" in warned[0]["cure"]
+    assert s3.process is not None
     s3.process.terminate()
     s3.process.wait(10)
     gone = [one for one in findings(laptop, expect=1) if one["level"] == "problem"]

@@ -19,7 +19,7 @@ from tests.support.world import BUCKET, S3, Device
 BIG = "0123456789abcdef" * 65536  # 1 MiB
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def proxy(cloud: S3) -> Iterator[Proxy]:
     with proxied(cloud) as running:
         yield running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -119,6 +120,28 @@ def test_a_version_is_asked_once_per_file(alone: Path) -> None:
     assert len(asked.read_text()) == 1
     rclone_at(path, "1.76.0")
     assert find(None, state, env).version == "1.76.0"
+
+
+def test_a_process_asks_once_also_where_nothing_can_be_noted(alone: Path) -> None:
+    asked = alone / "asked"
+    path = alone / "path" / "rclone"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\necho >> {asked}\necho 'rclone v1.75.2'\n")
+    path.chmod(0o755)
+    env = {"PATH": str(path.parent)}
+
+    for state in (alone / "state", alone / "other"):
+        assert find(None, state, env).version == "1.75.2"
+        assert not state.exists()
+    assert len(asked.read_text()) == 1
+
+    as_new = path.with_name("new")
+    as_new.write_text(path.read_text().replace("1.75.2", "1.76.0"))
+    as_new.chmod(0o755)
+    stat = path.stat()
+    os.utime(as_new, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    as_new.replace(path)
+    assert find(None, alone / "state", env).version == "1.76.0", "another file of the same size and time"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 3}', json.dumps({"a": None})])

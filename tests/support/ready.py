@@ -120,11 +120,17 @@ def _load() -> None:
     import bisync.tasks
 
     import bisync
+    from bisync.errors import RcloneError
+    from bisync.rclone import binary
 
     for package in (bisync, bisync.tasks):
         for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not one.name.endswith("__main__"):
                 importlib.import_module(one.name)
+    with suppress(
+        RcloneError
+    ):  # of the rclone beside us, each fork knows the version: the memo is a process's own
+        binary.find(None, Path("/nonexistent"), os.environ)
 
 
 def _serve(path: str) -> dict[str, object]:

@@ -24,7 +24,7 @@ from bisync.app import App
 from bisync.core.result import SyncResult
 from bisync.manifest.load import load
 from bisync.rclone import binary
-from tests.support import ready
+from tests.support import ready, staying
 
 KEY_ID = "TESTKEYID0123456789"
 SECRET = "test-secret-that-must-never-be-seen-anywhere"
@@ -53,12 +53,23 @@ class S3:
     key_id: str = KEY_ID
     secret: str = SECRET
 
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {
+            "type": "s3", "provider": self.provider, "endpoint": self.endpoint,
+            "access_key_id": self.key_id, "secret_access_key": self.secret, "region": "us-east-1",
+        }  # fmt: skip
+
+    @property
+    def remote(self) -> str:
+        """The remote `s3:` in one word (rclone docs: Connection strings)."""
+        rest = ",".join(f'{name}="{value}"' for name, value in self._settings.items() if name != "type")
+        return f":s3,{rest}:"
+
     def rclone(self, *argv: str, stdin: bytes | None = None) -> str:
         """Run rclone against this server as somebody else would; the remote is called `s3:`."""
-        values = {"type": "s3", "provider": self.provider, "endpoint": self.endpoint,
-                  "access_key_id": self.key_id, "secret_access_key": self.secret, "region": "us-east-1"}  # fmt: skip
         env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
-        env |= {f"RCLONE_CONFIG_S3_{name.upper()}": value for name, value in values.items()}
+        env |= {f"RCLONE_CONFIG_S3_{name.upper()}": value for name, value in self._settings.items()}
         done = subprocess.run(
             [str(rclone_path()), *argv, "--config", os.devnull, "--retries", "1", "--low-level-retries", "2"],
             env=env, input=stdin, capture_output=True, check=False, timeout=60,
@@ -71,9 +82,9 @@ class S3:
         plain = self._on_disk(path)
         if plain is not None:
             return plain
-        listed = json.loads(self.rclone("lsjson", "-R", "--files-only", f"s3:{path}"))
-        names = [entry["Path"] for entry in listed if not entry["Path"].startswith(".basic-memory/")]
-        return {name: self.rclone("cat", f"s3:{path}/{name}") for name in sorted(names)}
+        fs = f"{self.remote}{path}"
+        names = [name for name in staying.names(rclone_path(), fs) if not name.startswith(".basic-memory/")]
+        return {name: staying.read(rclone_path(), fs, name).decode() for name in sorted(names)}
 
     def _on_disk(self, path: str) -> dict[str, str] | None:
         """The same, from the server's own folder, where it has one: no program is started for each file.
@@ -94,7 +105,7 @@ class S3:
 
     def put(self, path: str, text: str) -> None:
         """Another device's edit, straight to the bucket."""
-        self.rclone("rcat", f"s3:{BUCKET}/{path}", stdin=text.encode())
+        staying.put(rclone_path(), f"{self.remote}{BUCKET}", path, text.encode())
 
     def put_in_parts(self, path: str, *parts: str) -> None:
         """A large file from another program: its ETag is no MD5. Parts but the last have 5 MiB.
@@ -106,7 +117,7 @@ class S3:
         self.rclone("rcat", f"s3:{BUCKET}/{path}", *in_parts, stdin="".join(parts).encode())
 
     def delete(self, path: str) -> None:
-        self.rclone("deletefile", f"s3:{BUCKET}/{path}")
+        staying.delete(rclone_path(), f"{self.remote}{BUCKET}", path)
 
 
 def free_port() -> int:
@@ -142,6 +153,14 @@ def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | Non
         yield S3(f"http://127.0.0.1:{port}", folder, "Rclone", process)
     finally:
         end(process)
+
+
+@contextmanager
+def serve_s3_staying(folder: Path) -> Iterator[S3]:
+    """The same with one bucket, in an rclone that stays. Not for tests that stop or kill their server."""
+    (folder / BUCKET).mkdir(parents=True, exist_ok=True)
+    with staying.serving_s3(rclone_path(), folder, (KEY_ID, SECRET)) as endpoint:
+        yield S3(endpoint, folder, "Rclone", None)
 
 
 @contextmanager

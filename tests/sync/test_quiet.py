@@ -159,6 +159,7 @@ def test_after_an_hour_it_looks_in_earnest(stays: Stays, monkeypatch: pytest.Mon
     assert stays.earnest
 
 
+@pytest.mark.own_server
 def test_a_cloud_that_does_not_answer_fails_the_run(stays: Stays, s3: S3) -> None:
     assert s3.process is not None
     s3.process.kill()
