@@ -39,13 +39,14 @@ def judge(
     """
     if baseline is None or plan.mode is Mode.BASELINE:
         return ()
-    return (
+    verdicts = (
         _marker("marker_local", local.marker, "the sync dir", name),
         _marker("marker_cloud", cloud.marker, "the cloud", name),
         _device(baseline, local, name),
         _max_delete(plan, max_delete, name),
-        *(() if all_may_change else (_all_changed(plan, baseline, name),)),
+        _all_changed(plan, baseline, name),
     )
+    return tuple(one for one in verdicts if not (all_may_change and one.guard == "all_changed"))
 
 
 def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

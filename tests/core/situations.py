@@ -22,11 +22,12 @@ word, and another word is another content; then, in any order,
 
 By modtime there are no hashes anywhere. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
 path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud` are left out because another
-spelling of them goes on. `answers` holds `equal`, `times` (seconds) and `taken`.
+spelling of them goes on. `answers` holds `equal`, `times` (seconds), `taken` and `kept`. `moved_in`: a migration has
+brought files.
 
 What is expected, all of it compared in full: `plan` (one action a line, with `why` and, where they are not the
 plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`, `to`), `mode` (to be said where nothing is to
-do), `asks` (`contents`, `times`, `copies`; nothing), `refused_by` (guards; none), and
+do), `asks` (`contents`, `times`, `copies`, `kept`; nothing), `refused_by` (guards; none), and
 where they are not what can be counted from the lists: `edited`, `left_out`.
 `one_way` says why the same situation with the sides exchanged does not lead to the exchanged plan.
 """
@@ -73,7 +74,7 @@ TIME = 1_000_000_123_456_789
 ACTIONS = tuple(action.value for action in Action)
 EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "edited", "left_out", "one_way")
 KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "twins_local", "twins_cloud",
-        "compare", "resolve", "rules_changed", "idle_allowed", "answers", "max_delete",
+        "compare", "resolve", "rules_changed", "idle_allowed", "moved_in", "answers", "max_delete",
         *EXPECTATIONS)  # fmt: skip
 
 
@@ -93,11 +94,13 @@ class Situation:
     mode: Mode
     answers: Answers
     idle_allowed: bool = True
+    moved_in: bool = False
 
     def asked(self) -> Questions:
         """What has to be asked."""
         found = compare_sides(self.baseline, self.local, self.cloud, self.compare)
-        return questions(found, self.resolve, first=self.mode is Mode.BASELINE)
+        first = self.mode is Mode.BASELINE or self.moved_in
+        return questions(found, self.resolve, first=first, keeps_both=self.moved_in)
 
     def planned(self) -> Plan:
         """The plan that follows."""
@@ -111,6 +114,7 @@ class Situation:
             resolve=self.resolve,
             mode=self.mode,
             idle_allowed=self.idle_allowed,
+            keeps_both=self.moved_in,
         )
 
     def whole_baseline(self) -> Baseline | None:
@@ -123,7 +127,7 @@ class Situation:
     def refused_by(self, max_delete: int | None) -> list[str]:
         """The guards that stop the plan."""
         verdicts = judge(self.planned(), baseline=self.whole_baseline(), local=self.local, cloud=self.cloud,
-                         max_delete=max_delete, name="notes")  # fmt: skip
+                         max_delete=max_delete, name="notes", all_may_change=self.moved_in)  # fmt: skip
         return [verdict.guard for verdict in refusals(verdicts)]
 
 
@@ -293,11 +297,12 @@ def _left_out(where: str, said: Any, twins: Any) -> tuple[LeftOut, ...]:
 
 
 def _answers(where: str, said: Any) -> Answers:
-    known(where, said, ("equal", "times", "taken"))
+    known(where, said, ("equal", "times", "taken", "kept"))
     return Answers(
         equal=frozenset(said.get("equal", ())),
         times={path: _ns(seconds) for path, seconds in said.get("times", {}).items()},
         taken=frozenset(said.get("taken", ())),
+        kept=frozenset(said.get("kept", ())),
     )
 
 
@@ -323,6 +328,7 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
         mode=Mode.BASELINE if baseline is None else Mode.REBASELINE if changed else Mode.SYNC,
         answers=_answers(f"{where}: answers", said.get("answers", {})),
         idle_allowed=_flag(f"{where}: idle_allowed", said.get("idle_allowed", "true")),
+        moved_in=_flag(f"{where}: moved_in", said.get("moved_in", "false")),
     )
 
 
@@ -373,7 +379,7 @@ def _case(where: str, said: Mapping[str, Any], own: Any) -> Case:
             raise BadCase(f"{where}: does not say {word!r}")
     found = situation(where, said)
     asks = said.get("asks", {})
-    known(f"{where}: asks", asks, ("contents", "times", "copies"))
+    known(f"{where}: asks", asks, ("contents", "times", "copies", "kept"))
     limit = said.get("max_delete", 25)
     return Case(
         name=where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import unicodedata
 from collections.abc import Iterator
@@ -35,9 +36,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Dav]
 
 
 @pytest.fixture
-def dav(servers: dict[str, Dav], below: str) -> Dav:
+def mine(request: pytest.FixtureRequest) -> str:
+    """A folder of this test's own, on any of the servers."""
+    return re.sub(r"\W+", "-", request.node.name).strip("-")
+
+
+@pytest.fixture
+def dav(servers: dict[str, Dav], mine: str) -> Dav:
     """This test's folder on rclone's server."""
-    return servers["other"].below(below)
+    return servers["other"].below(mine)
 
 
 @pytest.fixture
@@ -69,8 +76,10 @@ def objects(cloud: S3, below: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["other", "rclone", "wsgidav"])
-def test_a_tree_comes_over(fresh: Device, servers: dict[str, Dav], cloud: S3, kind: str, below: str) -> None:
-    dav = servers[kind].below(below)
+def test_a_tree_comes_over(
+    fresh: Device, servers: dict[str, Dav], cloud: S3, kind: str, below: str, mine: str
+) -> None:
+    dav = servers[kind].below(mine)
     nfc, nfd = unicodedata.normalize("NFC", "ü.md"), unicodedata.normalize("NFD", "ü.md")
     files = {
         "a.md": "a", "d/b%20c #1.md": "signs", ".hidden/x": "dot", "zero.md": "", nfc: "nfc", nfd: "nfd",
@@ -111,10 +120,10 @@ def test_a_tree_comes_over(fresh: Device, servers: dict[str, Dav], cloud: S3, ki
 
 
 def test_only_what_is_not_here_by_content_is_fetched(
-    fresh: Device, servers: dict[str, Dav], cloud: S3, below: str
+    fresh: Device, servers: dict[str, Dav], cloud: S3, below: str, mine: str
 ) -> None:
     """rclone's server tells MD5s, so what is the same needs not travel."""
-    dav = servers["rclone"].below(below)
+    dav = servers["rclone"].below(mine)
     dav.write("same.md", "s" * 5000)
     dav.write("new.md", "n" * 5000)
     fresh.write("same.md", "s" * 5000)
@@ -397,8 +406,7 @@ def test_a_file_that_changes_there_meanwhile(fresh: Device, dav: Dav, cloud: S3,
     )
 
 
-def test_a_name_that_no_list_can_hold(fresh: Device, servers: dict[str, Dav], cloud: S3, below: str) -> None:
-    dav = servers["other"].below(below)
+def test_a_name_that_no_list_can_hold(fresh: Device, dav: Dav, cloud: S3, below: str) -> None:
     dav.write("a.md", "a")
     dav.write("new\nline.md", "n")
 
