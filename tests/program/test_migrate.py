@@ -66,7 +66,7 @@ def test_a_tree_of_everything(fresh: Device) -> None:
     old = grow(
         fresh.home / "basic-memory",
         {".hidden/x.md": "dot", "a.md": "a", "zero.md": "", nfd: "nfd", "i j/k%20l.md": "odd", "leer/tief/": "",
-         "big.bin": os.urandom(30 << 20), "x.tmp": "ignored", ".bmignore": "*.tmp\n!never.tmp\n",
+         "big.bin": os.urandom(200 << 20), "x.tmp": "ignored", ".bmignore": "*.tmp\n!never.tmp\n",
          "q?*:<>|\\\".md": "signs", " lead.md": "blank", "c.md.conflict1": "copy"},
     )  # fmt: skip
     (old / os.fsdecode(b"lat\xe9.md")).write_text("no UTF-8")
