@@ -325,18 +325,18 @@ class TestBelow:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).touch()
         (tmp_path / ".bmignore").write_text("!keep.log\n/own\n")
-        layers = [Layer("outside", ("/work/tmp", "*.log"))]
+        layers = [Layer("outside", ("/job/tmp", "*.log"))]
 
-        found = walk(tmp_path, layers, below="work/")
+        found = walk(tmp_path, layers, below="job/")
         top = walk(tmp_path, layers)
 
         assert [one.path for one in found.entries] == [".bmignore", "docs/tmp/a", "keep.log"]
         assert sorted(found.ignored) == ["drop.log", "own/", "tmp/"]
         assert [one.path for one in top.entries] == [".bmignore", "docs/tmp/a", "keep.log", "tmp/a"]
-        assert found.rules.decide("work/own", True).ignored
-        decided = found.rules.decide("work/tmp", True).rule
+        assert found.rules.decide("job/own", True).ignored
+        decided = found.rules.decide("job/tmp", True).rule
         assert decided is not None
-        assert (decided.place, decided.text) == ("outside:1", "/work/tmp")
+        assert (decided.place, decided.text) == ("outside:1", "/job/tmp")
         assert not found.rules.decide("own", True).ignored
 
     def test_deeper(self, tmp_path: Path) -> None:

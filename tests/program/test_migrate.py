@@ -1,62 +1,18 @@
-"""Moving over from folders and from projects of config.json, as a user does it, and what can go wrong."""
+"""Moving over from folders and from projects of config.json, as a user does it; and taken back."""
 
 from __future__ import annotations
 
 import json
 import os
 import unicodedata
-from pathlib import Path
 
 import pytest
 
-from bisync.actions import migrate as verb
 from bisync.core.migration import STEPS
-from bisync.migrate import run as migrating
 from tests.support import moving
-from tests.support.machine import as_ordinary_user, everything, small_disk
-from tests.support.world import BUCKET, KEY_ID, S3, SECRET, Device, Ran
-
-OLD, NEW = 1_000_000_000.0, 1_200_000_000.5
-
-
-def grow(root: Path, files: dict[str, str | bytes], *, mtime: float = OLD) -> Path:
-    """Make a tree; a name that ends with a slash is a folder."""
-    for name, text in files.items():
-        path = root / name
-        if name.endswith("/"):
-            path.mkdir(parents=True)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        os.utime(path, (mtime, mtime))
-    return root
-
-
-def states(said: Ran) -> dict[str, str]:
-    """What became of each step, from `--json`."""
-    return {one["step"]: one["state"] for one in said.json["steps"]}
-
-
-def moved(device: Device, *argv: str | Path, expect: int = 0) -> Ran:
-    """`migrate --from DIR`; nothing of Python's is ever said."""
-    flags = [part for one in argv for part in (["--from", str(one)] if isinstance(one, Path) else [one])]
-    said = device.run("migrate", *flags, expect=expect)
-    assert "Traceback" not in said.err and "unexpected error" not in said.err
-    return said
-
-
-def objects(cloud: S3, below: str) -> dict[str, str]:
-    return cloud.tree(f"{BUCKET}/{below}")
-
-
-def config(device: Device, **projects: Path) -> Path:
-    path = device.home / ".basic-memory/config.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        json.dumps({"env": "dev", "projects": {k: str(v) for k, v in projects.items()}}, indent=3)
-    )
-    return path
-
+from tests.support.machine import everything
+from tests.support.mover import NEW, OLD, config, grow, moved, objects, states
+from tests.support.world import KEY_ID, S3, SECRET, Device
 
 # -- what a tree may hold -------------------------------------------------------------------------------
 
@@ -262,7 +218,7 @@ def test_projects_get_their_folders_and_config_json_follows(fresh: Device, cloud
     assert json.loads(path.read_text())["projects"] == {
         "main": f"{fresh.notes}/main",
         "work": f"{fresh.notes}/work",
-        "dotted": f"{fresh.notes}/work/d.",
+        "dotted": str(fresh.notes / "work/d."),
         "other": f"{fresh.home}/not there",
     }
     assert f"project work is at {fresh.notes}/work now" in said.out
@@ -404,144 +360,6 @@ def test_no_key_is_in_the_journal(fresh: Device) -> None:
     journal = (state / "journal.json").read_text()
     assert not any(secret in journal for secret in (SECRET, KEY_ID, "W3"))
     assert {path.stat().st_mode & 0o077 for path in [state, *state.rglob("*")]} == {0}
-
-
-# -- bad input ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "code", "says"),
-    [
-        ("nowhere", 1, "there is no {home}/nowhere\n  → is its disk mounted?"),
-        ("empty", 1, "{home}/empty is empty: there is nothing to bring"),
-        ("notes", 2, "{home}/notes is the sync dir itself: its files are in the sync already"),
-        ("notes/sub", 2, "{home}/notes/sub lies in the sync dir {home}/notes"),
-        (".", 2, "holds the sync dir {home}/notes\n  → choose a sync dir beside it"),
-        ("file", 2, "{home}/file is not a folder"),
-        (".basic-memory", 2, "overlaps our own state folder"),
-        ("link", 2, "{home}/link is the sync dir itself"),
-    ],
-)
-def test_a_folder_that_cannot_be_meant(fresh: Device, name: str, code: int, says: str) -> None:
-    grow(fresh.notes, {"sub/a.md": "a"})
-    (fresh.home / "empty").mkdir()
-    (fresh.home / "file").write_text("")
-    (fresh.home / "link").symlink_to(fresh.notes)
-    before = everything(fresh.home)
-
-    said = moved(fresh, "--from", name, expect=code)
-
-    assert says.format(home=fresh.home) in said.err
-    assert everything(fresh.home) == before
-
-
-def test_folders_that_overlap(fresh: Device) -> None:
-    old = grow(fresh.home / "old", {"d/a.md": "a"})
-
-    assert (
-        f"{old} and {old}/d overlap\n  → name the outer one alone"
-        in moved(fresh, old / "d", old, expect=2).err
-    )
-
-
-def as_user(device: Device, *argv: str) -> Ran:
-    return device.run("migrate", *argv, expect=None, before=as_ordinary_user(device.home))
-
-
-def test_what_may_not_be_read_is_named_and_the_next_run_has_it(fresh: Device, cloud: S3, below: str) -> None:
-    old = grow(fresh.home / "old", {"a.md": "a", "shut.md": "s", "d/b.md": "b"})
-    as_ordinary_user(fresh.home)
-    (old / "shut.md").chmod(0)
-    (old / "d").chmod(0)
-
-    said = as_user(fresh, "--from", str(old))
-
-    assert said.code == 1
-    assert "  not in the backup: d: cannot be read: Permission denied" in said.out
-    assert f"  not verified: {old}: d: cannot be read: Permission denied" in said.out
-    assert f"  not verified: {old}: shut.md: cannot be read: Permission denied" in said.out
-    assert "not safe yet: 2 files, the first:" in said.err
-    (old / "shut.md").chmod(0o600)
-    (old / "d").chmod(0o700)
-    assert as_user(fresh, "--from", str(old)).code == 0
-    assert objects(cloud, below) == {"a.md": "a", "shut.md": "s", "d/b.md": "b"}
-
-
-def test_a_disk_that_is_full(fresh: Device, cloud: S3, below: str) -> None:
-    with small_disk(fresh.home / "disk", "2m") as disk:
-        old = grow(disk / "old", {f"{number}.bin": os.urandom(150_000) for number in range(8)})
-        before = everything(old)
-
-        said = moved(fresh, old, expect=1)
-
-        assert "Error: not enough room for a backup of" in said.err
-        assert "free some space, then run again" in said.err
-        assert everything(old) == before and not fresh.notes.exists()
-
-
-def test_a_disk_that_fills_up_in_the_middle_of_the_backup(
-    fresh: Device, cloud: S3, below: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with small_disk(fresh.home / "disk", "2m") as disk:
-        old = grow(disk / "old", {f"{number}.bin": os.urandom(150_000) for number in range(8)})
-        # Somebody else is faster than we are.
-        monkeypatch.setattr(migrating, "need", lambda *_: None)
-        app = fresh.app()
-
-        said = verb.migrate(app, app.manifest.syncs[0], fresh.home, trees=[str(old)])
-
-        assert [(one.step, one.state) for one in said.steps] == [("look", "ok"), ("back up", "failed")]
-        assert said.steps[-1].detail == "the disk is full (No space left on device)" and said.exit_code == 1
-        assert not (disk / "old.backup").exists() and not fresh.notes.exists()
-        for number in range(4, 8):
-            (old / f"{number}.bin").unlink()
-        moved(fresh, old)
-        assert (disk / "old.backup/0.bin").read_bytes() == (old / "0.bin").read_bytes()
-    assert len(objects_raw(cloud, below)) == 4
-
-
-def objects_raw(cloud: S3, below: str) -> list[str]:
-    assert cloud.folder is not None
-    top = cloud.folder / BUCKET / below
-    return [p.name for p in top.rglob("*.bin")]
-
-
-def test_an_unfinished_backup_is_gone_on_with_whatever_has_become_of_its_source(fresh: Device) -> None:
-    old = grow(fresh.home / "old", {"a.md": "a", "m/n.md": "now a folder", "f": "now a file"})
-    grow(fresh.home / "old.backup.unfinished", {"a.md": "half", "m": "was a file", "f/x.md": "was a folder"})
-
-    moved(fresh, old)
-
-    assert (fresh.home / "old.backup/m/n.md").read_text() == "now a folder"
-    assert (fresh.home / "old.backup/f").read_text() == "now a file"
-    assert (fresh.home / "old.backup/a.md").read_text() == "a"
-
-
-def test_a_backup_of_before_is_never_touched(fresh: Device) -> None:
-    old = grow(fresh.home / "old", {"a.md": "a"})
-    mine = grow(fresh.home / "old.backup", {"a.md": "the user's own"})
-    before = everything(mine)
-
-    assert f"+ back up         changed  {old}.backup-2" in moved(fresh, old).out
-
-    assert everything(mine) == before
-
-
-def test_a_source_that_changes_meanwhile_is_noticed(fresh: Device, cloud: S3, below: str) -> None:
-    old = grow(fresh.home / "old", {"a.md": "a", "b.md": "b"})
-    hook = fresh.home / "hook.sh"
-    hook.write_text(f"#!/bin/sh\necho edited > {old}/a.md; echo new > {old}/c.md\n")
-    hook.chmod(0o700)
-    fresh.write_manifest(fresh.s3_manifest() + f"    hooks: {{before_sync: [[{hook}]]}}\n")
-
-    said = moved(fresh, old, expect=1)
-
-    assert f"  not verified: {old}: a.md: it changed while the migration was at work" in said.out
-    assert f"  not verified: {old}: c.md: it changed while the migration was at work" in said.out
-    fresh.write_manifest(fresh.s3_manifest())
-    moved(fresh, old)
-    assert fresh.tree() == objects(cloud, below)
-    assert fresh.tree() == {"a.md": "edited\n", "a.md.conflict1": "a", "b.md": "b", "c.md": "new\n"}
 
 
 # -- chance ---------------------------------------------------------------------------------------------

@@ -41,20 +41,20 @@ migration:
 HERE = {
     "main/ideas.md": "Ideas, as of yesterday\n",
     "main/.templates/daily.md": "# {{date}}\n",
-    "work/plan.md": "The plan\n",
-    "work/.env": "API_KEY=only-for-me\n",
+    "office/plan.md": "The plan\n",
+    "office/.env": "API_KEY=only-for-me\n",
 }
 SERVER = {
     "main/ideas.md": "Ideas, as of today\n",
-    "work/plan.md": "The plan\n",
-    "work/minutes.md": "Minutes\n",
+    "office/plan.md": "The plan\n",
+    "office/minutes.md": "Minutes\n",
 }
 TOGETHER = {
     "main/.templates/daily.md": "# {{date}}\n",
     "main/ideas.md": "Ideas, as of today\n",
     "main/ideas.md.conflict1": "Ideas, as of yesterday\n",
-    "work/minutes.md": "Minutes\n",
-    "work/plan.md": "The plan\n",
+    "office/minutes.md": "Minutes\n",
+    "office/plan.md": "The plan\n",
 }
 
 
@@ -62,7 +62,7 @@ def look(stage: Stage, laptop: Device, desktop: Device) -> None:
     """A tree of v0.14, a WebDAV server, and a manifest that names both"""
     write(laptop.home / "basic-memory", HERE, OLD)
     stage.types(laptop, "cat bisync.yaml")
-    stage.types(laptop, "find basic-memory -type f | sort", shows="basic-memory/work/.env")
+    stage.types(laptop, "find basic-memory -type f | sort", shows="basic-memory/office/.env")
     stage.types(laptop, "bisync migrate --dry-run", shows="Nothing was changed")
     stage.same("the home", sorted(one.name for one in laptop.home.iterdir()), ["basic-memory", "bisync.yaml"])
 
@@ -86,7 +86,7 @@ def again(stage: Stage, laptop: Device, desktop: Device) -> None:
 def settle(stage: Stage, laptop: Device, desktop: Device) -> None:
     """Of the note that differed the newer version has the name; the other one is kept until you say so"""
     stage.types(laptop, "bisync conflicts", ends=3, shows="main/ideas.md.conflict1")
-    stage.types(laptop, "bisync explain notes/work/.env", ends=3, shows="ignored")
+    stage.types(laptop, "bisync explain notes/office/.env", ends=3, shows="ignored")
 
 
 def take_back(stage: Stage, laptop: Device, desktop: Device) -> None:
