@@ -106,7 +106,8 @@ class Screen:
             console = self._console()
             with console.capture() as shown:
                 console.print(table)
-            put(shown.get(), sys.stdout, end="")
+            with self._cleared():
+                put(shown.get(), sys.stdout, end="")
 
     def _console(self) -> Console:
         from rich.console import Console

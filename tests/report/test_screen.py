@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from bisync import events
 from bisync.core.result import Finding, Outcome
@@ -204,3 +205,26 @@ def test_a_hooks_words_go_to_stderr_and_are_clean(as_json: bool, capsys: pytest.
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"{SHOWN}\nplain\n"
+
+
+def test_no_bar_stands_in_the_line_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is taken off the screen before anything else is put there."""
+    order: list[str] = []
+
+    class Bar(Listener):
+        def close(self) -> None:
+            order.append("closed")
+
+    class Out(Pipe):
+        def write(self, text: str) -> int:
+            order.append("written")
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", Out())
+    screen = Screen()
+    screen._listener = Bar(verbose=False)
+
+    screen.show(Table("one"))
+
+    assert order[0] == "closed"
+    assert "written" in order
