@@ -128,8 +128,9 @@ class App:
         layers = self.layers(sync)
         with _reading(sync):
             return ignore.walk(
-                sync.dir, layers, self.manifest.ignore_files, coming=coming, fingerprinted=fingerprinted
-            )
+                sync.dir, layers, self.manifest.ignore_files,
+                coming=coming, fingerprinted=fingerprinted, secrets=True,
+            )  # fmt: skip
 
     def is_same(self, sync: Sync, before: ignore.Fingerprint) -> bool:
         """Whether the sync dir is as an earlier walk found it, by the same rules of this machine."""
@@ -139,7 +140,7 @@ class App:
         """The sync's ignore rules, those in its tree among them. Raises as `walk`."""
         layers = self.layers(sync)
         with _reading(sync):
-            return ignore.load_rules(sync.dir, layers, self.manifest.ignore_files)
+            return ignore.load_rules(sync.dir, layers, self.manifest.ignore_files, secrets=True)
 
     def filters(self, rules: ignore.RuleSet) -> str:
         """The rules as the text of an rclone filter file. Raises IgnoreError."""

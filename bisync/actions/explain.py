@@ -10,6 +10,8 @@ from pathlib import Path
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import names
+from bisync.core.private_keys import HEAD_BYTES, is_private_key
+from bisync.core.snapshot import PRIVATE_KEY
 from bisync.errors import UsageError
 from bisync.files import named_path
 from bisync.ignore.walk import NOT_SYNCED, Kind, kind_of
@@ -50,9 +52,12 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
     sync, below = _locate(syncs, path, cwd)
     full = sync.dir / below
     is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
-    decision = app.rules(sync).decide(below, is_dir)
+    rules = app.rules(sync)
+    decision = rules.decide(below, is_dir)
     rule = decision.rule
-    why = None if decision.ignored else _no_file(sync.dir, below)
+    why = None if decision.ignored else _no_file(sync.dir, below) or _private_key(sync.dir / below)
+    if why == PRIVATE_KEY and rules.is_taken_back(below):
+        why = None
     return Explanation(
         sync=sync.name,
         path=below,
@@ -74,6 +79,15 @@ def _no_file(root: Path, below: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return None if stat.S_ISDIR(mode) else NOT_SYNCED.get(kind_of(mode))
+
+
+def _private_key(path: Path) -> str | None:
+    """Why a file stays here for how it begins; None for anything else, and for what cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return PRIVATE_KEY if is_private_key(stream.read(HEAD_BYTES)) else None
+    except OSError:
+        return None
 
 
 def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:

@@ -18,7 +18,6 @@ from bisync.config import Sync
 from bisync.core import conflict_names, names
 from bisync.core.place import moved
 from bisync.errors import BisyncError, IgnoreError, Interrupted
-from bisync.ignore.walk import layer_rules
 from bisync.locks.machine import is_held
 from bisync.providers.base import Asking, Overview
 from bisync.rclone import listings
@@ -200,7 +199,7 @@ def _top_folders(app: App, sync: Sync) -> list[str] | None:
             for path in here
             if path.is_file() and not path.is_symlink()
         ]
-        rules = ignore.RuleSet(layer_rules([*app.layers(sync), *texts]))
+        rules = ignore.outer_rules(app.layers(sync), texts)
         found = [one.name for one in sync.dir.iterdir() if one.is_dir() and not one.is_symlink()]
     except (OSError, IgnoreError):
         return None

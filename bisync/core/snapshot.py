@@ -58,6 +58,11 @@ class LeftOut(NamedTuple):
 
 OCCUPIED = "a folder here has its name, and it is not empty"
 """Why a file of the cloud cannot come here: what fills the folder is in no plan."""
+PRIVATE_KEY = (
+    "it begins like a private key, and those stay here: ignore it, or if it may go to the cloud, "
+    "name it with a ! in this machine's .bmignore or in the manifest"
+)
+"""Why a file here is in no plan, whatever its name."""
 A_LINK = "a link here has its name"
 NO_FILE = "what has its name here is no file"
 

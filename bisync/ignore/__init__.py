@@ -23,6 +23,7 @@ from bisync.ignore.walk import (
     Unreadable,
     layer_rules,
     load_rules,
+    outer_rules,
     walk,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "layer_rules",
     "lint",
     "load_rules",
+    "outer_rules",
     "read_ignore_file",
     "walk",
 ]

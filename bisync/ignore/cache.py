@@ -26,6 +26,26 @@ def compile_rules(rules: RuleSet, cache_dir: Path | None = None) -> str:
 
     With `cache_dir`, a text compiled before is taken from there; one that was damaged is not.
     """
+    text = _of_all_readings(rules, cache_dir)
+    return text if rules.below is None else _with_layer(text, _compiled(rules.below.rules, cache_dir))
+
+
+def _with_layer(text: str, layer: str) -> str:
+    """A filter text with the excluding rules of the layer below put before all others: the first that matches counts.
+
+    Raises IgnoreError where the layer is more than that.
+    """
+    before, own, rules = text.partition(f"{builtin.FILTERS[-1]}\n")
+    kept = layer.partition(own)[2]
+    if kept.startswith("+") or "\n+" in kept:
+        raise IgnoreError(
+            "the negations of this machine's ignore file and the manifest that are about secrets are too complex",
+            hint="Use fewer negations, or more specific ones.",
+        )
+    return f"{before}{own}{kept}{rules}"
+
+
+def _of_all_readings(rules: RuleSet, cache_dir: Path | None) -> str:
     first, *others = (_compiled(reading, cache_dir) for reading in rules.readings())
     if not others:
         return first

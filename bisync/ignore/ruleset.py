@@ -15,6 +15,7 @@ from bisync.core.conflict_names import judged_as
 from bisync.core.metadata import MARKER_PATH
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin
+from bisync.ignore.kept_here import KeptHere, may_be_kept
 from bisync.ignore.matcher import Matcher, Place
 from bisync.ignore.pattern import Rule, parse_line
 
@@ -42,16 +43,18 @@ class Folder:
     """A folder that is not ignored, while its entries are judged.
 
     `path` is "" or "a/b/". `readings`, strongest last, are the matchers of this folder and those
-    above it: each with the place it has reached, and the path it has read on the way.
+    above it: each with the place it has reached, and the path it has read on the way. `below`: the
+    layer below them all, where there is one.
     """
 
     path: str
     readings: tuple[tuple[Matcher, Place, str], ...]
+    below: KeptHere | None = None
 
     @classmethod
-    def top(cls, rules: Sequence[Rule]) -> Folder:
+    def top(cls, rules: Sequence[Rule], below: KeptHere | None = None) -> Folder:
         matcher = Matcher(rules)
-        return cls("", ((matcher, matcher.start, ""),) if rules else ())
+        return cls("", ((matcher, matcher.start, ""),) if rules else (), below)
 
     def decide(self, name: str, is_dir: bool) -> Decision:
         """About the entry `name` of this folder; a file that is a conflict copy is judged as its original."""
@@ -59,6 +62,13 @@ class Folder:
         if always is not None:
             return Decision(True, always)
         name = name if is_dir else judged_as(name)
+        decision = self._by_readings(name, is_dir)
+        if self.below is None or decision.ignored or not may_be_kept(name):
+            return decision
+        keeps = self.below.rule_about(self.path, name, is_dir)
+        return decision if keeps is None else Decision(True, keeps)
+
+    def _by_readings(self, name: str, is_dir: bool) -> Decision:
         for matcher, place, read in reversed(self.readings):
             number = matcher.decide(place, read, name, is_dir)
             if number >= 0:
@@ -74,7 +84,7 @@ class Folder:
         if own:
             matcher = Matcher(own)
             readings.append((matcher, matcher.start, ""))
-        return Folder(f"{self.path}{name}/", tuple(readings))
+        return Folder(f"{self.path}{name}/", tuple(readings), self.below)
 
 
 def joint(decisions: Sequence[Decision], *, lenient: bool) -> Decision:
@@ -107,7 +117,8 @@ class RuleSet:
 
     `notices` are things a user should know about them that are no errors. `others`: the rules as other versions of
     contested ignore files have them; what any of these ignores is ignored. `contested`: the paths of these versions,
-    which have to travel until somebody decides: they are ignored when all versions ignore them.
+    which have to travel until somebody decides: they are ignored when all versions ignore them. `below`: the layer
+    below all rules, which none of them but its own can take back.
     """
 
     def __init__(
@@ -116,11 +127,13 @@ class RuleSet:
         notices: Sequence[str] = (),
         others: Sequence[RuleSet] = (),
         contested: Iterable[str] = (),
+        below: KeptHere | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.notices = tuple(notices)
         self.others = tuple(others)
         self.contested = frozenset(contested)
+        self.below = below
         self._by_folder: dict[str, list[Rule]] = {}
         for rule in self.rules:
             self._by_folder.setdefault(rule.folder, []).append(rule)
@@ -128,11 +141,15 @@ class RuleSet:
 
     @classmethod
     def of(
-        cls, sources: Sequence[Source], notices: Sequence[str] = (), contested: Iterable[str] = ()
+        cls,
+        sources: Sequence[Source],
+        notices: Sequence[str] = (),
+        contested: Iterable[str] = (),
+        below: KeptHere | None = None,
     ) -> RuleSet:
         """The rules of these sources, weakest first. Raises IgnoreError."""
         first, *others = combined(sources)
-        return cls(first, notices, [cls(rules) for rules in others], contested)
+        return cls(first, notices, [cls(rules, below=below) for rules in others], contested, below)
 
     @classmethod
     def restored(cls, readings: Sequence[Sequence[tuple[str, int, str, str]]]) -> RuleSet:
@@ -164,6 +181,10 @@ class RuleSet:
             lenient=path in self.contested,
         )
 
+    def is_taken_back(self, path: str) -> bool:
+        """Whether the machine or the manifest names this file as one that may leave, whatever it holds."""
+        return self.below is not None and self.below.is_taken_back(path)
+
     def _folder(self, path: str) -> Folder | Decision:
         """The folder at `path`, or the decision that ignores it or a folder above it."""
         known = self._folders.get(path)
@@ -173,7 +194,7 @@ class RuleSet:
             self._folders.clear()
         found: Folder | Decision | None = self._folders.get("")
         if found is None:
-            found = self._folders[""] = Folder.top(self._by_folder.get("", ()))
+            found = self._folders[""] = Folder.top(self._by_folder.get("", ()), self.below)
         end = 0
         while end < len(path) and isinstance(found, Folder):
             start = end + 1 if end else 0

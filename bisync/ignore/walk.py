@@ -22,6 +22,7 @@ from bisync.core.conflict_names import ENDING, judged_as
 from bisync.core.metadata import HOLD, MARKER_NAME, MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import IgnoreError
 from bisync.ignore.fingerprint import MANY, Fingerprint, Taking, gives_rules, stamp
+from bisync.ignore.kept_here import KeptHere
 from bisync.ignore.pattern import MAX_RULES, Layer, Rule, parse_lines
 from bisync.ignore.reading import read_ignore_file
 from bisync.ignore.ruleset import Folder, RuleSet, Source, combined, joint
@@ -119,14 +120,15 @@ Texts = Mapping[str, Sequence[str]]
 class _Collected:
     """`sources`: what gives rules, weakest first. `coming`: versions of ignore files that lie elsewhere yet.
 
-    `below`: where the rules have the root, "" or "a/b/". `closed`: folders that are ignored. Of the folder looked at
-    last: `others`, the names of its folders (with a slash) and of ignored files; `silent`, ignored files that give
-    rules.
+    `below`: where the rules have the root, "" or "a/b/". `layer`: what lies below all rules. `closed`: folders that
+    are ignored. Of the folder looked at last: `others`, the names of its folders (with a slash) and of ignored files;
+    `silent`, ignored files that give rules.
     """
 
     sources: list[Source]
     coming: Texts
     below: str = ""
+    layer: KeptHere | None = None
     notices: list[str] = field(default_factory=list)
     contested: list[str] = field(default_factory=list)
     partials: list[str] = field(default_factory=list)
@@ -146,12 +148,14 @@ def walk(
     coming: Texts | None = None,
     fingerprinted: bool = False,
     below: str = "",
+    secrets: bool = False,
 ) -> Tree:
     """Read the rules of the tree at `root` and list what they leave, in one pass; with its `fingerprint`, if asked for.
 
     `layers` apply from the root, weakest first, all of them weaker than any ignore file in the tree. While an ignore
     file has conflict copies beside it, or another version of it is `coming`, it has several versions (`RuleSet`).
     `below`: the folder ("a/b/") that the tree will be in the one that `layers` and the rules of the result speak of.
+    `secrets`: what never leaves this machine is ignored, too, unless `layers` take it back (`kept_here`).
     What a killed run holds, and the next one will put back, counts as lying in its place, also an ignore file.
     Symlinks are not followed. A folder that cannot be read is reported, not skipped in silence.
     Raises IgnoreError for an ignore file that cannot be honoured, OSError when the root cannot be read.
@@ -159,7 +163,7 @@ def walk(
     entries: list[Entry] = []
     folders: list[str] = []
     unreadable: list[Unreadable] = []
-    collected = _Collected([], coming or {}, below)
+    collected = _Collected([], coming or {}, below, layer_below(layers) if secrets else None)
     taking = Taking(root)
     for path, found in _walk(root, layers, ignore_files, collected, unreadable):
         folders.append(path)
@@ -171,7 +175,7 @@ def walk(
             taking.add(path, [name for name, _ in rows], [one for _, one in rows], collected.others)
     entries.extend(_marker(root))
     entries.sort()
-    rules = RuleSet.of(collected.sources, collected.notices, collected.contested)
+    rules = RuleSet.of(collected.sources, collected.notices, collected.contested, collected.layer)
     inside = sorted(folder.rstrip("/") for folder in folders if folder)
     return Tree(
         rules,
@@ -211,7 +215,11 @@ def _looked_at(
 
 
 def load_rules(
-    root: Path, layers: Sequence[Layer] = (), ignore_files: Sequence[str] = (".bmignore",)
+    root: Path,
+    layers: Sequence[Layer] = (),
+    ignore_files: Sequence[str] = (".bmignore",),
+    *,
+    secrets: bool = False,
 ) -> RuleSet:
     """As `walk`, for the rules alone: only folders are looked at, no file is stat-ed.
 
@@ -219,11 +227,11 @@ def load_rules(
     the notices name it.
     """
     unreadable: list[Unreadable] = []
-    collected = _Collected([], {})
+    collected = _Collected([], {}, layer=layer_below(layers) if secrets else None)
     for _ in _walk(root, layers, ignore_files, collected, unreadable):
         pass
     notices = [f"{one.path}: cannot be read: {one.error.strerror}" for one in unreadable]
-    return RuleSet.of(collected.sources, [*collected.notices, *notices], collected.contested)
+    return RuleSet.of(collected.sources, [*collected.notices, *notices], collected.contested, collected.layer)
 
 
 def layer_rules(layers: Sequence[Layer]) -> list[Rule]:
@@ -231,6 +239,16 @@ def layer_rules(layers: Sequence[Layer]) -> list[Rule]:
     for layer in layers:
         rules.extend(parse_lines(layer.lines, layer.name, "", layer.first_line))
     return rules
+
+
+def layer_below(layers: Sequence[Layer]) -> KeptHere:
+    """What never leaves this machine, below these layers: of its own ignore file, and of the manifest."""
+    return KeptHere.below(layer_rules(layers))
+
+
+def outer_rules(layers: Sequence[Layer], top: Sequence[Layer] = ()) -> RuleSet:
+    """The rules of the machine and the manifest, with what lies below them; `top`: of ignore files at the root."""
+    return RuleSet(layer_rules([*layers, *top]), below=layer_below(layers))
 
 
 def _walk(
@@ -269,8 +287,8 @@ def _walk(
         collected.sources.extend(sources)
         _check_count(collected.sources)
         if above is None:
-            above, name = _from_top(outermost, collected.below)
-        folder = _readings(above, name, outermost, combined(sources))
+            above, name = _from_top(outermost, collected)
+        folder = _readings(above, name, outermost, combined(sources), collected.layer)
         kept = []
         collected.others, collected.silent = [], []
         for one in found:
@@ -313,23 +331,27 @@ def _is_ignored(
     return joint(said, lenient=collected.below + path + name in collected.contested).ignored
 
 
-def _from_top(outermost: Sequence[Rule], below: str) -> tuple[tuple[Folder, ...] | None, str]:
+def _from_top(outermost: Sequence[Rule], collected: _Collected) -> tuple[tuple[Folder, ...] | None, str]:
     """The folder that holds the root where the rules have it, and the root's name in it; None where it is the top."""
-    if not below:
+    if not collected.below:
         return None, ""
-    *above, name = below.rstrip("/").split("/")
-    folder = Folder.top(outermost)
+    *above, name = collected.below.rstrip("/").split("/")
+    folder = Folder.top(outermost, collected.layer)
     for one in above:
         folder = folder.enter(one, ())
     return (folder,), name
 
 
 def _readings(
-    above: tuple[Folder, ...] | None, name: str, outermost: Sequence[Rule], ways: Sequence[list[Rule]]
+    above: tuple[Folder, ...] | None,
+    name: str,
+    outermost: Sequence[Rule],
+    ways: Sequence[list[Rule]],
+    layer: KeptHere | None,
 ) -> tuple[Folder, ...]:
     """A folder as each version of the rules has it. `ways`: its own rules, in each of their versions."""
     if above is None:
-        return tuple(Folder.top([*outermost, *own]) for own in ways)
+        return tuple(Folder.top([*outermost, *own], layer) for own in ways)
     return tuple(each.enter(name, own) for each, own in itertools.product(above, ways))
 
 

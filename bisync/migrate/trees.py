@@ -98,7 +98,7 @@ def walked(app: App, sync: Sync, source: Source) -> ignore.Tree:
     layers = app.layers(sync)
     _check_below(layers, source)
     try:
-        return ignore.walk(source.root, layers, app.manifest.ignore_files, below=source.below)
+        return ignore.walk(source.root, layers, app.manifest.ignore_files, below=source.below, secrets=True)
     except OSError as error:
         raise BisyncError(
             f"{source.label} cannot be read: {error.strerror}",
@@ -108,7 +108,7 @@ def walked(app: App, sync: Sync, source: Source) -> ignore.Tree:
 
 def _check_below(layers: Sequence[ignore.Layer], source: Source) -> None:
     """Raise IgnoreError where the folder that a source goes to is ignored itself."""
-    rules = ignore.RuleSet(ignore.layer_rules(layers))
+    rules = ignore.outer_rules(layers)
     if source.below and rules.decide(source.below.rstrip("/"), True).ignored:
         line = _rule_of(rules, source.below.rstrip("/"), is_dir=True)
         raise IgnoreError(

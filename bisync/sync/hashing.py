@@ -1,18 +1,19 @@
-"""Reading local files for their MD5: a few at a time, stopped at once by Ctrl-C."""
+"""Reading local files for their MD5, and for how they begin: a few at a time, stopped at once by Ctrl-C."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bisync import events, process
 from bisync.app import Session
 from bisync.config import Compare
+from bisync.core.private_keys import HEAD_BYTES, is_private_key
 from bisync.core.snapshot import LocalFile
 
 # ext4 and friends stamp files by a clock that ticks every 4 ms or so; a file as young as this when it was
@@ -24,13 +25,22 @@ SMALL = 1 << 16
 AT_ONCE = 1 << 20
 BATCH_FILES = 100
 BATCH_BYTES = 32 << 20
-_Read = tuple[str, str | OSError | None]
+
+
+class Content(NamedTuple):
+    """What reading a file told: `md5`, None by modtime; whether it begins like a private key."""
+
+    md5: str | None
+    is_key: bool
+
+
+_Read = tuple[str, Content | OSError]
 
 
 def read_all(
     session: Session, files: Sequence[tuple[str, LocalFile]], compare: Compare, held: Mapping[str, str]
 ) -> list[_Read]:
-    """The MD5 of each file, or why it cannot be read; by modtime only whether it can be.
+    """What each file holds, or why it cannot be read; by modtime no more than its beginning.
 
     `held`: where files lie that are not in the tree (`ignore.Tree.held`).
     """
@@ -50,11 +60,7 @@ def read_all(
         for key, file in batch:
             path = root / held.get(file.name, file.name)
             try:
-                if compare is Compare.CHECKSUM:
-                    found.append((key, file_md5(path, on_bytes, size=file.size)))
-                else:
-                    os.close(os.open(path, os.O_RDONLY))
-                    found.append((key, None))
+                found.append((key, _content(path, on_bytes, file.size, compare)))
             except OSError as error:
                 found.append((key, error))
             read_files[0] += 1
@@ -112,17 +118,25 @@ def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None, *
 
     `on_bytes` hears of every piece that was read, by its length. `size`: about how long it is.
     """
+    found = _content(path, on_bytes, size, Compare.CHECKSUM).md5
+    assert found is not None
+    return found
+
+
+def _content(path: Path, on_bytes: Callable[[int], None], size: int, compare: Compare) -> Content:
+    """What a file holds, by checksum all of it. Raises as `file_md5`."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb", buffering=0) as stream:
-        if size < CHUNK:
-            # A small file in one go, without a buffer that is larger than it. It may have grown.
-            content = stream.read(CHUNK)
-            on_bytes(len(content))
-            digest.update(content)
-            if len(content) < CHUNK:
-                return digest.hexdigest()
-        buffer = bytearray(CHUNK)
-        while count := stream.readinto(buffer):
-            on_bytes(count)
-            digest.update(memoryview(buffer)[:count])
-    return digest.hexdigest()
+        if compare is not Compare.CHECKSUM:
+            return Content(None, is_private_key(stream.read(HEAD_BYTES)))
+        # A small file in one go, without a buffer that is larger than it. It may have grown.
+        content = stream.read(CHUNK if size < CHUNK else HEAD_BYTES)
+        on_bytes(len(content))
+        digest.update(content)
+        is_key = is_private_key(content[:HEAD_BYTES])
+        if size >= CHUNK or len(content) == CHUNK:
+            buffer = bytearray(CHUNK)
+            while count := stream.readinto(buffer):
+                on_bytes(count)
+                digest.update(memoryview(buffer)[:count])
+    return Content(digest.hexdigest(), is_key)

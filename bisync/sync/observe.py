@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,16 @@ from bisync.core.metadata import (
     MARKER_PATH,
     PARTIAL_SUFFIX,
 )
-from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
+from bisync.core.snapshot import (
+    PRIVATE_KEY,
+    BaseFile,
+    CloudFile,
+    CloudSnapshot,
+    LeftOut,
+    LocalFile,
+    LocalSnapshot,
+    Stamp,
+)
 from bisync.core.waiting import Waiting, waiting
 from bisync.errors import RcloneError
 from bisync.ignore.walk import NOT_SYNCED
@@ -230,16 +239,41 @@ def _local(
             f"bisync sync --only {session.sync.name} --reveal"
         )
         left_out.append(LeftOut(spelled, why, waits=True))
-    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare, tree.held):
-        if isinstance(read, OSError):
-            file = files.pop(key)
-            if not isinstance(read, FileNotFoundError):
-                left_out.append(LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}"))
-        else:
-            files[key] = files[key]._replace(md5=read)
+    left_out += _read(session, tree, files, unread, baseline, compare)
     links, specials, occupied = _in_the_way(tree, others, left_out)
     snapshot = LocalSnapshot(files, tuple(left_out), device, marker is not None, occupied, links, specials)
     return snapshot, marker, waits
+
+
+def _read(
+    session: Session,
+    tree: ignore.Tree,
+    files: dict[str, LocalFile],
+    unread: Iterable[str],
+    baseline: Mapping[str, BaseFile],
+    compare: Compare,
+) -> Iterator[LeftOut]:
+    """Read the files that are `unread`; those that cannot be, or that begin like a private key, are out of `files`."""
+    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare, tree.held):
+        file = files[key]
+        if isinstance(read, OSError):
+            del files[key]
+            if not isinstance(read, FileNotFoundError):
+                yield LeftOut(names.to_rclone(file.name), f"cannot be read: {read.strerror}")
+        elif read.is_key and not (
+            is_known(baseline.get(key), file, read.md5) or tree.rules.is_taken_back(file.name)
+        ):
+            del files[key]
+            yield LeftOut(names.to_rclone(file.name), PRIVATE_KEY)
+        else:
+            files[key] = file._replace(md5=read.md5)
+
+
+def is_known(base: BaseFile | None, file: LocalFile, md5: str | None) -> bool:
+    """Whether a file holds what both sides held: it is neither new nor edited."""
+    if base is None or base.size != file.size:
+        return False
+    return base.md5 == md5 if md5 is not None else base.local_mtime_ns == file.stamp.mtime_ns
 
 
 def _in_the_way(
