@@ -18,9 +18,9 @@ _KEY = re.compile(
 _COMMENT = "#"
 _ATTRIBUTES = ("Bag Attributes", "Key Attributes")
 _BYTE_ORDER = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
 )
 # Nearly no file has any of these bytes' words; the others are told in one look.
 _WORDS = (b"PRIVATE", b"PuTTY", b"AGE-SECRET", b"P\0R\0I\0V\0A\0T\0E", b"P\0u\0T\0T\0Y")
