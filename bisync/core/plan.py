@@ -15,17 +15,13 @@ from bisync.core import renames
 from bisync.core.change import Action, Change, Winner
 from bisync.core.conflict_names import beside, free_copy_name
 from bisync.core.names import is_too_long, key, parents, to_rclone
-from bisync.core.reconcile import Clash, Comparison, Difference
+from bisync.core.reconcile import Clash, Comparison, Difference, no_file_here
 from bisync.core.snapshot import (
-    A_LINK,
-    NO_FILE,
     OCCUPIED,
     BaseFile,
     CloudSnapshot,
     LeftOut,
     LocalSnapshot,
-    behind_link,
-    no_folder,
 )
 
 
@@ -195,20 +191,7 @@ def _without_blocked(decided: list[Change], local: LocalSnapshot) -> tuple[list[
 
 
 def _obstacle(path: str, local: LocalSnapshot) -> str | None:
-    if path in local.occupied:
-        return OCCUPIED
-    if not (local.links or local.specials):
-        return None
-    if path in local.links:
-        return A_LINK
-    if path in local.specials:
-        return NO_FILE
-    for folder in parents(path):
-        if folder in local.links:
-            return behind_link(folder)
-        if folder in local.specials:
-            return no_folder(folder)
-    return None
+    return OCCUPIED if path in local.occupied else no_file_here(path, local)
 
 
 def _without_long_copies(

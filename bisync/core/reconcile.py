@@ -13,7 +13,18 @@ from typing import Literal, NamedTuple
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action, Change
-from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot
+from bisync.core.snapshot import (
+    A_LINK,
+    NO_FILE,
+    BaseFile,
+    CloudFile,
+    CloudSnapshot,
+    LeftOut,
+    LocalFile,
+    LocalSnapshot,
+    behind_link,
+    no_folder,
+)
 
 
 class Difference(NamedTuple):
@@ -176,6 +187,7 @@ def _compare_all(
 ) -> Comparison:
     changes: list[Change] = []
     conflicts: list[Difference] = []
+    behind: list[LeftOut] = []
     settled = 0
     base = baseline or {}
     left_out = tuple(sorted({*local.left_out, *cloud.left_out, *waiting}))
@@ -191,7 +203,9 @@ def _compare_all(
         if left_out and path in hidden:
             continue
         found = _compare(path, base.get(path), here_is(path), there_is(path), compare)
-        if isinstance(found, Change):
+        if isinstance(found, Change) and (why := _not_deleted(found, local)) is not None:
+            behind.append(LeftOut(cloud.files[path].name, why))
+        elif isinstance(found, Change):
             changes.append(found)
         elif isinstance(found, Difference):
             conflicts.append(found)
@@ -202,8 +216,29 @@ def _compare_all(
         conflicts=tuple(conflicts),
         clashes=(),
         settled=settled,
-        left_out=left_out,
+        left_out=tuple(sorted({*left_out, *behind})) if behind else left_out,
     )
+
+
+def _not_deleted(change: Change, local: LocalSnapshot) -> str | None:
+    """Why a file of the cloud that is not here was not deleted for all that: something else stands in its place."""
+    return no_file_here(change.path, local) if change.action is Action.DELETE_CLOUD else None
+
+
+def no_file_here(path: str, local: LocalSnapshot) -> str | None:
+    """Which link, or what else that is neither file nor folder, has the name of a path or stands on the way to it."""
+    if not (local.links or local.specials):
+        return None
+    if path in local.links:
+        return A_LINK
+    if path in local.specials:
+        return NO_FILE
+    for folder in names.parents(path):
+        if folder in local.links:
+            return behind_link(folder)
+        if folder in local.specials:
+            return no_folder(folder)
+    return None
 
 
 def _is_untouched(before: BaseFile, here: LocalFile, there: CloudFile, compare: Compare) -> bool:

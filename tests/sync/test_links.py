@@ -100,6 +100,46 @@ def test_a_link_in_the_place_of_a_file(laptop: Device, s3: S3, outside: Path, ch
     assert laptop.tree() == s3.tree()
 
 
+@pytest.mark.parametrize("kind", ["folder", "dangling", "file", "pipe"])
+@pytest.mark.parametrize("place", ["d", "d/in", "d/a.md"])
+def test_what_a_link_stands_for_counts_as_no_deletion(
+    laptop: Device, desktop: Device, s3: S3, outside: Path, place: str, kind: str
+) -> None:
+    """A folder that is moved to a larger disk with a link in its place: nothing is deleted in the cloud for that."""
+    texts = {path: path for path in ("d/a.md", "d/in/b.md", "e.md", "gone.md")}
+    for path, text in texts.items():
+        laptop.write(path, text)
+    laptop.sync()
+    desktop.sync()
+    away, own = laptop.home / "elsewhere", laptop.notes / place
+    own.rename(away)
+    if kind == "pipe":
+        os.mkfifo(own)
+    else:
+        own.symlink_to({"folder": away, "dangling": outside / "nowhere", "file": outside / "a.md"}[kind])
+    (laptop.notes / "gone.md").unlink()
+    del texts["gone.md"]
+    behind = [path for path in texts if path == place or path.startswith(f"{place}/")]
+
+    for _ in range(2):
+        result = laptop.sync()
+
+        assert result.error is None and result.exit_code == 1
+        assert left_out(result) == behind
+        assert s3.tree() == texts, "the deletion of a file goes up all the same"
+    desktop.sync()
+    assert desktop.tree() == texts
+    desktop.write(behind[0], "edited there")
+    desktop.sync()
+    before = everything(away) if away.is_dir() else away.read_text()
+    assert left_out(laptop.sync()) == behind
+    assert (everything(away) if away.is_dir() else away.read_text()) == before
+    own.unlink()
+    away.rename(own)
+    assert laptop.sync().exit_code == 0
+    assert laptop.tree() == s3.tree() == {**texts, behind[0]: "edited there"}
+
+
 def seen(root: Path, name: str) -> LocalFile:
     size, stamp = swap.stamp_of(root / name)
     return LocalFile(name, size, stamp, None)
