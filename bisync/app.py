@@ -24,6 +24,7 @@ from bisync.providers.base import Around, Projects
 from bisync.rclone import binary
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
+from bisync.state import aside
 from bisync.state.paths import SyncState, sync_state
 
 WATCH_PATIENCE = 60.0
@@ -129,7 +130,7 @@ class App:
         with _reading(sync):
             return ignore.walk(
                 sync.dir, layers, self.manifest.ignore_files,
-                coming=coming, fingerprinted=fingerprinted, secrets=True,
+                coming=coming, fingerprinted=fingerprinted, secrets=True, aside=self._aside(sync),
             )  # fmt: skip
 
     def is_same(self, sync: Sync, before: ignore.Fingerprint) -> bool:
@@ -140,7 +141,13 @@ class App:
         """The sync's ignore rules, those in its tree among them. Raises as `walk`."""
         layers = self.layers(sync)
         with _reading(sync):
-            return ignore.load_rules(sync.dir, layers, self.manifest.ignore_files, secrets=True)
+            return ignore.load_rules(
+                sync.dir, layers, self.manifest.ignore_files, secrets=True, aside=self._aside(sync)
+            )
+
+    def _aside(self, sync: Sync) -> frozenset[str]:
+        """Ignore files of the cloud that cannot be honoured, by their contents."""
+        return aside.load(self.state(sync).aside)
 
     def filters(self, rules: ignore.RuleSet) -> str:
         """The rules as the text of an rclone filter file. Raises IgnoreError."""

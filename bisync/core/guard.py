@@ -32,9 +32,11 @@ def judge(
     max_delete: int | None,
     name: str,
     all_may_change: bool = False,
+    hidden: int = 0,
 ) -> tuple[Verdict, ...]:
     """Every guard's verdict, in a fixed order. `name` is the sync's, for the commands to type.
 
+    `hidden`: so many files that were synced are hidden by ignore rules that lie in the cloud.
     `all_may_change`: that every file was edited at once is no surprise.
     """
     if baseline is None or plan.mode is Mode.BASELINE:
@@ -44,6 +46,7 @@ def judge(
         _marker("marker_cloud", cloud.marker, "the cloud", name),
         _device(baseline, local, name),
         _max_delete(plan, max_delete, name),
+        _hidden(hidden, max_delete, name),
         _all_changed(plan, baseline, name),
     )
     return tuple(one for one in verdicts if not (all_may_change and one.guard == "all_changed"))
@@ -94,6 +97,23 @@ def _max_delete(plan: Plan, limit: int | None, name: str) -> Verdict:
         if passed
         else f"look at them: bisync plan --only {name}; then, if you mean it: "
         f"bisync sync --only {name} --max-delete {plan.deletions}",
+    )
+
+
+def _hidden(hidden: int, limit: int | None, name: str) -> Verdict:
+    passed = limit is None or hidden <= limit
+    return Verdict(
+        guard="hidden",
+        limit=limit,
+        planned=hidden,
+        passed=passed,
+        message=""
+        if passed
+        else f"ignore rules that lie in the cloud would hide {hidden} files that are synced ({hidden} > {limit})",
+        hint=""
+        if passed
+        else f"look at them: bisync plan --only {name}; then, if you mean it: "
+        f"bisync sync --only {name} --max-delete {hidden}",
     )
 
 

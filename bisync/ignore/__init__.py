@@ -15,15 +15,13 @@ from bisync.ignore.lint import LintWarning, lint
 from bisync.ignore.pattern import Layer, Rule
 from bisync.ignore.reading import read_ignore_file
 from bisync.ignore.ruleset import Decision, RuleSet
+from bisync.ignore.sources import Texts, layer_rules, outer_rules
 from bisync.ignore.walk import (
     Entry,
     Kind,
-    Texts,
     Tree,
     Unreadable,
-    layer_rules,
     load_rules,
-    outer_rules,
     walk,
 )
 

@@ -46,7 +46,12 @@ def filter_text(rules: Sequence[Rule]) -> str:
     try:
         groups = grouped(rules)
     except TooLarge:
-        last = next(rule for rule in reversed(rules) if rule.negated)
+        last = next((rule for rule in reversed(rules) if rule.negated), None)
+        if last is None:  # the names of conflict copies are taken out of patterns that end in digits
+            raise IgnoreError(
+                f"{rules[-1].place}: it and the patterns before it are too many that end in a digit",
+                hint="Ignore whole folders instead of many single files.",
+            ) from None
         raise IgnoreError(
             f"{last.place}: {last.text!r} and the negations before it overlap with too many patterns",
             hint="Use fewer negations, or more specific ones.",

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from bisync.errors import IgnoreError
 
 MAX_BYTES = 1 << 20
+
+
+def is_among(path: Path, contents: Collection[str]) -> bool:
+    """Whether a plain file, no link, holds what has one of these MD5s. What cannot be read does not."""
+    if not contents:
+        return False
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return False
+            while chunk := stream.read(MAX_BYTES):
+                digest.update(chunk)
+    except OSError:
+        return False
+    return digest.hexdigest() in contents
 
 
 def read_ignore_file(path: Path, name: str | None = None, *, follow: bool = True) -> list[str]:

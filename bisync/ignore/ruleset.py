@@ -92,16 +92,34 @@ def joint(decisions: Sequence[Decision], *, lenient: bool) -> Decision:
     return next((one for one in decisions if one.ignored is not lenient), decisions[0])
 
 
-def combined(sources: Sequence[Source]) -> list[list[Rule]]:
-    """Every way to take one version of each source, as the rules in their order. Raises IgnoreError for too many."""
+class TooManyReadings(Exception):
+    """More ways to take one version of each contested ignore file than can be gone through."""
+
+
+def combined(sources: Sequence[Source], *, wide: bool = False) -> list[list[Rule]]:
+    """Every way to take one version of each source, as the rules in their order. Raises TooManyReadings.
+
+    `wide`: instead of all these ways two: the first version of each, and all that any version of each ignores, none of
+    their negations with it. What any way ignores, the second one does: the rule that says so is there, and what could
+    come after it to take it back is contested by nobody, and so is in that way as well.
+    """
+    if wide:
+        firsts = list(itertools.chain(*(versions[0] for versions in sources)))
+        if all(len(versions) == 1 for versions in sources):
+            return [firsts]
+        return [firsts, list(itertools.chain(*map(_all_that_ignore, sources)))]
     ways = 1
     for versions in sources:
         ways *= len(versions)
         if ways > MAX_READINGS:
-            raise IgnoreError(
-                "too many ignore files are contested at once", hint="Settle them: see `bisync conflicts`."
-            )
+            raise TooManyReadings
     return [list(itertools.chain(*chosen)) for chosen in itertools.product(*sources)]
+
+
+def _all_that_ignore(versions: Source) -> list[Rule]:
+    if len(versions) == 1:
+        return list(versions[0])
+    return [rule for rules in versions for rule in rules if not rule.negated]
 
 
 def _rule(row: tuple[str, int, str, str]) -> Rule:
@@ -146,9 +164,11 @@ class RuleSet:
         notices: Sequence[str] = (),
         contested: Iterable[str] = (),
         below: KeptHere | None = None,
+        *,
+        wide: bool = False,
     ) -> RuleSet:
-        """The rules of these sources, weakest first. Raises IgnoreError."""
-        first, *others = combined(sources)
+        """The rules of these sources, weakest first. Raises TooManyReadings, unless `wide`."""
+        first, *others = combined(sources, wide=wide)
         return cls(first, notices, [cls(rules, below=below) for rules in others], contested, below)
 
     @classmethod

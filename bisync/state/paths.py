@@ -63,6 +63,11 @@ class SyncState:
         return self.root / "history.jsonl"
 
     @property
+    def aside(self) -> Path:
+        """Which ignore files of the cloud are set aside."""
+        return self.root / "aside.txt"
+
+    @property
     def hook_log(self) -> Path:
         """What hooks said lately."""
         return self.root / "hooks.log"

@@ -29,7 +29,6 @@ from bisync.core.metadata import (
 from bisync.core.snapshot import (
     PRIVATE_KEY,
     BaseFile,
-    CloudFile,
     CloudSnapshot,
     LeftOut,
     LocalFile,
@@ -37,10 +36,9 @@ from bisync.core.snapshot import (
     Stamp,
 )
 from bisync.core.waiting import Waiting, waiting
-from bisync.errors import RcloneError
 from bisync.ignore.walk import NOT_SYNCED
 from bisync.locks.guard import clock
-from bisync.rclone.argv import Argv, check_argv, copy_argv, list_argv, modtimes_argv
+from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import is_partial_name, parse_time, read_listing
@@ -335,31 +333,6 @@ def _ended(session: Session, argv: Argv, running: Running, found: CloudListing) 
     if outcome.code == 3 and not session.remote.hashes:
         return CloudListing(session)
     raise failure(argv, outcome, session.remote)
-
-
-def versions(session: Session, found: Mapping[str, CloudFile]) -> dict[str, list[str]]:
-    """The lines of ignore files in the cloud, by key; those that are gone meanwhile are missing.
-
-    Raises RcloneError when they cannot be fetched, IgnoreError for one that cannot be honoured.
-    """
-    texts = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="bisync-") as folder,
-        name_list(one.name for one in found.values()) as listed,
-    ):
-        argv = copy_argv(session.remote.fs, folder, listed, profile=session.profile)
-        outcome = session.rclone.run(argv, remote=session.remote)
-        if outcome.code != 0:
-            problem = failure(argv, outcome, session.remote)
-            raise RcloneError(
-                f"{', '.join(found)}: ignore rules in the cloud that cannot be read: {problem.message}",
-                hint=problem.hint,
-            )
-        for key, one in found.items():
-            name = names.from_rclone(one.name)
-            if os.path.lexists(fetched := Path(folder, name)):
-                texts[key] = ignore.read_ignore_file(fetched, f"{name} (cloud)", follow=False)
-    return texts
 
 
 def answers(session: Session, seen: Observation, asked: Questions) -> Answers:

@@ -5,12 +5,11 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from bisync import ignore
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import place as places
@@ -25,6 +24,15 @@ from bisync.sync import observe
 from bisync.sync import projects as registry
 from bisync.sync.cloud_listing import Remembered
 from bisync.sync.observe import Ahead, Observation
+from bisync.sync.rules_there import (
+    NOTHING_HEARD,
+    Broken,
+    Heard,
+    about_rules,
+    hidden_by,
+    make_sure_rules_can_come,
+    unheard,
+)
 
 if TYPE_CHECKING:
     from bisync.core.change import Change
@@ -47,7 +55,8 @@ def _but(is_meant: Callable[[str], bool], unsettled: frozenset[str]) -> Callable
 class Prepared:
     """A plan with all it came from and what the guards say of it. `registering`: the projects to be made.
 
-    `is_meant`: which paths (keys) the run is about; all others stay as they are, and as they were known.
+    `is_meant`: which paths (keys) the run is about; all others stay as they are, and as they were known. `broken`:
+    ignore files of the cloud that say nothing.
     """
 
     baseline: Baseline | None
@@ -59,6 +68,7 @@ class Prepared:
     notes: tuple[str, ...]
     registering: tuple[Change, ...] = ()
     is_meant: Callable[[str], bool] = _every
+    broken: tuple[Broken, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -138,50 +148,6 @@ def _notes(session: Session, known: Baseline | None, made: Plan, *, rules_change
         yield f"profile {session.profile.name} (the last run: {known.profile})"
 
 
-def _unheard(
-    session: Session, made: Plan, seen: Observation, heard: ignore.Texts
-) -> dict[str, Sequence[str]] | None:
-    """What ignore files say in the cloud that are other here, beside what is `heard` already; None for nothing more.
-
-    What any version ignores is ignored: those that come are not here yet, and of those that are contested nobody has
-    decided which is to be obeyed.
-    """
-    from bisync.core.waiting import rules_in_cloud
-
-    there = seen.cloud.files
-    found = [
-        path for path in rules_in_cloud(made.changes, session.app.manifest.ignore_files) if path in there
-    ]
-    if not found or heard.keys() >= set(found):
-        return None
-    silent: dict[str, Sequence[str]] = dict.fromkeys(found, ())
-    return {**heard, **silent, **observe.versions(session, {path: there[path] for path in found})}
-
-
-def _make_sure_rules_can_come(session: Session, changes: Sequence[Change], seen: Observation) -> None:
-    """Raise BisyncError where something here has the name of an ignore file that is to come: no plan leaves it out.
-
-    Behind a link, where nothing here is synced, they are about nothing here.
-    """
-    from bisync.core.waiting import rules_in_cloud
-
-    here = seen.local
-    coming = rules_in_cloud(changes, session.app.manifest.ignore_files)
-    blocked = [
-        path for path in coming if path in here.occupied or path in here.links or path in here.specials
-    ]
-    if blocked:
-        raise without_rules(blocked)
-
-
-def without_rules(paths: Iterable[str]) -> BisyncError:
-    """The error of a run that cannot have these ignore files of the cloud here."""
-    return BisyncError(
-        f"{', '.join(sorted(paths))}: ignore rules that cannot be brought here; nothing is synced without them",
-        hint="make room for them (a folder or link of that name, a full disk?), then type: bisync sync",
-    )
-
-
 def _held(session: Session) -> Held:
     """What waits for a word, as the last run left it. Raises BisyncError for a damaged note of it."""
     try:
@@ -223,7 +189,7 @@ def prepare(
     max_delete: int | None = None,
     reveal: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
-    coming: ignore.Texts | None = None,
+    coming: Heard = NOTHING_HEARD,
     projects: Projects | None = None,
     only: str | None = None,
     unsettled: frozenset[str] = frozenset(),
@@ -268,7 +234,7 @@ def prepare(
         before = {} if known is None else known.files
         seen = observe.both(
             session, before, compare, ahead,
-            held=kept, coming=coming, remembered=remembered, fingerprinted=fingerprinted,
+            held=kept, coming=coming.texts, remembered=remembered, fingerprinted=fingerprinted,
         )  # fmt: skip
     unsure = known is not None and not first and bool(known.arriving)
     if known is not None and unsure:
@@ -282,7 +248,7 @@ def prepare(
         is_meant = _but(is_meant, unsettled)
     if is_meant is not _every:
         found = reconcile.restricted(found, is_meant)
-    _make_sure_rules_can_come(session, found.changes, seen)
+    make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
     asked = plan.questions(found, resolve, first=first or moved_in, keeps_both=moved_in)
     answers = observe.answers(session, seen, asked)
@@ -302,14 +268,14 @@ def prepare(
         keeps_both=moved_in,
         idle_allowed=not compare_changed and not unsure and seen.local.marker and seen.cloud.marker,
     )
-    texts = _unheard(session, made, seen, coming or {})
-    if texts is not None:
+    more = unheard(session, made, seen, coming)
+    if more is not None:
         return prepare(
             session,
             resync=resync,
             max_delete=max_delete,
             reveal=reveal,
-            coming=texts,
+            coming=more,
             projects=projects,
             only=only,
             unsettled=unsettled,
@@ -318,9 +284,10 @@ def prepare(
             fingerprinted=fingerprinted,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
+    hidden = hidden_by(coming, before, seen) if not first else ()
     verdicts = guard.judge(
         made, all_may_change=moved_in, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
-        max_delete=limit, name=session.sync.name,
+        max_delete=limit, hidden=len(hidden), name=session.sync.name,
     )  # fmt: skip
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,
@@ -335,7 +302,8 @@ def prepare(
         compare=compare,
         verdicts=verdicts,
         steps=tuple(taken),
-        notes=(*notes, *said),
+        notes=(*notes, *about_rules(hidden, coming), *said),
+        broken=coming.broken,
         registering=registering,
         is_meant=is_meant,
     )

@@ -17,9 +17,10 @@ from bisync.core.metadata import MARKER_PATH
 from bisync.core.result import Tally
 from bisync.core.snapshot import BaseFile, LocalFile, Stamp
 from bisync.core.waiting import comes_from_cloud, rules_among, rules_in_cloud, waiting
-from bisync.state import baseline, held, runs
+from bisync.state import aside, baseline, held, runs
 from bisync.sync import observe, recover
-from bisync.sync.prepare import Prepared, without_rules
+from bisync.sync.prepare import Prepared
+from bisync.sync.rules_there import without_rules
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
@@ -45,6 +46,8 @@ def obey(
     """
     from bisync.core import guard
 
+    if prepared.broken:
+        aside.add(session.state.aside, [one.md5 for one in prepared.broken])
     arrived: set[str] = set()
     for _ in range(ROUNDS):
         rules = _arriving(session, prepared)

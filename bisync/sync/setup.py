@@ -15,7 +15,7 @@ from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
 from bisync.files import private_dir, write_if_changed
 from bisync.ignore.defaults import DEFAULT_IGNORE_TEXT
-from bisync.ignore.walk import layer_rules
+from bisync.ignore.sources import layer_rules
 from bisync.manifest import bm_config
 from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pure
 
 HERE = LocalSnapshot({}, (), 7, True)
 THERE = CloudSnapshot({}, (), True)
-GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "all_changed")
+GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "hidden", "all_changed")
 
 
 @cache
@@ -45,9 +45,12 @@ def verdicts(
     local: LocalSnapshot = HERE,
     cloud: CloudSnapshot = THERE,
     max_delete: int | None = 25,
+    hidden: int = 0,
 ) -> Mapping[str, Verdict]:
     """Every guard's verdict on a plan of the sync `notes`."""
-    found = judge(plan, baseline=baseline, local=local, cloud=cloud, max_delete=max_delete, name="notes")
+    found = judge(
+        plan, baseline=baseline, local=local, cloud=cloud, max_delete=max_delete, name="notes", hidden=hidden
+    )
     return {verdict.guard: verdict for verdict in found}
 
 
@@ -75,6 +78,7 @@ def test_all_refusals_are_said_at_once_and_in_order() -> None:
         baseline=knowing(12, device=8),
         local=HERE._replace(marker=False),
         cloud=THERE._replace(marker=False),
+        hidden=26,
     )
 
     assert tuple(one.guard for one in refusals(tuple(found.values()))) == GUARDS
@@ -186,3 +190,17 @@ def test_every_file_changed_at_once_is_refused_in_trees_of_ten_and_more(
 
 
 # -- bisync's own limit -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hidden", "limit", "passed"), [(0, 0, True), (25, 25, True), (26, 25, False), (9999, None, True)]
+)
+def test_rules_in_the_cloud_hide_no_more_files_than_a_run_may_delete(
+    hidden: int, limit: int | None, passed: bool
+) -> None:
+    plan, known = planning(), knowing(12)
+    one = verdicts(plan, baseline=known, max_delete=limit, hidden=hidden)["hidden"]
+    assert (one.passed, one.planned, one.limit) == (passed, hidden, limit)
+    if not passed:
+        assert "would hide 26 files that are synced (26 > 25)" in one.message
+        assert one.hint.endswith("bisync sync --only notes --max-delete 26")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bisync import ignore
-from bisync.errors import IgnoreError
 from bisync.ignore.cache import compile_rules
 from tests.ignore.trees import make, rclone_lists
 
@@ -64,7 +63,26 @@ def test_what_decides_is_cited_from_its_own_version(tmp_path: Path) -> None:
     assert rule is not None and rule.place == ".bmignore.conflict1:2"
 
 
-def test_too_many_contested_files_are_refused(tmp_path: Path) -> None:
-    files = {f"{n}/.bmignore{copy}": f"*{copy}x\n" for n in range(5) for copy in ("", ".conflict1")}
-    with pytest.raises(IgnoreError, match="too many ignore files are contested"):
-        ignore.walk(tree(tmp_path / "tree", files))
+@pytest.mark.parametrize("nested", [False, True])
+def test_of_very_many_contested_files_every_line_ignores(tmp_path: Path, nested: bool) -> None:
+    """Whoever writes to the bucket can plant versions of ignore files: a walk ends all the same, and hides no less."""
+    folders = ["/".join(map(str, range(n + 1))) if nested else str(n) for n in range(20)]
+    files = {f"{folder}/.bmignore": "*.old\n!c.old\n" for folder in folders}
+    files |= {f"{folder}/.bmignore.conflict1": f"!b.old\n{n}.md\n" for n, folder in enumerate(folders)}
+    files |= {
+        f"{folder}/{name}": "" for folder in folders for name in ("a.old", "b.old", "c.old", "0.md", "k.md")
+    }
+    root = tree(tmp_path / "tree", files)
+    found = ignore.walk(root)
+    left = {one.path for one in found.entries if ".bmignore" not in one.path}
+    expected = {f"{folder}/k.md" for folder in folders}
+    expected |= set() if nested else {f"{folder}/0.md" for folder in folders[1:]}
+    assert left - {path for path in left if "/" not in path or path[:1] in "de"} == expected
+    assert {
+        path for path in files if ".bmignore" not in path and not found.rules.decide(path, False).ignored
+    } == expected
+    assert ignore.load_rules(root).rows() == found.rules.rows()
+    assert (
+        rclone_lists(root, compile_rules(found.rules)) & {path for path in files if ".bmignore" not in path}
+        == expected
+    )

@@ -84,7 +84,9 @@ class S3:
             return plain
         fs = f"{self.remote}{path}"
         names = [name for name in staying.names(rclone_path(), fs) if not name.startswith(".basic-memory/")]
-        return {name: staying.read(rclone_path(), fs, name).decode() for name in sorted(names)}
+        return {
+            name: staying.read(rclone_path(), fs, name).decode(errors="replace") for name in sorted(names)
+        }
 
     def _on_disk(self, path: str) -> dict[str, str] | None:
         """The same, from the server's own folder, where it has one: no program is started for each file.
@@ -101,11 +103,12 @@ class S3:
         }
         if not all(name.isascii() and name.isprintable() for name in found):
             return None
-        return {name: found[name].read_bytes().decode() for name in sorted(found)}
+        return {name: found[name].read_bytes().decode(errors="replace") for name in sorted(found)}
 
-    def put(self, path: str, text: str) -> None:
+    def put(self, path: str, content: str | bytes) -> None:
         """Another device's edit, straight to the bucket."""
-        staying.put(rclone_path(), f"{self.remote}{BUCKET}", path, text.encode())
+        data = content.encode() if isinstance(content, str) else content
+        staying.put(rclone_path(), f"{self.remote}{BUCKET}", path, data)
 
     def put_in_parts(self, path: str, *parts: str) -> None:
         """A large file from another program: its ETag is no MD5. Parts but the last have 5 MiB.
@@ -353,7 +356,7 @@ syncs:
     def tree(self) -> dict[str, str]:
         """Every file in the sync dir as text, our own metadata left out."""
         return {
-            str(path.relative_to(self.notes)): path.read_text()
+            str(path.relative_to(self.notes)): path.read_text(errors="replace")
             for path in sorted(self.notes.rglob("*"))
             if path.is_file() and ".basic-memory" not in path.parts
         }
