@@ -22,13 +22,12 @@ from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
 from bisync.core.lease_folder import NOTHING_SEEN, Seen
-from bisync.core.metadata import (
-    MARKER_PATH,
-    PARTIAL_SUFFIX,
-)
+from bisync.core.letter_case import told_apart
+from bisync.core.metadata import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.core.snapshot import (
     PRIVATE_KEY,
     BaseFile,
+    CloudFile,
     CloudSnapshot,
     LeftOut,
     LocalFile,
@@ -153,6 +152,10 @@ def both(
             at = anew.at
             local, here, waits = _local(tree, session, baseline, compare, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
+    files: Mapping[str, CloudFile] = found.files
+    twins: Sequence[LeftOut] = ()
+    if folds_case(session.sync.dir):
+        files, twins = told_apart(files, {**baseline, **local.files})
     before = runs.partials_before(session.state)
     ours = [
         name
@@ -164,7 +167,7 @@ def both(
     named = [LeftOut(names.to_rclone(name), why) for name in others]
     return Observation(
         local=local._replace(left_out=(*local.left_out, *named)),
-        cloud=CloudSnapshot(found.files, tuple(found.left_out), found.marker is not None),
+        cloud=CloudSnapshot(files, (*found.left_out, *twins), found.marker is not None),
         rules=tree.rules,
         filters=text,
         marker=Marker(here, found.marker),
@@ -181,6 +184,14 @@ def both(
         here=tree.fingerprint,
         there=found.fingerprint,
     )
+
+
+def folds_case(root: Path) -> bool:
+    """Whether the disk finds our own folder by the same name in capitals."""
+    try:
+        return (root / METADATA_DIR.upper()).lstat().st_ino == (root / METADATA_DIR).lstat().st_ino
+    except OSError:
+        return False
 
 
 def _local(

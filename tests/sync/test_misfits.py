@@ -10,6 +10,7 @@ import pytest
 from bisync.core import names
 from bisync.core.conflict_names import free_copy_name
 from bisync.core.result import Outcome
+from bisync.sync import observe
 from bisync.sync.frame import beside
 from tests.support import results
 from tests.support.world import BUCKET, KEY_ID, S3, SECRET, Device
@@ -117,3 +118,29 @@ def test_copies_of_copies() -> None:
     change = results.change(path="d/n.md.conflict1")
     assert beside("d/n.md.conflict1", change, "d/n.md.conflict2") == "d/n.md.conflict2"
     assert beside("D/n.md", results.change(path="d/n.md"), "d/n.md.conflict1") == "D/n.md.conflict1"
+
+
+def test_names_that_this_disk_does_not_tell_apart(
+    laptop: Device, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of this test does, so it is only said not to: nothing may come in the place of a note."""
+    laptop.write("notes/a.md", "mine")
+    laptop.sync()
+    for path in ("notes/A.md", "Notes/b.md", "fresh.md"):
+        s3.put(path, "planted")
+    monkeypatch.setattr(observe, "folds_case", lambda root: True)
+
+    for _ in range(2):
+        result = laptop.sync()
+
+        assert result.error is None and [one.path for one in result.left_out] == ["Notes/b.md", "notes/A.md"]
+        assert laptop.tree() == {"notes/a.md": "mine", "fresh.md": "planted"}
+        assert s3.tree().keys() == {"notes/a.md", "notes/A.md", "Notes/b.md", "fresh.md"}
+
+
+def test_how_a_disk_is_asked(tmp_path: Path) -> None:
+    assert not observe.folds_case(tmp_path)
+    (tmp_path / ".basic-memory").mkdir()
+    assert not observe.folds_case(tmp_path)
+    (tmp_path / ".BASIC-MEMORY").mkdir()
+    assert not observe.folds_case(tmp_path), "two folders of these names are two"
