@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import PurePath
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from bisync import ignore
@@ -17,7 +18,7 @@ from bisync.core.place import moved
 from bisync.errors import BisyncError, UsageError
 from bisync.state import baseline, runs
 from bisync.state.paths import SyncState
-from bisync.sync import swap
+from bisync.sync import inside, swap
 from bisync.sync.prepare import stay_in_place
 
 Keep = Literal["local", "cloud", "newer", "both"]
@@ -143,7 +144,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
                 trashed: list[str] = []
             else:
                 kept, trashed = [group.path], _keep_one(area, group, _choose(group, keep))
-        except (swap.InTheWay, OSError) as problem:
+        except (inside.InTheWay, OSError) as problem:
             swap.put_back(sync.dir, state.trash)
             why = problem.strerror if isinstance(problem, OSError) else str(problem)
             raise BisyncError(
@@ -195,9 +196,15 @@ def _keep_one(area: swap.Area, group: ConflictGroup, chosen: Version) -> list[st
     trashed = [version.path for version in group.versions if version.path != chosen.path]
     for name in trashed:
         swap.take_away(area, name, None)
-    if chosen.path != group.path and not swap.place(area.root / chosen.path, area.root / group.path):
+    if chosen.path != group.path and not _takes(area, chosen.path, group.path):
         raise _moved(group.path)
     return trashed
+
+
+def _takes(area: swap.Area, name: str, to: str) -> bool:
+    """Give the file `name` the name `to` in its folder; False when it is taken."""
+    with inside.at(area.root, name) as path:
+        return swap.place(path, path.with_name(PurePath(to).name))
 
 
 def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:
@@ -207,20 +214,21 @@ def _keep_both(area: swap.Area, group: ConflictGroup) -> list[str]:
     if rest[0].path != group.path:
         newest = max(rest, key=lambda version: version.mtime_ns)
         rest.remove(newest)
-        if not swap.place(area.root / newest.path, area.root / group.path):
+        if not _takes(area, newest.path, group.path):
             raise _moved(newest.path)
     elif not swap.is_file_here(area.root, group.path):
         raise _moved(group.path)
     else:
         rest = rest[1:]
     kept.append(group.path)
-    original = area.root / group.path
+    original = PurePath(group.path)
     for version in rest:
-        names = (original.with_name(f"{original.stem} ({number}){original.suffix}") for number in count(2))
-        name = swap.place_at_first_free(area.root / version.path, names)
+        with inside.at(area.root, version.path) as path:
+            names = (path.with_name(f"{original.stem} ({number}){original.suffix}") for number in count(2))
+            name = swap.place_at_first_free(path, names)
         if name is None:
             raise _moved(version.path)
-        kept.append(str(name.relative_to(area.root)))
+        kept.append(str(original.with_name(name.name)))
     return kept
 
 

@@ -13,7 +13,7 @@ from bisync.config import Sync
 from bisync.core import names
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
-from bisync.sync import swap, trash
+from bisync.sync import inside, swap, trash
 from bisync.sync.prepare import stay_in_place
 from bisync.sync.trash import Kept
 
@@ -120,8 +120,8 @@ def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
     restored = []
     for kept in versions:
         try:
-            swap.check_way(root, kept.path)
-        except swap.InTheWay as found:
+            inside.check_way(root, kept.path)
+        except inside.InTheWay as found:
             raise _elsewhere(f"{kept.path}: {found}") from None
     try:
         area.staging.mkdir(mode=0o700, parents=True)
@@ -129,12 +129,12 @@ def _put_in(session: Session, versions: Sequence[Kept]) -> list[Restored]:
         for kept in versions:
             swap.keep_mode(root / kept.path, area.staging / kept.path)
             replaced = swap.take_away(area, kept.path, None)
-            (root / kept.path).parent.mkdir(parents=True, exist_ok=True)
-            if not swap.place(area.staging / kept.path, root / kept.path):
-                raise _elsewhere(f"{kept.path} was written to just now")
+            with inside.at(root, kept.path, make=True) as path:
+                if not swap.place(area.staging / kept.path, path):
+                    raise _elsewhere(f"{kept.path} was written to just now")
             restored.append(Restored(kept=kept, path=root / kept.path, replaced=replaced))
         swap.empty_hold(area)
-    except swap.InTheWay as found:
+    except inside.InTheWay as found:
         raise _elsewhere(f"{kept.path}: {found}") from None
     finally:
         # What is still held returns to its place; the emptied working folders go.

@@ -17,7 +17,7 @@ from bisync.migrate.copying import Changed, Copier
 from bisync.migrate.pace import Pace
 from bisync.migrate.trees import Passed, Source
 from bisync.state.migration import Entry
-from bisync.sync import naming, swap
+from bisync.sync import inside, naming, swap
 
 
 def carry_out(
@@ -129,11 +129,11 @@ class _Work:
     def _make(self, folder: str, source: Source) -> str | None:
         path = self.root / folder
         try:
-            swap.check_way(self.root, folder)
+            inside.check_way(self.root, folder)
             path.mkdir(mode=_mode(source.root / folder.removeprefix(source.below)))
         except FileExistsError:
             return None if path.is_dir() else "a file here has the name of its folder"
-        except swap.InTheWay as way:
+        except inside.InTheWay as way:
             return str(way)
         except OSError as error:
             why = swap.refusal(error)

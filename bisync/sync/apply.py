@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bisync import events, process
 from bisync.app import Session
@@ -31,7 +32,7 @@ from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv
 from bisync.rclone.diagnosis import failure, is_no_file, is_out_of_step, troubled_files
 from bisync.rclone.output import Finished
-from bisync.sync import swap, transfers
+from bisync.sync import inside, swap, transfers
 from bisync.sync.frame import Frame, delete_percent, frame_of, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -135,7 +136,7 @@ class Execution:
             case _:
                 try:
                     self._take_here(step)
-                except swap.InTheWay as found:
+                except inside.InTheWay as found:
                     self._go_without(step.change, str(found))
                 except OSError as error:
                     why = swap.refusal(error)
@@ -175,9 +176,10 @@ class Execution:
                 self._note(change, swap.take_away(self.area, name, file), self.tally.deleted_local)
                 self.taken[name] = file
             case transfers.StepAside(change, name, copy):
-                swap.check_way(self.area.root, name)
-                if self._note(change, swap.place(self.area.root / name, self.area.root / copy)):
-                    self._note_conflict(change)
+                with inside.at(self.area.root, name) as here:
+                    aside = here.with_name(Path(copy).name)
+                    if self._note(change, swap.place(here, aside)):
+                        self._note_conflict(change)
             case transfers.MoveHere(change, name, to):
                 file = self.seen.local.files[change.path]
                 self._note(change, swap.rename(self.area, name, to, file), self.tally.renamed)
@@ -212,12 +214,21 @@ class Execution:
     def _settle(self, step: Settle) -> None:
         """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
         change, root = step.change, self.area.root
-        staged, here = self.area.staging / step.staged, root / step.name
         fetched = self._fetched(change, step.staged)
         if fetched is None:
             return
-        copies = [root / copy for copy in step.copies]
-        swap.check_way(root, step.name)
+        try:
+            with inside.at(root, step.name) as here:
+                done = self._named(step, here, fetched)
+        except FileNotFoundError:
+            done = False
+        if self._note(change, done, self.tally.downloaded):
+            self._note_conflict(change)
+            self.tally.bytes += self.seen.cloud.files[change.path].size
+
+    def _named(self, step: Settle, here: Path, fetched: swap.Identity) -> bool:
+        change, staged = step.change, self.area.staging / step.staged
+        copies = [here.with_name(Path(copy).name) for copy in step.copies]
         swap.keep_mode(here, staged)
         if change.winner == "local":
             done = swap.place(staged, copies[0])
@@ -227,9 +238,7 @@ class Execution:
             self.placed[change.path] = fetched
         else:
             done = swap.place(here, copies[0]) and swap.place_or_undo(staged, copies[1], copies[0], here)
-        if self._note(change, done, self.tally.downloaded):
-            self._note_conflict(change)
-            self.tally.bytes += self.seen.cloud.files[change.path].size
+        return done
 
     def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
         """The staged file; None where it is gone from the cloud since it was listed."""
@@ -437,7 +446,7 @@ class Execution:
             spelled = names.to_rclone(name)
             try:
                 copy = swap.name_late_edit(self.area, name)
-            except (swap.InTheWay, OSError) as problem:
+            except (inside.InTheWay, OSError) as problem:
                 why = swap.refusal(problem) if isinstance(problem, OSError) else str(problem)
                 if why is None:
                     raise

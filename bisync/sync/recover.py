@@ -11,7 +11,7 @@ from bisync.app import Session
 from bisync.rclone import listings
 from bisync.state import baseline, runs
 from bisync.state.ancestor import forget_ancestor, restore_ancestor
-from bisync.sync import swap
+from bisync.sync import inside, swap
 from bisync.sync.frame import Marker, listed
 from bisync.sync.observe import Observation
 
@@ -88,7 +88,7 @@ def sweep(session: Session, seen: Observation, run: str) -> None:
     for name in seen.partials:
         try:
             swap.take_away(area, name, None)
-        except (swap.InTheWay, OSError) as problem:
+        except (inside.InTheWay, OSError) as problem:
             if isinstance(problem, OSError) and swap.refusal(problem) is None:
                 raise
             # In a folder that cannot be changed it stays, ignored, for a later run; on another disk it is copied.

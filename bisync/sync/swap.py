@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.core.metadata import HOLD, METADATA_DIR, PARTIAL_SUFFIX
-from bisync.core.snapshot import A_LINK, NO_FILE, OCCUPIED, LocalFile, Stamp, behind_link, no_folder
+from bisync.core.snapshot import OCCUPIED, LocalFile, Stamp
 from bisync.files import private_dir
 from bisync.sync import naming
+from bisync.sync.inside import InTheWay, at, check_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,6 @@ class Area:
         return self.root / HOLD / self.run
 
 
-class InTheWay(Exception):
-    """What lies here keeps one path from being changed, in words; no run can bring it about until that is gone."""
-
-
 # What the system may refuse for one path while all others go on. (A full disk refuses them all.)
 _OF_ONE_PATH = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR,
@@ -67,24 +64,6 @@ def refusal(error: OSError) -> str | None:
     if error.errno == errno.EXDEV:
         return "another disk is mounted there, from which its old version cannot be moved to the trash"
     return f"cannot be changed here: {error.strerror}"
-
-
-def check_way(root: Path, name: str) -> None:
-    """Raise InTheWay where a link, or what is no folder, is on the way to `name`, or a link has its name."""
-    *above, own = Path(name).parts
-    path, stands = root, ""
-    for part in above:
-        path = path / part
-        stands = f"{stands}/{part}".lstrip("/")
-        if path.is_symlink():
-            raise InTheWay(behind_link(stands))
-        if os.path.lexists(path) and not path.is_dir():
-            raise InTheWay(no_folder(stands))
-    path = path / own
-    if path.is_symlink():
-        raise InTheWay(A_LINK)
-    if os.path.lexists(path) and not (path.is_file() or path.is_dir()):
-        raise InTheWay(NO_FILE)
 
 
 def check_writable(root: Path) -> None:
@@ -186,18 +165,18 @@ def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
 
     With `expected` None whatever file lies there is taken. Raises InTheWay, and OSError.
     """
-    path, held = area.root / name, area.hold / name
-    check_way(area.root, name)
-    if expected is not None and not (_is_untouched(path, expected) and _is_unmarked(path, expected)):
-        return False
-    private_dir(held.parent)
+    held = area.hold / name
     try:
-        path.rename(held)
+        with at(area.root, name) as path:
+            if expected is not None and not (_is_untouched(path, expected) and _is_unmarked(path, expected)):
+                return False
+            private_dir(held.parent)
+            path.rename(held)
+            if expected is not None and not _is_untouched(held, expected):
+                # Written to in the moment between: it goes back, and the cloud's version waits for the next run.
+                place(held, path)
+                return False
     except FileNotFoundError:
-        return False
-    if expected is not None and not _is_untouched(held, expected):
-        # Written to in the moment between: it goes back, and the cloud's version waits for the next run.
-        place(held, path)
         return False
     return True
 
@@ -208,20 +187,21 @@ def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     `expected`: the old file as planned, None when there was none. Raises InTheWay, and OSError; the old file has its
     place then.
     """
-    staged, path = area.staging / name, area.root / name
-    check_way(area.root, name)
+    staged = area.staging / name
     if expected is None:
-        _make_way(path)
-        return place(staged, path)
+        with at(area.root, name, make=True) as path:
+            _make_room(path)
+            return place(staged, path)
     if not take_away(area, name, expected):
         return False
     keep_mode(area.hold / name, staged)
-    try:
-        _make_way(path)
-        return place(staged, path)
-    except (InTheWay, OSError):
-        place(area.hold / name, path)
-        raise
+    with at(area.root, name, make=True) as path:
+        try:
+            _make_room(path)
+            return place(staged, path)
+        except (InTheWay, OSError):
+            place(area.hold / name, path)
+            raise
 
 
 def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
@@ -229,25 +209,27 @@ def rename(area: Area, name: str, to: str, expected: LocalFile) -> bool:
 
     Raises InTheWay, and OSError.
     """
-    source, target = area.root / name, area.root / to
-    check_way(area.root, name)
     check_way(area.root, to)
-    if not (_is_untouched(source, expected) and _is_unmarked(source, expected)):
+    try:
+        with at(area.root, name) as source:
+            if not (_is_untouched(source, expected) and _is_unmarked(source, expected)):
+                return False
+            with at(area.root, to, make=True) as target:
+                _make_room(target)
+                if os.path.lexists(target) and target.samefile(source):
+                    # A disk that ignores case: only the spelling changes.
+                    source.rename(target)
+                    return True
+                return place(source, target)
+    except FileNotFoundError:
         return False
-    _make_way(target)
-    if os.path.lexists(target) and target.samefile(source):
-        # A disk that ignores case: only the spelling changes.
-        source.rename(target)
-        return True
-    return place(source, target)
 
 
-def _make_way(path: Path) -> None:
-    """Make the folders that a file called `path` needs. Raises InTheWay where a folder of its name is not empty.
+def _make_room(path: Path) -> None:
+    """Make room for a file called `path`. Raises InTheWay where a folder of its name is not empty.
 
     One that holds nothing but empty folders goes; anything in it stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_dir() or path.is_symlink():
         return
     filled = InTheWay(OCCUPIED)
@@ -285,16 +267,15 @@ def name_late_edit(area: Area, name: str) -> str:
 
     Raises InTheWay, and OSError.
     """
-    check_way(area.root, name)
-    target, staged = area.root / name, area.staging / "late-edit"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    private_dir(area.staging)
-    shutil.copy2(area.hold / name, staged)
-    copies = (target.with_name(f"{target.name}.conflict{number}") for number in count(1))
-    kept = place_at_first_free(staged, chain([target], copies))
+    staged = area.staging / "late-edit"
+    with at(area.root, name, make=True) as target:
+        private_dir(area.staging)
+        shutil.copy2(area.hold / name, staged)
+        copies = (target.with_name(f"{target.name}.conflict{number}") for number in count(1))
+        kept = place_at_first_free(staged, chain([target], copies))
     if kept is None:
         raise InTheWay("its folder went away")
-    return str(kept.relative_to(area.root))
+    return str(Path(name).with_name(kept.name))
 
 
 def empty_hold(area: Area) -> list[str]:
@@ -334,10 +315,9 @@ def put_back(root: Path, trash: Path) -> list[str]:
         for held in sorted(p for p in hold.rglob("*") if not p.is_dir()):
             name = held.relative_to(hold)
             try:
-                check_way(root, str(name))
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                if place(held, root / name):
-                    returned.append(str(name))
+                with at(root, str(name), make=True) as path:
+                    if place(held, path):
+                        returned.append(str(name))
             except InTheWay:
                 continue  # its folder has become a file, or a link: it goes to the trash
             except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.snapshot import LocalFile
-from bisync.sync import swap
+from bisync.sync import inside, swap
 from tests.support.machine import everything
 from tests.support.world import S3, Device
 from tests.sync.test_in_the_way import left_out
@@ -169,9 +169,54 @@ def test_a_folder_that_has_moved_behind_a_link_meanwhile(area: swap.Area, tmp_pa
         lambda: swap.put_in(area, "d/a.md", None),
         lambda: swap.rename(area, "d/a.md", "b.md", expected),
     ):
-        with pytest.raises(swap.InTheWay, match="d is a link here"):
+        with pytest.raises(inside.InTheWay, match="d is a link here"):
             deed()
     assert everything(tmp_path / "moved") == before
+
+
+@pytest.mark.skipif(not inside._HAS_NAMES, reason="an open folder has no name here: a look has to do")
+@pytest.mark.parametrize(
+    "deed", ["take away", "take whatever is there", "replace", "put in", "rename", "make"]
+)
+def test_a_folder_that_becomes_a_link_right_after_the_look(
+    area: swap.Area, outside: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    """Whoever can write here at the same time cannot lead a run out of the sync dir."""
+    for folder in (area.root / "d", area.staging / "d", area.staging / "d/in"):
+        folder.mkdir()
+    (area.root / "d/a.md").write_text("old")
+    for name in ("d/a.md", "d/in/b.md"):
+        (area.staging / name).write_text("new")
+    expected, before, look = seen(area.root, "d/a.md"), everything(outside), inside.check_way
+
+    def look_and_be_deceived(root: Path, name: str) -> None:
+        look(root, name)
+        if name.startswith("d/") and not (root / "d").is_symlink():
+            (root / "d").rename(root / "moved")
+            (root / "d").symlink_to(outside)
+
+    monkeypatch.setattr(inside, "check_way", look_and_be_deceived)
+    deeds = {
+        "take away": lambda: swap.take_away(area, "d/a.md", expected),
+        "take whatever is there": lambda: swap.take_away(area, "d/a.md", None),
+        "replace": lambda: swap.put_in(area, "d/a.md", expected),
+        "put in": lambda: swap.put_in(area, "d/b.md", None),
+        "rename": lambda: swap.rename(area, "d/a.md", "c.md", expected),
+        "make": lambda: swap.put_in(area, "d/in/b.md", None),
+    }
+    with pytest.raises(inside.InTheWay, match="d is a link here"):
+        deeds[deed]()
+    assert everything(outside) == before
+    assert (area.root / "moved/a.md").read_text() == "old"
+
+
+def test_an_error_names_the_path_that_people_know(area: swap.Area) -> None:
+    (area.root / "d/in").mkdir(parents=True)
+    with pytest.raises(OSError) as caught, inside.at(area.root, "d/in/a.md") as path:
+        path.rename(path.with_name("b.md"))
+    assert (caught.value.filename, caught.value.filename2) == (
+        str(area.root / "d/in/a.md"), str(area.root / "d/in/b.md"),
+    )  # fmt: skip
 
 
 def test_what_is_held_is_not_put_back_through_a_link(area: swap.Area, outside: Path) -> None:
