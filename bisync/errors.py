@@ -5,6 +5,7 @@ BisyncError                      exit 1: failed, a retry may help
 ├── UsageError                   exit 2: the command line does
 ├── IgnoreError                  exit 2: an ignore rule or file that cannot be honoured exactly
 ├── SecretError                  exit 1: a secret reference gave nothing
+├── StateError                   exit 1: a file or folder of ours that another can change, or that is none
 ├── RcloneError                  exit 1: rclone missing, too old, or its run failed
 │   └── KeysRefused              exit 1: the store does not take the keys
 ├── CloudError                   exit 1: the vendor's API refused something, or could not be asked
@@ -66,6 +67,10 @@ class IgnoreError(BisyncError):
 
 class SecretError(BisyncError):
     """A secret reference that is empty or fails. Names the reference, never the value."""
+
+
+class StateError(BisyncError):
+    """What lies where a program of ours left a file is not what it left: another user's, no plain file, too large."""
 
 
 class RcloneError(BisyncError):

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from bisync import files
+from bisync import files, stored
 from bisync.errors import IgnoreError
 from bisync.ignore import builtin
 from bisync.ignore.pattern import Rule, literal
@@ -98,7 +98,7 @@ def _fingerprint(rules: Sequence[Rule]) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        seal, _, text = path.read_bytes().decode("utf-8", "surrogateescape").partition("\n")
+        seal, _, text = stored.read(path).decode("utf-8", "surrogateescape").partition("\n")
     except FileNotFoundError:
         return None
     return text if seal == f"# {_digest(text)}" else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bisync.core.lease_folder import Entry, Kind, Protocol
 from bisync.core.printable import printable
 from bisync.rclone.output import Listed, parse_time
+from bisync.stored import Damaged, fits, parse
 
 if TYPE_CHECKING:
     from bisync.core.lease import Lease
@@ -22,6 +23,8 @@ FREE_BYTES = 2048
 NAME_LENGTH = 64
 """So much of a device's name is told."""
 
+_TEXT = (None, str)
+_SHAPE = {"claim": str, "device": _TEXT, "run": _TEXT, "seconds": int, "ended": _TEXT, "outcome": _TEXT}
 _LEASE = re.compile(r"lease\.(\d{9,18})(?:\.([0-9a-z]{1,32}-\d{1,9}))?")
 _WAITING = re.compile(r"lease\.wait\.(\d{9,18})\.([0-9a-z]{1,32})")
 
@@ -85,17 +88,19 @@ def md5(told: Told, kind: Kind) -> str:
 def read(raw: bytes | None) -> Told | None:
     """What an object says, fit for a terminal; None for one that is not ours to understand."""
     try:
-        document = json.loads(raw or b"")
-        return Told(
-            claim=str(document["claim"]),
-            device=_shown(document["device"]),
-            run=_shown(document["run"]),
-            seconds=int(document["seconds"]),
-            ended=_shown(document["ended"]) or None,
-            outcome=_shown(document["outcome"]) or None,
-        )
-    except (ValueError, KeyError, TypeError, OverflowError):
+        document = parse(raw or b"")
+    except Damaged:
         return None
+    if not fits(document, _SHAPE):
+        return None
+    return Told(
+        claim=document["claim"],
+        device=_shown(document["device"]),
+        run=_shown(document["run"]),
+        seconds=document["seconds"],
+        ended=_shown(document["ended"]) or None,
+        outcome=_shown(document["outcome"]) or None,
+    )
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from bisync.errors import Locked
 from bisync.files import private_dir
 from bisync.process import check_interrupt
+from bisync.stored import open_plain
 
 # How long a killed run's rclone may take to die of its broken pipe.
 ORPHAN_SECONDS = 3.0
@@ -30,7 +31,7 @@ def held(path: Path, *, name: str, patience: float = 0.0) -> Iterator[int]:
     run's rclone does not end.
     """
     private_dir(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         began = time.monotonic()
         while not _taken(descriptor):
@@ -54,7 +55,7 @@ def held(path: Path, *, name: str, patience: float = 0.0) -> Iterator[int]:
 def waited(path: Path, *, seconds: float, what: str) -> Iterator[None]:
     """Hold the lock file `path`, once whoever has it lets go. Raises Locked, saying `what`, after so many seconds."""
     private_dir(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + seconds
         while not _taken(descriptor):
@@ -78,11 +79,11 @@ def _taken(descriptor: int) -> bool:
 
 def _lives(owner: str) -> bool:
     """Whether the process that wrote its number into the lock is there; unknown counts as yes."""
-    if not owner.isdigit():
+    if not (owner.isascii() and owner.isdigit()):
         return True
     try:
         os.kill(int(owner), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
@@ -92,7 +93,7 @@ def _lives(owner: str) -> bool:
 def is_held(path: Path) -> bool:
     """Whether a run holds the lock right now. Never waits, changes nothing."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_plain(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

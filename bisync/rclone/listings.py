@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from bisync import stored
 from bisync.core import names
 from bisync.files import write_if_changed
 from bisync.rclone.output import parse_time
 
-_LINE = re.compile(r'^(\S) +(-?\d+) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
+_LINE = re.compile(r'^(\S) +(-?\d{1,18}) (\S+) (\S+) (\d{4}-\S+) (".*")$', re.MULTILINE)
 # Go's \s is of ASCII.
 _SESSION_CHARACTERS = re.compile(r"[\t\n\f\r \\/:?*]")
 _HEADER = "# bisync listing v1"
@@ -64,7 +65,7 @@ class Pair:
         """SHA-256 over both files: changes whenever bisync has written either."""
         seen = hashlib.sha256()
         for one in (self.path1, self.path2):
-            seen.update(one.read_bytes())
+            seen.update(stored.read(one, limit=stored.LARGE))
         return seen.hexdigest()
 
 
@@ -83,7 +84,7 @@ def read(path: Path) -> list[ListedFile]:
 
 
 def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="surrogateescape")
+    return stored.read(path, limit=stored.LARGE).decode("utf-8", "surrogateescape")
 
 
 def _parse(text: str, path: Path) -> list[ListedFile]:
@@ -99,11 +100,18 @@ def _parse(text: str, path: Path) -> list[ListedFile]:
             unquote_go(name),
             int(size),
             digest[4:] or None if digest.startswith("md5:") else None,
-            parse_time(time),
+            _time(time, path),
         )
         for flag, size, digest, _, time, name in found
         if flag == "-"
     ]
+
+
+def _time(text: str, path: Path) -> int | None:
+    found = parse_time(text)
+    if found is None and not text.startswith("0001-"):
+        raise ValueError(f"{path}: no time: {text[:80]!r}")
+    return found
 
 
 def session_name(local: Path, remote: str) -> str:

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from bisync.events import ConflictCopy, Copied, Deleted, Event, Moved, Problem, Progress, Side, Text
+from bisync.stored import fits
 
 # "Copied (new)", and for files of 256 MiB and more "Multi-thread Copied (replaced existing)".
 _COPIED = re.compile(r"(Multi-thread )?Copied \((Rcat, )?(new|replaced existing)\)")
@@ -28,7 +29,7 @@ def parse(line: str) -> Event | None:
         return Text(line)
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Text(line)
     return _from_record(record)
 
@@ -45,7 +46,7 @@ def _from_record(record: dict[str, Any]) -> Event:
         # The object logged is the source of a copy: a local one was uploaded.
         source: Side = "local" if kind == "*local.Object" else "cloud"
         if _COPIED.match(message):
-            return Copied(path, "cloud" if source == "local" else "local", int(record.get("size", 0)))
+            return Copied(path, "cloud" if source == "local" else "local", int(_number(record.get("size"))))
         if message in ("Moved into backup dir", "Deleted"):
             return Deleted(path, source, kept=message != "Deleted")
         moved = ("Copied (server-side copy) to: ", "Moved (server-side) to: ")
@@ -64,10 +65,15 @@ def _from_record(record: dict[str, Any]) -> Event:
 def _progress(stats: dict[str, Any]) -> Progress:
     eta = stats.get("eta")
     return Progress(
-        bytes=int(stats.get("bytes", 0)),
-        total_bytes=int(stats.get("totalBytes", 0)),
-        files=int(stats.get("transfers", 0)),
-        total_files=int(stats.get("totalTransfers", 0)),
-        speed=float(stats.get("speed", 0.0)),
-        eta=None if eta is None else float(eta),
+        bytes=int(_number(stats.get("bytes"))),
+        total_bytes=int(_number(stats.get("totalBytes"))),
+        files=int(_number(stats.get("transfers"))),
+        total_files=int(_number(stats.get("totalTransfers"))),
+        speed=float(_number(stats.get("speed"))),
+        eta=None if eta is None else float(_number(eta)),
     )
+
+
+def _number(value: object) -> float:
+    """What counts, of whatever version says it how; 0 for what does not."""
+    return value if fits(value, float) else 0  # type: ignore[return-value]

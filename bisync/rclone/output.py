@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,18 @@ from typing import Any, NamedTuple
 
 from bisync import events
 from bisync.core.metadata import PARTIAL_SUFFIX
+from bisync.errors import RcloneError
 from bisync.events import Problem
+from bisync.stored import Damaged, fits, parse
 
 _FRACTION = re.compile(r"(?:\.(\d+))?(.*)$")
+_ENTRY = {
+    "Path": str,
+    "Size": int,
+    "ModTime?": str,
+    "IsDir?": bool,
+    "Hashes?": (None, {"md5?": str}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,19 @@ def count_unchecked(outcome: Finished) -> int:
 
 def keeps_versions(stdout: str) -> bool:
     """Whether a backend can move or copy on its own side, which `--backup-dir` needs. (rclone docs, --backup-dir.)"""
-    features = json.loads(stdout).get("Features", {})
+    features = _parsed(stdout, {"Features?": dict}, "features of a backend").get("Features", {})
     return bool(features.get("Move") or features.get("Copy"))
+
+
+def _parsed(text: str | bytes, shape: Any, what: str) -> Any:
+    """What rclone printed as JSON. Raises RcloneError for what is none, and for another shape."""
+    try:
+        found = parse(text)
+    except Damaged as error:
+        raise RcloneError(f"rclone printed no {what}: {error}", hint="type: bisync doctor") from None
+    if not fits(found, shape):
+        raise RcloneError(f"rclone printed no {what} that is known here", hint="type: bisync doctor")
+    return found
 
 
 def read_remotes(stdout: str) -> dict[str, str]:
@@ -105,15 +124,25 @@ def read_listing(stdout: str) -> list[Listed]:
 
 
 def read_tree(stdout: str) -> tuple[list[Listed], list[str]]:
-    """The files and the folders in what `lsjson` printed."""
+    """The files and the folders in what `lsjson` printed. Raises RcloneError for what is no listing."""
     files, folders = [], []
-    for entry in json.loads(stdout or "[]"):
+    for entry in _parsed(stdout or "[]", [_ENTRY], "listing"):
         if entry.get("IsDir"):
-            folders.append(str(entry["Path"]))
+            folders.append(entry["Path"])
         else:
-            md5 = (entry.get("Hashes") or {}).get("md5") or None
-            files.append(Listed(entry["Path"], int(entry["Size"]), md5, entry.get("ModTime", "")))
+            files.append(_listed(entry))
     return files, folders
+
+
+def _listed(entry: dict[str, Any]) -> Listed:
+    md5 = (entry.get("Hashes") or {}).get("md5") or None
+    return Listed(entry["Path"], entry["Size"], md5, entry.get("ModTime", ""))
+
+
+def read_answer(answer: bytes) -> list[Listed]:
+    """The files in the answer of `operations/list`. Raises RcloneError for what is none."""
+    found = _parsed(answer, {"list?": (None, [_ENTRY])}, "listing")
+    return [_listed(entry)._replace(md5=None) for entry in found.get("list") or ()]
 
 
 class ListingReader:
@@ -127,22 +156,27 @@ class ListingReader:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
-        """The next piece. Raises ValueError for what is no listing."""
+        """The next piece. Raises RcloneError for what is no listing."""
         whole, ended, rest = (self._rest + chunk).rpartition(b"\n")
         self._rest = rest
         if ended:
-            entries: list[dict[str, Any]] = json.loads(b"[" + whole.strip(b"[],\r\n ") + b"]")
-            for entry in entries:
-                md5 = (entry.get("Hashes") or {}).get("md5") or None
-                self._take(Listed(entry["Path"], int(entry["Size"]), md5, entry.get("ModTime", "")))
+            for entry in _parsed(b"[" + whole.strip(b"[],\r\n ") + b"]", [_ENTRY], "listing"):
+                self._take(_listed(entry))
 
 
 def parse_time(text: str) -> int | None:
-    """RFC 3339 as rclone writes it, with up to nine digits, to ns since the epoch; None for year 1."""
+    """RFC 3339 as rclone writes it, with up to nine digits, to ns since the epoch.
+
+    None for year 1, and for what is no time: a store may say what it likes.
+    """
     if not text or text.startswith("0001-"):
         return None
     match = _FRACTION.match(text, 19)
-    assert match is not None
+    if match is None:
+        return None
     digits, zone = match.groups()
-    whole = datetime.fromisoformat(text[:19] + ("+00:00" if zone in ("Z", "") else zone))
+    try:
+        whole = datetime.fromisoformat(text[:19] + ("+00:00" if zone in ("Z", "") else zone))
+    except ValueError:
+        return None
     return int(whole.timestamp()) * 1_000_000_000 + (int(digits.ljust(9, "0")[:9]) if digits else 0)

@@ -23,7 +23,7 @@ from bisync.errors import RcloneError
 from bisync.events import Problem
 from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV, Argv, resident_argv
 from bisync.rclone.diagnosis import failure, is_ambiguous
-from bisync.rclone.output import Finished, Listed, Written
+from bisync.rclone.output import Finished, Listed, Written, read_answer
 from bisync.rclone.program import Rclone, Running
 from bisync.rclone.remote import Remote
 
@@ -80,8 +80,7 @@ class Resident:
             return []
         if status != http.HTTPStatus.OK:
             raise self._failed("lsjson", answer)
-        found = json.loads(answer).get("list") or []
-        return [Listed(one["Path"], int(one["Size"]), None, one["ModTime"]) for one in found]
+        return read_answer(answer)
 
     def read(self, fs: str, name: str) -> bytes | None:
         """The first few KiB of a file; None where there is none. Raises RcloneError."""
@@ -194,7 +193,7 @@ class Resident:
     def _outcome(self, answer: bytes) -> Finished:
         try:
             text = str(json.loads(answer).get("error", ""))
-        except ValueError:
+        except (ValueError, AttributeError, RecursionError):
             text = answer.decode(errors="replace")
         return Finished(1, "", (Problem("error", text, None),))
 

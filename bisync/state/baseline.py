@@ -21,8 +21,25 @@ from bisync.core.snapshot import Arriving, BaseFile, Baseline, LocalFile, Stamp
 from bisync.files import atomic_write
 from bisync.rclone import listings
 from bisync.state.wording import Wording, put_into_words
+from bisync.stored import LARGE, MOST, Fields
+from bisync.stored import load as load_stored
 
 VERSION = 1
+_PLACE = dict.fromkeys(Place._fields, str)
+# What is in a row for a file is seen where it is made into one: there may be a hundred thousand.
+_SHAPE = {
+    "version": int,
+    "run": str,
+    "compare": set(Compare),
+    "profile": str,
+    "filters": str,
+    "device": int,
+    "listings": str,
+    "keeps_versions": bool,
+    "files": dict,
+    "arriving?": {str: Fields(({"local", "cloud"}, list))},
+    "place?": _PLACE,
+}
 
 
 def from_listings(
@@ -113,8 +130,12 @@ def expect(path: Path, rows: Mapping[str, Any]) -> None:
 
 def expecting(known: Baseline, rows: Mapping[str, Any]) -> Baseline:
     """A baseline that knows what a run was to bring (`arriving_rows`)."""
-    more = {name: Arriving(side, from_row(row)) for name, (side, row) in rows.items()}
-    return replace(known, arriving={**known.arriving, **more})
+    return replace(known, arriving={**known.arriving, **expecting_rows(rows)})
+
+
+def expecting_rows(rows: Mapping[str, Any]) -> dict[str, Arriving]:
+    """What is in rows of `arriving_rows`. Raises TypeError or ValueError for what is none."""
+    return {name: Arriving(side, from_row(row)) for name, (side, row) in rows.items()}
 
 
 def to_row(base: BaseFile) -> list[Any]:
@@ -125,17 +146,35 @@ def to_row(base: BaseFile) -> list[Any]:
 def from_row(row: Sequence[Any]) -> BaseFile:
     """The file in a row. Raises TypeError or ValueError for what is none."""
     size, md5, stamp, local, cloud = row[:5]
-    spelled = None if len(row) == 5 else tuple(*row[5:])
-    return BaseFile(size, md5, Stamp(*stamp) if stamp else None, local, cloud, spelled)
+    spelled = None
+    if len(row) != 5:
+        [[one, other]] = row[5:]
+        spelled = (one, other)
+        if type(one) is not str or type(other) is not str:
+            raise TypeError("no name")
+    if md5 is not None and type(md5) is not str:
+        raise TypeError("no hash")
+    if type(size) is not int or not -MOST < size < MOST:
+        raise ValueError("no size")
+    for time in (local, cloud):
+        if time is not None and (type(time) is not int or not -MOST < time < MOST):
+            raise ValueError("no time")
+    return BaseFile(size, md5, None if stamp is None else _stamp(*stamp), local, cloud, spelled)
+
+
+def _stamp(mtime_ns: int, ctime_ns: int, inode: int) -> Stamp:
+    if not (type(mtime_ns) is type(ctime_ns) is type(inode) is int):
+        raise TypeError("no stamp")
+    return Stamp(mtime_ns, ctime_ns, inode)
 
 
 def load(path: Path) -> Baseline | None:
     """The saved baseline; None when there is none, or one of another version or cut short.
 
-    Nothing is lost then: bisync's own listings say the same, but for the stamps.
+    Nothing is lost then: bisync's own listings say the same, but for the stamps. Raises StateError, OSError.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = load_stored(path, _SHAPE, limit=LARGE)
         if document["version"] != VERSION:
             return None
         return Baseline(
@@ -147,15 +186,12 @@ def load(path: Path) -> Baseline | None:
             run=document["run"],
             listings=document["listings"],
             keeps_versions=document["keeps_versions"],
-            arriving={
-                path: Arriving(side, from_row(row))
-                for path, (side, row) in document.get("arriving", {}).items()
-            },
+            arriving=expecting_rows(document.get("arriving", {})),
             place=Place(**document["place"]) if "place" in document else None,
         )
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, TypeError):
         return None
 
 

@@ -9,10 +9,17 @@ from pathlib import Path
 
 from bisync.core.waiting import Waiting
 from bisync.files import write_if_changed
+from bisync.stored import LARGE, Damaged, Fields
+from bisync.stored import load as load_stored
 
 VERSION = 1
 Row = tuple[str, int, str, str]
 """A rule: its source, line, folder and text."""
+_SHAPE = {
+    "version": int,
+    "before": [[Fields((str, int, str, str))]],
+    "waiting": {str: Fields((int, int))},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +37,22 @@ NOTHING = Held()
 
 
 def load(path: Path) -> Held:
-    """What is held; nothing where there is no such file. Raises ValueError for a damaged one."""
+    """What is held; nothing where there is no such file. Raises ValueError for a damaged one, StateError."""
     try:
-        document = json.loads(path.read_bytes())
-        if document["version"] != VERSION:
-            raise ValueError(f"version {document['version']}")
-        return Held(
-            before=tuple(
-                tuple((str(source), int(line), str(folder), str(text)) for source, line, folder, text in rows)
-                for rows in document["before"]
-            ),
-            waiting={
-                name: Waiting(int(size), int(time)) for name, (size, time) in document["waiting"].items()
-            },
-        )
+        document = load_stored(path, _SHAPE, limit=LARGE)
     except FileNotFoundError:
         return NOTHING
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Damaged as error:
         raise ValueError(f"{path}: damaged: {error}") from None
+    if document["version"] != VERSION:
+        raise ValueError(f"{path}: damaged: version {document['version']}")
+    return Held(
+        before=tuple(
+            tuple((source, line, folder, text) for source, line, folder, text in rows)
+            for rows in document["before"]
+        ),
+        waiting={name: Waiting(size, time) for name, (size, time) in document["waiting"].items()},
+    )
 
 
 def save(path: Path, held: Held) -> None:

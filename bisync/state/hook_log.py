@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bisync.errors import StateError
 from bisync.files import atomic_write, private_dir
+from bisync.stored import open_plain
 
 # The log is never longer; when it is full, the older half of it goes.
 LOG_BYTES = 1 << 20
@@ -33,11 +35,13 @@ class HookLog:
                 self._append(text.encode("utf-8", "replace"))
             except OSError as error:
                 self.problem = error.strerror or str(error)
+            except StateError as error:
+                self.problem = error.message
 
     def _append(self, raw: bytes) -> None:
         private_dir(self.path.parent)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(self.path, flags, 0o600), "r+b", buffering=0) as stream:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        with os.fdopen(open_plain(self.path, flags), "r+b", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size + len(raw) <= self._limit:
                 stream.write(raw)

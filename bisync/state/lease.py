@@ -8,8 +8,18 @@ from typing import NamedTuple
 
 from bisync.core.lease_folder import Protocol
 from bisync.files import write_if_changed
+from bisync.stored import Damaged
+from bisync.stored import load as load_stored
 
 VERSION = 1
+_SHAPE = {
+    "version": int,
+    "store": str,
+    "protocol": (None, set(Protocol)),
+    "number": (None, int),
+    "md5": (None, str),
+    "tokens": [str],
+}
 
 
 class Known(NamedTuple):
@@ -30,19 +40,20 @@ class Known(NamedTuple):
 def load(path: Path, store: str) -> Known:
     """What is known of this store. Nothing, where there is no such file, or one that cannot be understood."""
     try:
-        document = json.loads(path.read_bytes())
-        number = document["number"]
-        known = Known(
-            store=str(document["store"]),
-            protocol=None if document["protocol"] is None else Protocol(document["protocol"]),
-            number=None if number is None else int(number),
-            md5=document["md5"],
-            tokens=tuple(map(str, document["tokens"])),
-        )
+        document = load_stored(path, _SHAPE)
+    except (FileNotFoundError, Damaged):
         # It can all be found out again.
-        return known if document["version"] == VERSION and known.store == store else Known(store)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return Known(store)
+    if document["version"] != VERSION or document["store"] != store:
+        return Known(store)
+    protocol = document["protocol"]
+    return Known(
+        store=store,
+        protocol=None if protocol is None else Protocol(protocol),
+        number=document["number"],
+        md5=document["md5"],
+        tokens=tuple(document["tokens"]),
+    )
 
 
 def save(path: Path, known: Known) -> None:

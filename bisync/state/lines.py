@@ -11,7 +11,6 @@ two is whole at any time. (A rewrite beside and a rename, as everywhere else, wo
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,12 +19,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bisync.core.history import is_replaced
+from bisync.stored import Damaged, open_plain, parse
 
 Entry = dict[str, Any]
 # A file is never longer than this, but for a line that alone is.
 LIMIT = 8 << 20
 # So many full ones are kept beside it, the newest as number 1.
 KEEP = 4
+# So much of a file is read: of one line that alone is longer, and of what is none of ours, the end.
+MOST = LIMIT * 8
 _TAIL = 4096
 
 
@@ -62,7 +64,7 @@ def put(
 def _alone(path: Path) -> Iterator[int]:
     """The file, private from birth, with no other writer. (A run that fails without its sync's lock writes, too.)"""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):
@@ -85,6 +87,8 @@ def _last(file: int, end: int) -> tuple[int, bytes, bool]:
         cut = raw.rfind(b"\n", 0, len(raw) - 1) + 1
         if cut or begin == 0:
             return begin + cut, raw[cut:], True
+        if size > MOST:
+            return end, b"", True
         size *= 8
 
 
@@ -153,7 +157,7 @@ def _opened(path: Path, keep: int) -> Iterator[list[BinaryIO]]:
         seen = set[tuple[int, int]]()
         for place in (path, *(aside(path, number) for number in range(1, keep + 1))):
             try:
-                stream = stack.enter_context(place.open("rb"))
+                stream = stack.enter_context(os.fdopen(open_plain(place, os.O_RDONLY), "rb"))
             except FileNotFoundError:
                 continue
             status = os.fstat(stream.fileno())
@@ -164,10 +168,11 @@ def _opened(path: Path, keep: int) -> Iterator[list[BinaryIO]]:
 
 
 def _backwards(stream: BinaryIO) -> Iterator[Entry]:
-    stream.seek(0)
+    # Somebody may have made it longer than we ever do.
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - MOST))
     # A replacement may be two lines.
     later: deque[Entry] = deque(maxlen=2)
-    for line in reversed(stream.read().splitlines()):
+    for line in reversed(stream.read(MOST).splitlines()):
         entry = _parsed(line)
         if entry is None or any(is_replaced(entry, by=one) for one in later):
             continue
@@ -177,7 +182,7 @@ def _backwards(stream: BinaryIO) -> Iterator[Entry]:
 
 def _parsed(line: bytes) -> Entry | None:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = parse(line)
+    except Damaged:
         return None
     return entry if isinstance(entry, dict) else None

@@ -8,16 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from bisync.errors import BisyncError
 from bisync.files import atomic_write, private_dir
+from bisync.stored import Damaged, Fields, fits, open_plain, parse
+from bisync.stored import load as load_stored
 
 VERSION = 1
+_TEXT = (None, str)
+_SHAPE = {
+    "version": int,
+    "id": str,
+    "began": str,
+    "dir": str,
+    "sources": [str],
+    "backups?": {str: {str: str}},
+    "done?": {str: str},
+    "config?": {str: {"mode": _TEXT, "before": _TEXT, "now": _TEXT}},
+    "made_dir?": bool,
+    "wish?": dict,
+    "runs?": [str],
+    "finished?": _TEXT,
+    "removed?": [str],
+    "gone?": [str],
+}
+_ROW = Fields((str, int, int, str, _TEXT))
+# More than any path, escaped.
+_LINE_BYTES = 1 << 16
 PENDING = "?"
 """What a configuration file is made of while the migration writes to it: then it is ours, whatever it is."""
 FOLDER = "/"
@@ -120,16 +144,17 @@ class MigrationState:
     def load(self) -> Journal | None:
         """The journal; None where there is none. Raises BisyncError for one that cannot be read."""
         try:
-            found = json.loads(self.journal.read_text())
+            found = load_stored(self.journal, _SHAPE)
             if found.pop("version") != VERSION:
                 raise ValueError("its version is not known here")
             return Journal(**found)
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError) as error:
+            aside = f"{quote(str(self.root))} {quote(f'{self.root}.broken')}"
             raise BisyncError(
                 f"the migration's journal cannot be read: {self.journal}: {error}",
-                hint=f"nothing was changed; start afresh with: mv {self.root} {self.root}.broken",
+                hint=f"nothing was changed; start afresh with: mv {aside}",
             ) from None
 
     def forget(self) -> None:
@@ -161,15 +186,17 @@ def write_entries(path: Path, entries: Iterable[Entry]) -> None:
 def read_entries(path: Path) -> Iterator[Entry]:
     """What `write_entries` wrote; nothing where there is no such file. Raises BisyncError for what is no such list."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            for line in stream:
-                name, size, mtime_ns, mark, md5 = json.loads(line)
-                yield Entry(str(name), int(size), int(mtime_ns), str(mark), None if md5 is None else str(md5))
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as stream:
+            while line := stream.readline(_LINE_BYTES):
+                row = parse(line)
+                if not fits(row, _ROW):
+                    raise Damaged("a line of it is none of ours")
+                yield Entry(*row)
     except FileNotFoundError:
         return
-    except (ValueError, TypeError) as error:
+    except Damaged as error:
         raise BisyncError(
-            f"{path} cannot be read: {error}", hint=f"remove it, then run again: rm {path}"
+            f"{path} cannot be read: {error}", hint=f"remove it, then run again: rm {quote(str(path))}"
         ) from None
 
 

@@ -13,7 +13,10 @@ from typing import Any
 from bisync.core import history
 from bisync.files import atomic_write, private_dir
 from bisync.state import lines
+from bisync.state.baseline import expecting_rows
 from bisync.state.paths import SyncState
+from bisync.stored import LARGE, Damaged, Fields, fits
+from bisync.stored import load as load_stored
 
 VERSION = 1
 # Before 2 the listings of a run under way lay in `ancestor/`.
@@ -22,6 +25,41 @@ JOURNAL_VERSION = 2
 LATELY = 1 << 18
 # So much of a device's name is in the ids of its runs: old versions in the cloud need room for their own.
 DEVICE_LENGTH = 24
+
+_JOURNAL = {
+    "version": int,
+    "run": str,
+    "mode": str,
+    "arriving?": {str: Fields(({"local", "cloud"}, list))},
+}
+_PARTIALS = {"version": int, "there": [str]}
+_TEXT = (None, str)
+_COUNT = (None, float)
+# What readers take from a line of the history. A line of an older version may lack any of it.
+_ENTRY = {
+    **{
+        f"{key}?": _TEXT
+        for key in ("at", "run", "first", "first_run", "mode", "outcome", "device", "profile")
+    },
+    **{f"{key}?": _TEXT for key in ("error", "hint")},
+    **{f"{key}?": _COUNT for key in ("seconds", "bytes", "uploaded", "downloaded", "renamed", "more_paths")},
+    **{f"{key}?": int for key in ("exit_code", "runs")},
+    **{f"{key}?": _COUNT for key in ("deleted_local", "deleted_cloud")},
+    **{f"{key}?": (None, [str]) for key in ("notes", "registered")},
+    "left_out?": (None, [{"path": str, "why": str}]),
+    "conflicts?": [
+        {
+            "path": str,
+            "copies": [str],
+            "winner?": _TEXT,
+            "device?": _TEXT,
+            "versions?": [
+                {"path": str, "origin": {"local", "cloud"}, "size": int, "mtime_ns": int, "inode": int}
+            ],
+        }
+    ],
+    "paths?": (None, {str: [(str, {"path": str, "to": _TEXT})]}),
+}
 
 
 def new_run_id(now: datetime) -> str:
@@ -79,14 +117,15 @@ def open_journal(state: SyncState, run: str, mode: str, arriving: Mapping[str, A
 
 
 def read_journal(state: SyncState) -> dict[str, Any] | None:
-    """The run that never ended, or None."""
+    """The run that never ended, or None. Of one whose note is damaged nothing is known but that. Raises StateError."""
     try:
-        found = json.loads(state.journal.read_text())
+        found: dict[str, Any] = load_stored(state.journal, _JOURNAL, limit=LARGE)
+        expecting_rows(found.get("arriving", {}))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, TypeError):
         return {"version": JOURNAL_VERSION, "run": "unknown", "mode": "unknown"}
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def close_journal(state: SyncState) -> None:
@@ -102,8 +141,8 @@ def note_partials(state: SyncState, there: Iterable[str]) -> None:
 def partials_before(state: SyncState) -> frozenset[str] | None:
     """What looked so before the run that is under way or did not end well; None when nothing can be its own."""
     try:
-        return frozenset(json.loads(state.partials.read_text())["there"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return frozenset(load_stored(state.partials, _PARTIALS, limit=LARGE)["there"])
+    except (FileNotFoundError, Damaged):
         return None
 
 
@@ -143,10 +182,14 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 
 def read_history(state: SyncState) -> Iterator[dict[str, Any]]:
-    """Every line, oldest first, the files put aside included; lines that a crash cut short are passed over."""
-    return lines.oldest_first(state.history)
+    """Every line, oldest first, the files put aside included; damaged lines are passed over."""
+    return filter(_is_entry, lines.oldest_first(state.history))
 
 
 def latest_history(state: SyncState) -> Iterator[dict[str, Any]]:
     """As `read_history`, newest first."""
-    return lines.newest_first(state.history)
+    return filter(_is_entry, lines.newest_first(state.history))
+
+
+def _is_entry(line: Mapping[str, Any]) -> bool:
+    return fits(line, _ENTRY)

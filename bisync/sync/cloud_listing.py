@@ -124,7 +124,7 @@ class CloudListing:
         self._reader = ListingReader(self._take)
 
     def feed(self, chunk: bytes) -> None:
-        """The next piece of what rclone prints. Raises ValueError for what is no listing."""
+        """The next piece of what rclone prints. Raises RcloneError for what is no listing."""
         if self._raw is None:
             self._reader.feed(chunk)
         else:
@@ -140,7 +140,7 @@ class CloudListing:
         return self._as_it_came() == before.as_it_came or self._in_order() == before.in_order
 
     def read(self) -> None:
-        """Read what was kept. Raises ValueError for what is no listing."""
+        """Read what was kept. Raises RcloneError for what is no listing."""
         if self._raw is not None:
             self.fingerprint = Fingerprint(self._as_it_came(), self._in_order())
             for chunk in self._raw:

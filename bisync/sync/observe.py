@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bisync import events, ignore
+from bisync import events, ignore, stored
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core import names
@@ -107,8 +107,9 @@ def listing_ahead(session: Session, *, fingerprinted: bool = False) -> Iterator[
     Listing is what takes long: reading the baseline and the local tree costs nothing while it goes on.
     """
     try:
-        filters = session.state.filters.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        filters = stored.read(session.state.filters).decode()
+    except (FileNotFoundError, UnicodeDecodeError):
+        # They are made again.
         yield None
         return
     argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)

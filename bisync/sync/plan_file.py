@@ -15,13 +15,19 @@ from typing import Any
 from bisync.app import Session
 from bisync.core.change import Change
 from bisync.core.plan import Plan
-from bisync.errors import GuardRefused, UsageError
+from bisync.errors import GuardRefused, StateError, UsageError
 from bisync.files import named_path
+from bisync.stored import LARGE, Damaged, fits, parse, read
 from bisync.sync import transfers
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
 
 VERSION = 1
+# As far as it is taken apart; the whole is held against today's plan.
+_SHAPE = {
+    "manifest": str,
+    "syncs": [{"name": str, "actions": [{"path": str}], "contents": {str: dict}}],
+}
 
 
 def sync_document(session: Session, prepared: Prepared) -> dict[str, Any]:
@@ -155,17 +161,23 @@ def _refusal(message: str, session: Session) -> GuardRefused:
 def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:
     """The plans in a file of `plan --out`, by sync. Raises UsageError for another file or manifest."""
     try:
-        document = json.loads(named_path(path).read_bytes())
-        found = {one["name"]: one for one in document["syncs"]}
-        made_from = document["manifest"]
+        document = parse(read(named_path(path), limit=LARGE, foreign=True))
+    except StateError as error:
+        raise UsageError(error.message, hint="make one with: bisync plan --out FILE") from None
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read: {error.strerror}", hint="make it with: bisync plan --out FILE"
         ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is not a plan", hint="make one with: bisync plan --out FILE") from None
-    if made_from != digest:
+    except Damaged as error:
+        raise _no_plan(path, f": {error}") from None
+    if not fits(document, _SHAPE):
+        raise _no_plan(path)
+    if document["manifest"] != digest:
         raise UsageError(
             f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}"
         )
-    return {name: one for name, one in found.items() if name in names}
+    return {one["name"]: one for one in document["syncs"] if one["name"] in names}
+
+
+def _no_plan(path: str, why: str = "") -> UsageError:
+    return UsageError(f"{path} is not a plan{why}", hint="make one with: bisync plan --out FILE")

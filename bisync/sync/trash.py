@@ -23,6 +23,10 @@ from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
 from bisync.rclone.remote import Remote
 from bisync.state import runs
+from bisync.stored import Damaged
+from bisync.stored import load as load_stored
+
+_NOTE = {"on": (None, str), "looked": float, "local": {str: float}, "cloud": {str: float}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +178,10 @@ class _Seen(NamedTuple):
     def read(cls, path: Path) -> _Seen:
         """The note in the state dir; an empty one for none, or one that was cut short: counting begins anew."""
         try:
-            found = json.loads(path.read_text())
-            ages = [{str(run): float(age) for run, age in found[side].items()} for side in ("local", "cloud")]
-            return cls(found["on"], float(found["looked"]), *ages)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            found = load_stored(path, _NOTE)
+        except (FileNotFoundError, Damaged):
             return cls()
+        return cls(found["on"], found["looked"], found["local"], found["cloud"])
 
     def write(self, path: Path) -> None:
         note = {

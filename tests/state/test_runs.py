@@ -124,10 +124,10 @@ def test_a_journal_that_was_cut_short_still_tells_of_a_run(here: SyncState, cont
 
 
 @pytest.mark.parametrize("content", ["null", "[]", '"run"', "1", "true"])
-def test_a_journal_of_another_shape_is_none(here: SyncState, content: str) -> None:
+def test_a_journal_of_another_shape_says_that_a_run_was_killed(here: SyncState, content: str) -> None:
     here.journal.write_text(content)
 
-    assert read_journal(here) is None
+    assert read_journal(here) == {"version": 2, "run": "unknown", "mode": "unknown"}
 
 
 # -- the history ------------------------------------------------------------------------------------

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bisync.config import BasicMemoryTenant, SecretRef
-from bisync.errors import CloudError, LoginNeeded
+from bisync.errors import CloudError, LoginNeeded, StateError
 from bisync.manifest import cloud_address
 from bisync.providers.basic_memory.refusals import LOGIN
 from bisync.providers.basic_memory.tokens import NAME, Client, Login, as_token
 from bisync.secret import Secret, describe, resolve
+from bisync.stored import Damaged, parse, read
 
 DEFAULT_DOMAIN = "https://eloquent-lotus-05.authkit.app"
 DEFAULT_CLIENT = "client_01K6KWQPW6J1M8VV7R3TZP5A6M"
@@ -74,8 +74,8 @@ class Own:
     def _config(self) -> dict[str, object]:
         """config.json; nothing of one that cannot be read. (The manifest's reader says what is wrong with it.)"""
         try:
-            found = json.loads(self.config_file.read_bytes())
-        except (OSError, ValueError):
+            found = parse(read(self.config_file))
+        except (OSError, Damaged, StateError):
             return {}
         return found if isinstance(found, dict) else {}
 

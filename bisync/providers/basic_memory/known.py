@@ -16,8 +16,21 @@ from typing import Any
 from bisync.config import BasicMemoryTenant
 from bisync.core.projects import Project
 from bisync.files import atomic_write, private_dir
+from bisync.stored import Damaged, Fields
+from bisync.stored import load as load_stored
 
 VERSION = 1
+_TEXT = (None, str)
+_SHAPE = {
+    "version": int,
+    "tenant_id": str,
+    "bucket": str,
+    "asked_at": str,
+    **{f"{key}?": _TEXT for key in ("generation", "workspace", "workspace_id", "health", "refused_at")},
+    "subscribed?": (None, bool),
+    "projects?": (None, [(Fields((str, str)), Fields((str, str, _TEXT)))]),
+    "pointed_out?": [str],
+}
 
 
 class Generation(StrEnum):
@@ -59,13 +72,10 @@ def place(tenant: BasicMemoryTenant, state_dir: Path) -> Path:
 def load(tenant: BasicMemoryTenant, state_dir: Path) -> Known | None:
     """What is known of a tenant; None where nobody has asked yet, or the file is none of ours."""
     try:
-        found = json.loads(place(tenant, state_dir).read_bytes())
-        if found.pop("version") != VERSION:
-            return None
-        return _of(found)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = load_stored(place(tenant, state_dir), _SHAPE)
+        # One of another version may know more; the cloud can be asked again.
+        return _of(found) if found.pop("version") == VERSION else None
+    except (FileNotFoundError, Damaged, TypeError):
         return None
 
 

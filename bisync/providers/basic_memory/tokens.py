@@ -7,7 +7,6 @@ it in place and lock nothing, so half of it may be met; we replace it in one ste
 from __future__ import annotations
 
 import json
-import math
 import os
 import stat
 import time
@@ -24,6 +23,7 @@ from bisync.manifest.cloud_address import origin
 from bisync.providers.basic_memory.http import Answer, Host
 from bisync.providers.basic_memory.refusals import LOGIN, refusal, strange
 from bisync.secret import Secret
+from bisync.stored import fits, open_plain, parse
 
 NAME = "basic-memory-cloud.json"
 # Before it runs out a token is refreshed: a request under way takes time, and clocks differ.
@@ -72,7 +72,7 @@ def load(path: Path) -> Tokens | None:
             # The vendor's programs close the file once it is written.
             if time.monotonic() > deadline:
                 raise CloudError(problem.message, hint=problem.hint) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             if time.monotonic() > deadline:
                 raise LoginNeeded(f"{path} holds no login that can be read", hint=LOGIN) from None
         time.sleep(0.05)
@@ -84,7 +84,8 @@ class _OpenToOthers(CloudError):
 
 def _read(path: Path) -> Tokens | None:
     try:
-        with path.open("rb") as stream:
+        # Who else can read or change it is asked below.
+        with os.fdopen(open_plain(path, os.O_RDONLY, foreign=True), "rb") as stream:
             about = os.fstat(stream.fileno())
             raw = stream.read(1 << 20)
     except FileNotFoundError:
@@ -101,15 +102,13 @@ def _read(path: Path) -> Tokens | None:
             f"{path} can be read by others (mode {mode:04o}): they may have the login",
             hint=f"type: chmod 600 {path}; if somebody else uses this computer, then also: bisync login",
         )
-    document = json.loads(raw)
+    document = parse(raw)
     if not isinstance(document, dict):
         raise ValueError
     access, refresh = document.get("access_token"), document.get("refresh_token")
     expires, host = document.get("expires_at"), document.get("host")
     token = as_token(access)
-    if token is None or isinstance(expires, bool) or not isinstance(expires, int | float):
-        raise ValueError
-    if not math.isfinite(expires):
+    if token is None or expires is None or not fits(expires, float):
         raise ValueError
     return Tokens(
         access=token,
