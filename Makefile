@@ -13,6 +13,7 @@
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
 #   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
+#   make fuzz     every reader of a file or an answer, on what crashes and enemies leave: SECONDS=600 SEED=7
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
@@ -32,7 +33,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race duet moving bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race duet moving fuzz bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -85,6 +86,9 @@ duet: $(READY)
 
 moving: $(READY)
 	$(BIN)/python -m tests.support.moving --seeds $(or $(SEEDS),1-20) --kills $(or $(KILLS),14)
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.support.fuzz --seconds $(or $(SECONDS),300) --seed $(SEED)
 
 # One that is over its limit does not keep the others from running.
 bench: $(READY)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bisync import events, ignore, providers
+from bisync import events, ignore, providers, stored
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
 from bisync.core.place import Place
@@ -173,8 +173,14 @@ class App:
         )
 
     def state(self, sync: Sync) -> SyncState:
-        """Where the sync's state lies."""
+        """Where the sync's state lies. Raises StateError where others can change what is in it."""
+        _ = self._own_state_dir
         return sync_state(self.manifest.state_dir, sync.tenant.id, sync.name)
+
+    @cached_property
+    def _own_state_dir(self) -> None:
+        for folder in (self.manifest.state_dir, self.manifest.state_dir / "bisync-state"):
+            stored.own_folder(folder)
 
     def place(self, sync: Sync, fs: str = "") -> Place:
         """Where the sync is, as the manifest says it; nobody is asked. `fs`: its remote, where it is known."""

@@ -14,6 +14,7 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -143,6 +144,15 @@ def parse(raw: bytes | str) -> Any:
     except ValueError as error:
         # That of Python's limit for digits is long, and about Python.
         raise Damaged(f"it is not JSON: {getattr(error, 'msg', None) or 'a number is too large'}") from None
+
+
+def moment(text: object) -> datetime | None:
+    """A time with its zone (RFC 3339), as we write it; None for anything else."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def _refuse_no_text(text: str) -> None:

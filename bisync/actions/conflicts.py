@@ -75,9 +75,7 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
             Version(
                 path=path,
                 size=files[path].size,
-                modified=datetime.fromtimestamp(files[path].mtime_ns / 1e9, UTC).isoformat(
-                    timespec="seconds"
-                ),
+                modified=_time_text(files[path].mtime_ns),
                 mtime_ns=files[path].mtime_ns,
                 **origins.get(names.key(names.to_rclone(path)), _Whose(None, None))._asdict(),
             )
@@ -85,6 +83,12 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
         )
         found.append(ConflictGroup(sync=sync.name, path=group.path, versions=versions))
     return tuple(found)
+
+
+def _time_text(ns: int) -> str:
+    """RFC 3339, as far as there are years for it: a disk may say any time."""
+    seconds = min(max(ns // 1_000_000_000, -62_135_596_800), 253_402_300_799)
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _origins(state: SyncState, files: Mapping[str, ignore.Entry]) -> Mapping[str, _Whose]:

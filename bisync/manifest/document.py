@@ -8,13 +8,15 @@ before anything is expanded, so that a few lines of nested aliases cannot eat th
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisync.errors import ManifestError
+from bisync import stored
+from bisync.errors import ManifestError, StateError
 
 if TYPE_CHECKING:
     from yaml.events import CollectionStartEvent, Event, ScalarEvent
@@ -86,12 +88,13 @@ def read(path: Path) -> Document:
     or is not YAML. An empty file is a document whose data is None.
     """
     try:
-        with path.open("rb") as stream:
+        with os.fdopen(stored.open_plain(path, os.O_RDONLY, foreign=True), "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ManifestError([f"{path}: no such file"], hint="write one with: bisync init") from None
-    except IsADirectoryError:
-        raise ManifestError([f"{path}: is a directory, not a manifest"]) from None
+    except StateError:
+        kind = "a directory" if path.is_dir() else "no plain file"
+        raise ManifestError([f"{path}: is {kind}, not a manifest"]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ManifestError([f"{path}: cannot be read: {reason}"]) from None

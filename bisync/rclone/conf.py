@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bisync.errors import RcloneError
+from bisync import stored
+from bisync.errors import RcloneError, StateError
 from bisync.files import atomic_write, private_dir
 from bisync.render import render
 from bisync.secret import Secret
@@ -99,7 +100,7 @@ def write_section(
 
 def _changed(path: Path, target: Path, section: str, body: str) -> str | None:
     """The file's new text; None where it, and its mode, are right already."""
-    text = read(path)
+    text = read_for_writing(path)
     new = splice(text, section, body)
     right = target.exists() and new == text and stat.S_IMODE(target.stat().st_mode) == 0o600
     return None if right else new
@@ -144,7 +145,7 @@ def remove_section(path: Path, section: str) -> bool:
         return False
     try:
         with _alone(target):
-            text = read(path)
+            text = read_for_writing(path)
             new = "".join(line for owner, line in _with_sections(text) if owner != section)
             atomic_write(target, new.encode("utf-8", "surrogateescape"), mode=0o600)
     except OSError as error:
@@ -162,9 +163,11 @@ def read(path: Path) -> str:
     back. Raises RcloneError when rclone has encrypted the file, OSError when it cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        text = stored.read(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""
+    except StateError as error:
+        raise RcloneError(error.message, hint=f"{error.hint}; or {_ANOTHER_FILE}") from None
     for line in _lines(text):
         words = line.strip()
         if words == ENCRYPTED:
@@ -175,6 +178,29 @@ def read(path: Path) -> str:
         if words and words[0] not in "#;":
             break
     return text
+
+
+def read_for_writing(path: Path) -> str:
+    """As `read`. Raises RcloneError for another program's file as well: what is written into it might be obeyed there.
+
+    What rclone reads is comments, sections and keys in them; one of the sections says its `type`.
+    """
+    text = read(path)
+    inside = False
+    for number, line in enumerate(_lines(text), 1):
+        words = line.removeprefix("\ufeff").strip()
+        if not words or words[0] in "#;":
+            continue
+        inside = inside or _header(line) is not None
+        if not inside or (_header(line) is None and _entry(line) is None):
+            raise _no_conf(f"{path}:{number}: this is no line of an rclone.conf")
+    if inside and not any("type" in values for values in read_sections(text).values()):
+        raise _no_conf(f"{path} is another program's file: no section of it is a remote")
+    return text
+
+
+def _no_conf(text: str) -> RcloneError:
+    return RcloneError(f"{text}; nothing was written into it", hint=_ANOTHER_FILE)
 
 
 def section_text(section: str, values: Mapping[str, str | Secret]) -> str:

@@ -27,6 +27,8 @@ _NO_TIME = "0001-01-01T00:00:00.000000000+0000"
 SIDES = ("path1", "path2")
 NAME_BYTES = 255
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Seconds since then: the years 1 to 9999. A disk may say more.
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
 _GO = {
     "a": "\a",
     "b": "\b",
@@ -138,6 +140,8 @@ def line(file: ListedFile) -> str:
 
 def _time_text(ns: int) -> str:
     whole, rest = divmod(ns, 1_000_000_000)
+    if not _FIRST <= whole <= _LAST:
+        return _NO_TIME
     return f"{_EPOCH + timedelta(seconds=whole):%Y-%m-%dT%H:%M:%S}.{rest:09d}+0000"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync.report.left_out import left_alone_lines, left_out_lines, own
+from bisync.stored import moment
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
@@ -87,7 +88,10 @@ def ago(then: str | None, now: datetime) -> str:
     """How long since an RFC 3339 time: "2 minutes ago", "never"."""
     if then is None:
         return "never"
-    seconds = max(0, int((now - datetime.fromisoformat(then)).total_seconds()))
+    at = moment(then)
+    if at is None:
+        return "nobody knows when"
+    seconds = max(0, int((now - at).total_seconds()))
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             count = seconds // length

@@ -116,7 +116,7 @@ def launchd_form(text: str) -> Form | None:
         said = plistlib.loads(text.encode())
         seconds = said.get("StartInterval")
         return Form() if seconds is None else Form(interval=parse_interval(f"{seconds // 60}min"))
-    except (ValueError, TypeError, AttributeError, ExpatError, UsageError):
+    except (ValueError, TypeError, AttributeError, LookupError, ExpatError, UsageError):
         return None
 
 

@@ -34,7 +34,6 @@ _JOURNAL = {
 }
 _PARTIALS = {"version": int, "there": [str]}
 _TEXT = (None, str)
-_COUNT = (None, float)
 # What readers take from a line of the history. A line of an older version may lack any of it.
 _ENTRY = {
     **{
@@ -42,9 +41,12 @@ _ENTRY = {
         for key in ("at", "run", "first", "first_run", "mode", "outcome", "device", "profile")
     },
     **{f"{key}?": _TEXT for key in ("error", "hint")},
-    **{f"{key}?": _COUNT for key in ("seconds", "bytes", "uploaded", "downloaded", "renamed", "more_paths")},
-    **{f"{key}?": int for key in ("exit_code", "runs")},
-    **{f"{key}?": _COUNT for key in ("deleted_local", "deleted_cloud")},
+    **{
+        f"{key}?": int
+        for key in ("exit_code", "runs", "uploaded", "downloaded", "renamed", "more_paths", "bytes")
+    },
+    **{f"{key}?": int for key in ("deleted_local", "deleted_cloud")},
+    "seconds?": (None, float),
     **{f"{key}?": (None, [str]) for key in ("notes", "registered")},
     "left_out?": (None, [{"path": str, "why": str}]),
     "conflicts?": [

@@ -6,7 +6,6 @@ import stat
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from bisync.app import App
@@ -17,6 +16,7 @@ from bisync.core.result import Outcome, SyncResult
 from bisync.errors import BisyncError, Interrupted, UsageError
 from bisync.files import atomic_write
 from bisync.state import baseline, runs
+from bisync.stored import moment
 
 # Whoever collects metrics is another user, as a rule, and nothing in them is secret.
 NEW_MODE = 0o644
@@ -100,10 +100,10 @@ class Metrics:
         """The last run that the history knows, and when it last knew a good one."""
         newest: LastRun | None = None
         for entry in runs.latest_history(self._app.state(sync)):
-            try:
-                run = of_entry(entry, datetime.fromisoformat(entry["at"]).timestamp())
-            except (KeyError, TypeError, ValueError):
+            at = moment(entry.get("at"))
+            if at is None:
                 continue
+            run = of_entry(entry, at.timestamp())
             newest = newest or run
             if run.is_good:
                 return newest, run.at

@@ -60,7 +60,7 @@ class TestRead:
 
     def test_what_cannot_be_read(self, path: Path) -> None:
         path.mkdir()
-        with pytest.raises(ManifestError, match="config.json is not a plain file"):
+        with pytest.raises(ManifestError, match="is not a plain file"):
             bm_config.read(path)
 
     def test_what_is_not_text(self, path: Path) -> None:

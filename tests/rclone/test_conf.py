@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bisync.errors import RcloneError
+from bisync.rclone import conf
 from bisync.rclone.conf import (
     read,
     read_sections,
@@ -398,3 +399,31 @@ def test_programs_that_write_at_once_lose_no_section(tmp_path: Path) -> None:
     expected = {f"basic-memory-{name}-{number}" for name in "abcd" for number in range(8)}
     assert set(read_sections(path.read_text())) == expected
     assert [each.name for each in tmp_path.iterdir()] == ["rclone.conf"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# ~/.bashrc\nexport PATH=$PATH:~/bin\nalias ll='ls -l'\n",
+        "Host *\n  IdentityFile ~/.ssh/id_ed25519\n",
+        "[Desktop Entry]\nType=Application\nExec=true\n",
+        "[user]\n\tname = me\n[alias]\n\tst = status\n",
+        "[default]\naws_access_key_id = x\n",
+        "[nas]\ntype = webdav\nif true; then\n",
+        "ssh-ed25519 AAAA me=here\n",
+    ],
+)
+@pytest.mark.parametrize("write", ["write", "dry run", "remove"])
+def test_another_programs_file_is_never_written_into(tmp_path: Path, text: str, write: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text + ("\n[basic-memory-x]\nk = v\n" if write == "remove" else ""))
+    before = (path.read_bytes(), path.stat().st_mode)
+
+    with pytest.raises(RcloneError, match="nothing was written into it") as caught:
+        if write == "remove":
+            conf.remove_section(path, "basic-memory-x")
+        else:
+            conf.write_section(path, "basic-memory-x", {"type": "s3"}, dry_run=write == "dry run")
+
+    assert "rclone.config" in str(caught.value.hint)
+    assert (path.read_bytes(), path.stat().st_mode) == before

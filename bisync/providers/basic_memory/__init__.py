@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from bisync.rclone.diagnosis import failure, refuses_keys
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote, consistent
 from bisync.secret import Secret
+from bisync.stored import moment
 
 if TYPE_CHECKING:
     from bisync.providers.basic_memory.wire import Cloud, Store, Workspace
@@ -257,7 +258,8 @@ def _not_again(tenant: BasicMemoryTenant, around: Around) -> None:
     found = known.load(tenant, around.state_dir)
     if found is None or found.refused_at is None:
         return
-    if around.now() - datetime.fromisoformat(found.refused_at) < IN_VAIN:
+    refused = moment(found.refused_at)
+    if refused is not None and around.now() - refused < IN_VAIN:
         raise RcloneError(
             f"those that were made at {found.refused_at} are refused, too",
             hint="try again yourself: bisync setup --rotate; if that does not help, ask the cloud's support",
