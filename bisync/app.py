@@ -16,7 +16,7 @@ from bisync import events, ignore, providers, stored
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
 from bisync.core.place import Place
-from bisync.errors import BisyncError, UsageError
+from bisync.errors import BisyncError, DriftError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
 from bisync.locks.machine import held, is_held
@@ -24,7 +24,7 @@ from bisync.providers.base import Around, Projects
 from bisync.rclone import binary
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
-from bisync.state import aside
+from bisync.state import aside, baseline
 from bisync.state.paths import SyncState, sync_state
 
 WATCH_PATIENCE = 60.0
@@ -185,16 +185,27 @@ class App:
     def place(self, sync: Sync, fs: str = "") -> Place:
         """Where the sync is, as the manifest says it; nobody is asked. `fs`: its remote, where it is known."""
         store = providers.of(sync.tenant).place(sync.tenant, sync.path)
+        address = providers.of(sync.tenant).address(sync.tenant, self.manifest.rclone_config)
         manifest = os.path.realpath(self.manifest.path)
         remote = os.path.realpath(fs) if fs.startswith("/") else fs
-        return Place(store=store, remote=remote, dir=os.path.realpath(sync.dir), manifest=manifest)
+        return Place(
+            store=store, remote=remote, dir=os.path.realpath(sync.dir), manifest=manifest, address=address
+        )
 
     @contextmanager
     def session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
         """The sync with its cloud side reachable, for reading."""
         rclone = self.rclone
         provider = providers.of(sync.tenant)
-        with provider.reach(sync.tenant, sync.path, rclone, self.manifest.state_dir) as remote:
+        with ExitStack() as stack:
+            try:
+                remote = stack.enter_context(
+                    provider.reach(sync.tenant, sync.path, rclone, self.manifest.state_dir)
+                )
+            except DriftError:
+                # Where the manifest has moved on from what is known here, that is what its user has to decide.
+                baseline.stay(baseline.load(self.state(sync).baseline), self.place(sync), sync.name)
+                raise
             chosen = self.profile(sync, profile)
             yield Session(
                 app=self, sync=sync, profile=chosen, remote=remote, rclone=rclone, state=self.state(sync)

@@ -3,6 +3,7 @@
 BisyncError                      exit 1: failed, a retry may help
 ├── ManifestError                exit 2: the manifest says something it cannot mean
 ├── UsageError                   exit 2: the command line does
+├── DriftError                   exit 2: rclone.conf does not say what the manifest says
 ├── IgnoreError                  exit 2: an ignore rule or file that cannot be honoured exactly
 ├── SecretError                  exit 1: a secret reference gave nothing
 ├── StateError                   exit 1: a file or folder of ours that another can change, or that is none
@@ -52,6 +53,12 @@ class ManifestError(BisyncError):
 
 class UsageError(BisyncError):
     """A flag, name or path on the command line that cannot be meant."""
+
+    exit_code = 2
+
+
+class DriftError(BisyncError):
+    """rclone.conf and the manifest do not agree on a section of ours; nothing was sent anywhere."""
 
     exit_code = 2
 

@@ -9,15 +9,18 @@ class Place(NamedTuple):
     """Where a sync is. `remote` as rclone reaches it; "" where rclone was not asked.
 
     `store`: which folder of which store, whatever its tenant is called. `dir` and `manifest` with links resolved.
+    `address`: of a remote that is the user's own, a digest of where rclone.conf says it is; "" where that is not known.
     """
 
     store: str
     remote: str
     dir: str
     manifest: str
+    address: str = ""
 
 
 _CALLED = {"store": "cloud folder", "remote": "remote", "dir": "sync dir", "manifest": "manifest"}
+_ELSEWHERE = "rclone.conf had another address for the remote"
 
 
 def moved(known: Place | None, now: Place) -> str | None:
@@ -28,7 +31,7 @@ def moved(known: Place | None, now: Place) -> str | None:
         before, after = getattr(known, name), getattr(now, name)
         if before and after and before != after:
             return f"the {called} was {before} and is {after} now"
-    return None
+    return _ELSEWHERE if known.address and now.address and known.address != now.address else None
 
 
 def overlap(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from bisync.config import Tenant
+from bisync.core.drift import Purpose
 from bisync.core.projects import Compared
 from bisync.core.result import Finding
 from bisync.rclone.argv import probe_argv
@@ -144,6 +145,17 @@ class Provider(ABC, Generic[T]):
         Nobody is asked. What a baseline says of one such folder holds for no other.
         """
         return f"{self.label(tenant).rstrip('/')}/{path}".rstrip("/")
+
+    def address(self, tenant: T, config: Path) -> str:
+        """What tells where the tenant's remote is, by the user's own rclone.conf at `config`; "" where it is not known.
+
+        Nobody is asked.
+        """
+        return ""
+
+    def purpose(self, tenant: T) -> Purpose | None:
+        """For what the keys in its section are; None where it has no section."""
+        return None
 
     def describe(self, tenant: T) -> str:
         """Setup's word on the tenant, once it is identified."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from bisync.config import RcloneTenant
 from bisync.errors import RcloneError
 from bisync.providers.base import Around, Credentials, Provider, knock
+from bisync.rclone import conf
 from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
 from bisync.rclone.output import keeps_versions, read_alias, read_remotes
 from bisync.rclone.program import Rclone
@@ -18,6 +23,31 @@ HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "driv
 # Backends that may keep the time they are told, and cannot be kept from it (rclone docs, WebDAV: X-OC-Mtime).
 TOLD_TIMES = frozenset({"webdav"})
 ALIASES_DEEP = 10
+# What a remote is made of, in the sections of those that stand before others (alias, crypt, chunker, union, combine).
+_LEADS_TO = frozenset({"remote", "upstreams"})
+# What says where a remote is. (Not how it is reached: tokens and passwords come and go.)
+_ADDRESS = _LEADS_TO | {
+    "type",
+    "endpoint",
+    "url",
+    "host",
+    "port",
+    "user",
+    "username",
+    "server",
+    "account",
+    "share",
+    "namenode",
+    "drive_id",
+    "root_folder_id",
+    "team_drive",
+    "hostname",
+    "api_url",
+    "service_principal_name",
+    "bucket",
+}
+# A remote's name (rclone docs, "Valid remote names"), wherever it stands in what leads to others.
+_REMOTE = re.compile(r"(?:^|[\s=\"'])([A-Za-z0-9_.+@][A-Za-z0-9_.+@ -]*)(?=[,:])")
 
 
 class RcloneRemote(Provider[RcloneTenant]):
@@ -45,12 +75,43 @@ class RcloneRemote(Provider[RcloneTenant]):
     def label(self, tenant: RcloneTenant) -> str:
         return tenant.remote
 
+    def address(self, tenant: RcloneTenant, config: Path) -> str:
+        try:
+            sections = conf.read_sections(conf.read(config))
+        except (OSError, RcloneError):
+            # An encrypted one, for example: only rclone can read that.
+            return ""
+        return address_of(tenant.remote, sections)
+
     def credentials(
         self, tenant: RcloneTenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
         if rclone is not None:
             knock(rclone, self.remote(tenant, path, rclone))
         return Credentials(text="those of rclone.conf")
+
+
+def remotes_behind(remote: str, sections: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """The remotes that a remote (`name:path`) leads to, itself among them, by rclone.conf's `sections`."""
+    found: dict[str, Mapping[str, str]] = {}
+    ahead = [remote]
+    while ahead:
+        for name in _REMOTE.findall(ahead.pop()):
+            if name in found or name not in sections:
+                continue
+            found[name] = sections[name]
+            ahead += [value for key, value in sections[name].items() if key in _LEADS_TO]
+    return found
+
+
+def address_of(remote: str, sections: Mapping[str, Mapping[str, str]]) -> str:
+    """A digest of where a remote is, with all that it leads to; "" for one that is not there."""
+    behind = remotes_behind(remote, sections)
+    said = [
+        [name, sorted((key, value) for key, value in values.items() if key in _ADDRESS)]
+        for name, values in sorted(behind.items())
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32] if said else ""
 
 
 def may_keep_told_times(remote: str, sections: Mapping[str, Mapping[str, str]]) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from bisync.config import S3Tenant
+from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
+from bisync.providers import agreement
 from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import list_folders_argv, probe_argv
@@ -38,13 +42,24 @@ class S3(Provider[S3Tenant]):
         store = (tenant.endpoint or tenant.s3_provider).rstrip("/").lower()
         return f"{store}/{tenant.bucket}/{path}".rstrip("/")
 
+    def purpose(self, tenant: S3Tenant) -> Purpose:
+        keys = tenant.credentials
+        refs = agreement.reference_of(keys.access_key_id, keys.secret_access_key) if keys else "aws"
+        return agreement.purpose(reference=refs, bucket=tenant.bucket)
+
+    @contextmanager
+    def reach(self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
+        name, wanted = conf.section_name(tenant.id), _wanted(tenant)
+        agreement.agree(rclone.config, name, wanted, self.purpose(tenant), state_dir)
+        yield self.remote(tenant, path, rclone)
+
     def credentials(
         self, tenant: S3Tenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
         if rclone is not None and not rotate:
-            section = self._working_section(tenant, path, rclone)
-            if section is not None:
-                return Credentials(text="kept: they still work", section=section)
+            working = self._working_section(tenant, path, rclone, around.state_dir)
+            if working is not None:
+                return Credentials(text="kept: they still work", section=working)
         values = _section_values(tenant, around.env)
         if rclone is not None:
             knock(rclone, self._trial(tenant, path, rclone, values))
@@ -53,17 +68,18 @@ class S3(Provider[S3Tenant]):
         again = " again" if rotate else ""
         return Credentials(text=f"resolved{again} from the manifest's references", section=values)
 
-    def _working_section(self, tenant: S3Tenant, path: str, rclone: Rclone) -> Mapping[str, str] | None:
+    def _working_section(
+        self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path
+    ) -> Mapping[str, str] | None:
         """The tenant's section, where it is as the manifest means it and its keys open the bucket.
 
         Raises RcloneError when the keys are not what is wrong: others would not help.
         """
-        sections = conf.read_sections(conf.read(rclone.config))
-        have = sections.get(conf.section_name(tenant.id), {})
-        wanted = {"type": "s3", "provider": tenant.s3_provider, "region": tenant.region,
-                  "endpoint": tenant.endpoint,
-                  "env_auth": "false" if tenant.credentials else "true"}  # fmt: skip
-        if any(have.get(key) != value for key, value in wanted.items()):
+        name = conf.section_name(tenant.id)
+        have = conf.read_sections(conf.read(rclone.config)).get(name, {})
+        if not agreement.is_for(state_dir, name, self.purpose(tenant)):
+            return None
+        if differences(have, _wanted(tenant)):
             return None
         if bool(tenant.credentials) != bool(have.get("secret_access_key")):
             return None
@@ -92,6 +108,18 @@ class S3(Provider[S3Tenant]):
         yield _scope(tenant, remote, rclone)
         if tenant.endpoint is not None:
             yield from _skew(tenant, tenant.endpoint, now)
+
+
+def _wanted(tenant: S3Tenant) -> dict[str, str]:
+    """What its section says beside keys."""
+    values = {
+        "type": "s3",
+        "provider": tenant.s3_provider,
+        "region": tenant.region,
+        "endpoint": tenant.endpoint,
+        "env_auth": "false" if tenant.credentials else "true",
+    }
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:

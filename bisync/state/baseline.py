@@ -15,9 +15,11 @@ from typing import Any
 
 from bisync.config import Compare
 from bisync.core import names
+from bisync.core import place as places
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.place import Place
 from bisync.core.snapshot import Arriving, BaseFile, Baseline, LocalFile, Stamp
+from bisync.errors import BaselineNeeded
 from bisync.files import atomic_write
 from bisync.rclone import listings
 from bisync.state.wording import Wording, put_into_words
@@ -25,7 +27,7 @@ from bisync.stored import LARGE, MOST, Fields
 from bisync.stored import load as load_stored
 
 VERSION = 1
-_PLACE = dict.fromkeys(Place._fields, str)
+_PLACE = {(name if name != "address" else "address?"): str for name in Place._fields}
 # What is in a row for a file is seen where it is made into one: there may be a hundred thousand.
 _SHAPE = {
     "version": int,
@@ -90,12 +92,16 @@ def save(path: Path, baseline: Baseline, rows: Wording[str] | None = None) -> No
         "device": baseline.device,
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
-        **({"place": baseline.place._asdict()} if baseline.place else {}),
+        **({"place": _place(baseline.place)} if baseline.place else {}),
         **({"arriving": arriving_rows(baseline.arriving)} if baseline.arriving else {}),
     }
     head = json.dumps(document, separators=(",", ":"))
     text = ",\n".join(in_rows(baseline.files, rows).texts.values())
     atomic_write(path, f'{head[:-1]},"files":{{{text}}}}}\n')
+
+
+def _place(place: Place) -> dict[str, str]:
+    return {name: said for name, said in place._asdict().items() if said or name != "address"}
 
 
 def in_rows(files: Mapping[str, BaseFile], known: Wording[str] | None = None) -> Wording[str]:
@@ -193,6 +199,16 @@ def load(path: Path) -> Baseline | None:
         return None
     except (ValueError, TypeError):
         return None
+
+
+def stay(saved: Baseline | None, place: Place, name: str) -> None:
+    """Raise BaselineNeeded where what is saved of the sync `name` speaks of another place."""
+    moved = places.moved(saved.place if saved is not None else None, place)
+    if moved is not None:
+        raise BaselineNeeded(
+            f"what is known of {name} speaks of another place: {moved}",
+            hint=f"take it back, or start afresh (both sides are merged, nothing is lost): bisync setup --only {name}",
+        )
 
 
 def current(saved: Baseline | None, pair: listings.Pair, compare: Compare) -> Baseline:

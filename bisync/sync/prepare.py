@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import place as places
 from bisync.core.place import Place
 from bisync.core.snapshot import Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
@@ -108,7 +107,7 @@ def baseline_of(session: Session) -> Baseline | None:
     After a run that was killed it is the one that the next run finds once it has recovered (`recover`).
     """
     saved = baseline.load(session.state.baseline)
-    _stay(saved, session.place, session.sync.name)
+    baseline.stay(saved, session.place, session.sync.name)
     killed = runs.read_journal(session.state)
     if killed is not None and saved is not None:
         if saved.run == killed.get("run"):
@@ -162,16 +161,7 @@ def _held(session: Session) -> Held:
 
 def stay_in_place(state: SyncState, place: Place, name: str) -> None:
     """Raise BaselineNeeded where the state of the sync `name` speaks of another place than `place`."""
-    _stay(baseline.load(state.baseline), place, name)
-
-
-def _stay(saved: Baseline | None, place: Place, name: str) -> None:
-    moved = places.moved(saved.place if saved is not None else None, place)
-    if moved is not None:
-        raise BaselineNeeded(
-            f"what is known of {name} speaks of another place: {moved}",
-            hint=f"take it back, or start afresh (both sides are merged, nothing is lost): bisync setup --only {name}",
-        )
+    baseline.stay(baseline.load(state.baseline), place, name)
 
 
 def baseline_needed(name: str) -> BaselineNeeded:

@@ -17,6 +17,7 @@ from bisync.files import private_dir, write_if_changed
 from bisync.ignore.defaults import DEFAULT_IGNORE_TEXT
 from bisync.ignore.sources import layer_rules
 from bisync.manifest import bm_config
+from bisync.providers import agreement
 from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings
 from bisync.secret import Secret
@@ -169,6 +170,9 @@ class _Setup:
         path, name = self.app.manifest.rclone_config, conf.section_name(self.sync.tenant.id)
         # New keys that were made for it may be in it already.
         changed = conf.write_section(path, name, self.section, dry_run=self.dry_run) or self.made
+        meant = providers.of(self.sync.tenant).purpose(self.sync.tenant)
+        if meant is not None and not self.dry_run:
+            agreement.note(self.app.manifest.state_dir, name, meant)
         return self._step("rclone.conf", changed, f"[{name}] in {path}")
 
     def _ignore(self) -> SetupStep:

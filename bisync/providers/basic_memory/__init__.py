@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.config import BasicMemoryTenant
+from bisync.core.drift import Purpose
 from bisync.core.result import Finding
 from bisync.errors import BaselineNeeded, CloudError, KeysRefused, RcloneError
 from bisync.locks.machine import waited
+from bisync.providers import agreement
 from bisync.providers.base import Around, Asking, Credentials, Projects, Provider, knock
 from bisync.providers.basic_memory import known
 from bisync.rclone import conf
@@ -78,6 +80,14 @@ class BasicMemory(Provider[BasicMemoryTenant]):
     ) -> Iterator[Remote]:
         remote = self.remote(tenant, path, rclone)
         name = conf.section_name(tenant.id)
+        wanted = {
+            "type": "s3",
+            "provider": tenant.s3_provider,
+            "region": tenant.region,
+            "endpoint": tenant.endpoint,
+            "env_auth": "false",
+        }
+        agreement.agree(rclone.config, name, wanted, self.purpose(tenant), state_dir)
         # rclone says something else of a section without keys, as `bisync logout` leaves it.
         if "secret_access_key" not in conf.read_sections(conf.read(rclone.config)).get(name, {}):
             raise RcloneError(
@@ -85,6 +95,10 @@ class BasicMemory(Provider[BasicMemoryTenant]):
                 hint="type: bisync setup",
             )
         yield remote
+
+    def purpose(self, tenant: BasicMemoryTenant) -> Purpose:
+        # Which login gave them is not told: what they open is.
+        return agreement.purpose(reference=[tenant.api_url, tenant.tenant_id], bucket=tenant.bucket)
 
     # -- setup --------------------------------------------------------------------------------------
 
