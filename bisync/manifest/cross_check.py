@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES
-from bisync.manifest import migration, pings, tenants
+from bisync.manifest import forbidden, migration, pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
 from bisync.manifest.draft import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
@@ -82,6 +82,8 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
             if isinstance(tenant.get(key), str):
                 _safe_url(reading, (*where, key), tenant[key])
         _check_bucket_once(reading, where, tenant)
+        if tenant.get("provider") == "rclone":
+            _check_remote(reading, (*where, "remote"))
         for path in _secret_files(tenant, where):
             reading.local_path(*path)
         storage = reading.local_path(*where, "storage")
@@ -153,9 +155,23 @@ def _check_pings(reading: Reading, draft: Draft) -> None:
 def _check_migration(reading: Reading, draft: Draft) -> None:
     """A password is sent to a safe address only."""
     migration.check(reading, draft)
+    _check_remote(reading, ("migration", "webdav", "remote"))
+    home = Path(os.path.realpath(reading.home))
+    for path in migration.folders(reading):
+        folder = reading.local_path(*path)
+        why = None if folder is None else forbidden.why_not(Path(os.path.realpath(folder)), home)
+        if why is not None:
+            reading.report(path, f"{why}; nothing is brought into a sync from there")
     url = reading.text("migration", "webdav", "url")
     if url is not None:
         _safe_url(reading, ("migration", "webdav", "url"), url, example="https://dav.example.org/notes")
+
+
+def _check_remote(reading: Reading, path: KeyPath) -> None:
+    """What `setup` stored keys in is no remote for anything else."""
+    remote = reading.text(*path)
+    if remote is not None and forbidden.holds_stored_keys(remote):
+        reading.report(path, f"{quoted(remote)} {forbidden.STORED_KEYS}")
 
 
 def _check_bucket_once(reading: Reading, where: KeyPath, tenant: dict[Any, Any]) -> None:
@@ -213,7 +229,7 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
         texts = [
             _mounted(folder, draft.mount_dir),
             *(_in_the_way(folder, what, path) for what, path in private),
-            _holds_keys(folder, draft.rclone_config),
+            _holds_keys(folder, draft.rclone_config) or _forbidden(folder, home),
             next((text for text in (_shared(folder, other) for other in sound) if text), None),
         ]
         for text in texts:
@@ -272,6 +288,11 @@ def _holds_keys(folder: Folder, rclone_config: Path) -> str | None:
     if folder.real in Path(os.path.realpath(rclone_config)).parents:
         return f"{folder.shown} contains rclone's configuration, keys and all; choose another folder"
     return None
+
+
+def _forbidden(folder: Folder, home: Path) -> str | None:
+    why = forbidden.why_not(folder.real, home)
+    return None if why is None else f"{folder.shown} {why}; choose a folder for notes alone, such as ~/notes"
 
 
 def _shared(folder: Folder, other: Folder) -> str | None:

@@ -23,7 +23,7 @@ def check(reading: Reading, draft: Draft) -> None:
         near = did_you_mean(sync, draft.syncs)
         text = f"no sync is called {quoted(sync)}{near} ({', '.join(draft.syncs)})"
         reading.report(("migration", "sync"), text)
-    for path in _folders(reading):
+    for path in folders(reading):
         reading.local_path(*path)
     for path, text in _targets(reading):
         try:
@@ -52,7 +52,8 @@ def secret_files(reading: Reading) -> Iterator[KeyPath]:
             yield (*_DAV, key, "file")
 
 
-def _folders(reading: Reading) -> Iterator[KeyPath]:
+def folders(reading: Reading) -> Iterator[KeyPath]:
+    """The keys that name a folder to bring in."""
     listed = reading.get("migration", "from")
     for number, one in enumerate(listed if isinstance(listed, list) else ()):
         yield ("migration", "from", number, "dir") if isinstance(one, dict) else ("migration", "from", number)
@@ -60,7 +61,7 @@ def _folders(reading: Reading) -> Iterator[KeyPath]:
 
 def _targets(reading: Reading) -> Iterator[tuple[KeyPath, str]]:
     """Where a folder of the sync dir is named."""
-    keys = [(*path[:-1], "to") for path in _folders(reading) if path[-1] == "dir"]
+    keys = [(*path[:-1], "to") for path in folders(reading) if path[-1] == "dir"]
     for key in (*keys, (*_DAV, "to")):
         text = reading.text(*key)
         if text is not None:
@@ -72,7 +73,7 @@ def build(reading: Reading) -> Migration:
     says = reading.mapping("migration")
     return Migration(
         sync=says.get("sync"),
-        trees=tuple(_tree(reading, path) for path in _folders(reading)),
+        trees=tuple(_tree(reading, path) for path in folders(reading)),
         webdav=_server(reading, reading.mapping(*_DAV)) if "webdav" in says else None,
         remove_old=says.get("remove_old", False),
     )

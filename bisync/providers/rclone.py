@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bisync.config import RcloneTenant
-from bisync.errors import RcloneError
+from bisync.errors import DriftError, RcloneError
+from bisync.manifest.forbidden import STORED_KEYS, holds_stored_keys
 from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
@@ -54,6 +55,7 @@ class RcloneRemote(Provider[RcloneTenant]):
     """A remote of rclone.conf, whatever it is made of."""
 
     def remote(self, tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
+        _refuse_stored_keys(tenant, rclone)
         known = read_remotes(rclone.check(listremotes_argv()).stdout)
         name = tenant.remote.partition(":")[0]
         if name not in known:
@@ -89,6 +91,24 @@ class RcloneRemote(Provider[RcloneTenant]):
         if rclone is not None:
             knock(rclone, self.remote(tenant, path, rclone))
         return Credentials(text="those of rclone.conf")
+
+
+def _refuse_stored_keys(tenant: RcloneTenant, rclone: Rclone) -> None:
+    """Raise DriftError for a remote that leads to a section of ours. (Of an encrypted file: we write into none.)"""
+    try:
+        sections = conf.read_sections(conf.read(rclone.config))
+    except (OSError, RcloneError):
+        return
+    for name, values in remotes_behind(tenant.remote, sections).items():
+        ahead = [value for key, value in values.items() if key in _LEADS_TO]
+        ours = [
+            one for text in (f"{name}:", *ahead) for one in _REMOTE.findall(text) if holds_stored_keys(one)
+        ]
+        if ours:
+            raise DriftError(
+                f"tenants.{tenant.name}: {tenant.remote} leads to [{ours[0]}] in rclone.conf, which {STORED_KEYS}",
+                hint=f"mend it with: rclone config --config {rclone.config}",
+            )
 
 
 def remotes_behind(remote: str, sections: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:

@@ -137,3 +137,24 @@ def test_what_makes_it_another_place(name: str, key: str, other: bool) -> None:
 
     assert (address_of("u:", changed) != address_of("u:", SECTIONS)) is other
     assert address_of("u:", SECTIONS) and not address_of("gone:", SECTIONS)
+
+
+@pytest.mark.parametrize(
+    "value", ["basic-memory-team:x", "'basic-memory-team:x'", "basic-memory-team,region=x:y"]
+)
+@pytest.mark.parametrize("key", ["alias\nremote", "union\nupstreams"])
+def test_no_alias_leads_to_keys_that_setup_stored(laptop: Device, s3: S3, key: str, value: str) -> None:
+    laptop.write("a.md", "one")
+    conf = laptop.home / ".config/rclone/rclone.conf"
+    conf.write_text(
+        conf.read_text() + f"\n[mine]\ntype = {key} = {value}\n[over]\ntype = alias\nremote = mine:\n"
+    )
+    laptop.write_manifest(
+        "version: 1\ntenants:\n  team:\n    provider: rclone\n    remote: 'over:notes'\n"
+        "syncs:\n  notes:\n    tenant: team\n    dir: ~/notes\n"
+    )
+
+    said = laptop.run("setup", expect=2)
+
+    assert "leads to [basic-memory-team] in rclone.conf" in said.err + said.out
+    assert s3.tree() == {}
