@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bisync import events, ignore, providers, stored
+from bisync import events, ignore, programs, providers, stored
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
 from bisync.core.place import Place
@@ -89,6 +89,11 @@ class App:
     now_ns: Callable[[], int] = time.time_ns
     on_event: Callable[[str, events.Event], None] = _quiet
     on_plan: Callable[[str, tuple[Change, ...]], None] = _silent
+
+    def __post_init__(self) -> None:
+        # Whatever is started finds programs by this: ours, secrets' commands, hooks and what they start.
+        synced = [sync.dir for sync in self.manifest.syncs]
+        object.__setattr__(self, "env", programs.searched(self.env, synced))
 
     @cached_property
     def rclone(self) -> Rclone:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -25,6 +27,7 @@ def atomic_write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     A symlink is followed, so that the link stays. The temporary file is born 0600 (mkstemp) in the
     target's own folder, flushed to disk, then renamed over. Raises OSError.
     """
+    foreign_link(path)
     target = path.resolve()
     raw = data.encode() if isinstance(data, str) else data
     try:
@@ -33,6 +36,18 @@ def atomic_write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
         # A full disk names no file, a read-only folder the temporary one: neither helps the reader.
         error.filename, error.filename2 = str(path), None
         raise
+
+
+def foreign_link(path: Path) -> None:
+    """Raise OSError where a path leads through a link that is neither the user's nor root's: it could lead anywhere."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow them
+    for one in (whole, *whole.parents):
+        try:
+            status = os.lstat(one)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISLNK(status.st_mode) and status.st_uid not in (os.geteuid(), 0):
+            raise OSError(errno.ELOOP, f"{one} is a link that another user made", str(path))
 
 
 def _write_beside(target: Path, raw: bytes, mode: int) -> None:

@@ -13,8 +13,9 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bisync import programs
 from bisync.config import SecretRef
-from bisync.errors import SecretError
+from bisync.errors import BisyncError, SecretError
 
 # A password manager may ask for a passphrase; a minute is time to type one.
 COMMAND_SECONDS = 60
@@ -81,7 +82,7 @@ def _from_command(ref: SecretRef, env: Mapping[str, str]) -> str:
     try:
         # No shell, and nothing to read: a command that asks on its stdin would wait for ever in a timer.
         done = subprocess.run(
-            argv,
+            programs.command(argv, env),
             env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -91,7 +92,7 @@ def _from_command(ref: SecretRef, env: Mapping[str, str]) -> str:
     except subprocess.TimeoutExpired:
         text = f"{describe(ref)} gave nothing within {COMMAND_SECONDS} s"
         raise SecretError(text, hint=_try(argv)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BisyncError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SecretError(f"{describe(ref)} cannot be run: {reason}", hint=_try(argv)) from None
     if done.returncode != 0:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES
-from bisync.manifest import forbidden, migration, pings, tenants
+from bisync.manifest import commands, forbidden, migration, pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
 from bisync.manifest.draft import DEFAULT_SYNC_DIR, Draft, Folder, Reading, is_path, remote_path
@@ -237,6 +237,7 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
                 reading.report(folder.key, text, place=folder.place)
         sound.append(folder)
     _check_secret_files(reading, draft, sound)
+    commands.check(reading, draft, sound)
 
 
 def _check_secret_files(reading: Reading, draft: Draft, folders: list[Folder]) -> None:

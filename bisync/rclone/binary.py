@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bisync import programs
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, named_path, private_dir
 from bisync.stored import Damaged
@@ -37,19 +37,20 @@ def _candidates(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -
     """Places to look, best first. A place the user named is the only one."""
     for source, named in zip(_NAMED, (explicit, env.get("BISYNC_RCLONE")), strict=True):
         if named:
-            found = shutil.which(named_path(named), path=env.get("PATH"))
+            path = str(named_path(named))
+            found = programs.which(os.path.abspath(path) if "/" in path else path, env)  # noqa: PTH100 - links stay
             if found is None and named != "rclone":
                 raise RcloneError(
                     f"rclone not found: {source} says {named}, and there is no such program",
                     hint=f"correct {source}, or leave it out",
                 )
             if found is not None and named != "rclone":
-                yield source, Path(found)
+                yield source, found
                 return
     yield "beside Python", Path(sys.executable).parent / "rclone"
-    on_path = shutil.which("rclone", path=env.get("PATH"))
-    if on_path:
-        yield "PATH", Path(on_path)
+    on_path = programs.which("rclone", env)
+    if on_path is not None:
+        yield "PATH", on_path
     yield "state dir", installed_path(state_dir)
 
 

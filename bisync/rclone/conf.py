@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bisync import stored
 from bisync.errors import RcloneError, StateError
-from bisync.files import atomic_write, private_dir
+from bisync.files import atomic_write, foreign_link, private_dir
 from bisync.render import render
 from bisync.secret import Secret
 
@@ -83,8 +83,9 @@ def write_section(
     that rclone.conf cannot hold (naming its key) and for a file that cannot be read or written.
     """
     body = section_text(section, values)
-    target = Path(os.path.realpath(path))
     try:
+        foreign_link(path)
+        target = Path(os.path.realpath(path))
         if dry_run:
             return _changed(path, target, section, body) is not None
         private_dir(target.parent)
@@ -140,10 +141,11 @@ def remove_section(path: Path, section: str) -> bool:
 
     Its comments go with it. Raises RcloneError as `write_section`.
     """
-    target = Path(os.path.realpath(path))
     if section not in read_sections(read(path)):
         return False
     try:
+        foreign_link(path)
+        target = Path(os.path.realpath(path))
         with _alone(target):
             text = read_for_writing(path)
             new = "".join(line for owner, line in _with_sections(text) if owner != section)

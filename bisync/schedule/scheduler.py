@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from bisync import process
+from bisync import process, programs
 from bisync.errors import BisyncError
 from bisync.schedule.form import Form, Job
 
@@ -42,17 +41,17 @@ class Around:
 
     def finds(self, program: str) -> bool:
         """Whether a program is on the PATH."""
-        return shutil.which(program, path=self.env.get("PATH")) is not None
+        return programs.which(program, self.env) is not None
 
     def ask(self, argv: Sequence[str]) -> Answer:
         """Run a program of the system, in its plain words, to its end. Raises BisyncError when it cannot be run."""
-        found = shutil.which(argv[0], path=self.env.get("PATH"))
+        found = programs.which(argv[0], self.env)
         if found is None:
             raise BisyncError(f"{argv[0]} is not there", hint="look for it: is it on the PATH?")
         said: list[str] = []
         try:
             env = {**self.env, "LC_ALL": "C"}
-            with process.Child([found, *argv[1:]], env=env, on_line=said.append) as child:
+            with process.Child([str(found), *argv[1:]], env=env, on_line=said.append) as child:
                 ended = child.wait(CALL_SECONDS)
         except subprocess.TimeoutExpired:
             raise BisyncError(f"{' '.join(argv)} did not end within {CALL_SECONDS:.0f} s") from None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from bisync import process
+from bisync import process, programs
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import hooks as rules
@@ -110,8 +110,10 @@ class _Hook:
         there = os.path.isdir(self.sync.dir)  # noqa: PTH112 - Path.is_dir raises where even a look is refused
         folder = self.sync.dir if there else None
         try:
-            group = process.Group(self.command, env=env, folder=folder, on_line=self._hear)
-        except (OSError, ValueError) as error:
+            synced = [sync.dir for sync in self.app.manifest.syncs]
+            command = programs.command(self.command, env, synced)
+            group = process.Group(command, env=env, folder=folder, on_line=self._hear)
+        except (OSError, ValueError, BisyncError) as error:
             reason = (isinstance(error, OSError) and error.strerror) or str(error)
             self.log.add(f"-- cannot start: {reason}")
             raise BisyncError(

@@ -206,7 +206,7 @@ class _Setup:
                 hint=f"move it away, or correct syncs.{self.sync.name}.dir in the manifest",
             )
         if not self.dry_run:
-            folder.mkdir(parents=True)
+            private_dir(folder)
         self._remember(folder)
         return self._step("sync dir", True, str(folder))
 

@@ -435,3 +435,26 @@ def test_a_listener_that_is_gone_leaves_no_hook_behind(ready: Device) -> None:
     process.stdout.close()
     assert process.wait(20) == 1
     until(lambda: not processes(str(ready.home)))
+
+
+def test_no_hook_runs_what_came_with_the_files(ready: Device) -> None:
+    for folder in ("", "bin"):
+        (ready.notes / folder).mkdir(exist_ok=True)
+        planted = ready.notes / folder / "planted"
+        planted.write_text("#!/bin/sh\necho stolen > ~/stolen\n")
+        planted.chmod(0o755)
+    hooked(ready, after_sync=[["planted"]])
+    path = f".::{ready.notes}:{ready.notes / 'bin'}:{os.environ['PATH']}"
+
+    ran = ready.run("sync", env={"PATH": path}, expect=1)
+
+    assert "cannot start: planted: No such file or directory" in ran.out
+    assert not (ready.home / "stolen").exists()
+
+
+def test_a_hook_finds_its_own_programs_elsewhere_too(ready: Device) -> None:
+    hooked(ready, after_sync=[["sh", "-c", "echo $PATH > ~/path"]])
+
+    ready.run("sync", env={"PATH": f".:{ready.notes}:{os.environ['PATH']}"})
+
+    assert (ready.home / "path").read_text().strip() == os.environ["PATH"]
