@@ -100,7 +100,11 @@ class App:
         """The rclone this manifest means. Raises RcloneError when there is none that will do."""
         found = binary.find(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
         return Rclone(
-            binary=found.path, config=self.manifest.rclone_config, version=found.version, env=self.env
+            binary=found.path,
+            config=self.manifest.rclone_config,
+            version=found.version,
+            env=self.env,
+            keys=self.manifest.rclone_keys,
         )
 
     @cached_property
@@ -174,6 +178,7 @@ class App:
             env=self.env,
             state_dir=self.manifest.state_dir,
             now=self.now,
+            keys=self.manifest.rclone_keys,
             say=lambda text: self.on_event(sync.name, events.Step(text)),
         )
 

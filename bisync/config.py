@@ -246,12 +246,20 @@ class Migration:
     remove_old: bool = False
 
 
+class KeysIn(StrEnum):
+    """Where keys are between runs: in rclone.conf, or nowhere."""
+
+    FILE = "file"
+    MEMORY = "memory"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything one manifest (and its local overlay) says.
 
     `digest` is the SHA-256 of the merged data, so two spellings of the same meaning are equal.
     `files` are the files it was read from, the manifest first. `device`: what this device is called; None: as its host.
+    `rclone_keys`: where the keys of its tenants are between runs.
     """
 
     path: Path
@@ -270,6 +278,7 @@ class Manifest:
     state_dir: Path
     rclone_binary: str | None
     rclone_config: Path
+    rclone_keys: KeysIn = KeysIn.FILE
 
     def select(self, names: tuple[str, ...] = ()) -> tuple[Sync, ...]:
         """The syncs called `names`, in the manifest's order; all of them when empty.

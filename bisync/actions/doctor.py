@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bisync import ignore, providers
 from bisync.app import App, Session
-from bisync.config import Sync
+from bisync.config import KeysIn, Sync
 from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
 from bisync.core.result import Finding
@@ -90,7 +90,8 @@ def _rclone(app: App) -> Iterator[Finding]:
 def _conf(app: App) -> Iterator[Finding]:
     path = app.manifest.rclone_config
     if not path.exists():
-        needed = any(providers.of(tenant).has_section for tenant in app.manifest.tenants)
+        in_file = app.manifest.rclone_keys is KeysIn.FILE
+        needed = in_file and any(providers.of(tenant).has_section for tenant in app.manifest.tenants)
         yield Finding(
             about="rclone.conf", level="problem" if needed else "ok", text=f"{path} does not exist",
             cure="type: bisync setup" if needed else None,
@@ -108,7 +109,16 @@ def _conf(app: App) -> Iterator[Finding]:
             about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)"
         )
     for tenant in app.manifest.tenants:
-        if providers.of(tenant).has_section and conf.section_name(tenant.id) not in sections:
+        if not providers.of(tenant).has_section:
+            continue
+        section = sections.get(conf.section_name(tenant.id))
+        if app.manifest.rclone_keys is KeysIn.MEMORY:
+            if section is not None and conf.SECRET_KEYS & section.keys():
+                yield Finding(
+                    about="rclone.conf", level="problem", text=f"it still has keys of tenant {tenant.name}",
+                    cure="have them taken out: bisync setup",
+                )  # fmt: skip
+        elif section is None:
             yield Finding(
                 about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
                 cure="type: bisync setup",

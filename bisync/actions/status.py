@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync import ignore, providers
 from bisync.app import App
-from bisync.config import Sync
+from bisync.config import KeysIn, Sync
 from bisync.core import conflict_names, names
 from bisync.core.place import moved
 from bisync.errors import BisyncError, IgnoreError, Interrupted
@@ -82,7 +82,10 @@ def _has_leases(app: App, sync: Sync) -> bool:
     state, provider = app.state(sync), providers.of(sync.tenant)
     if lease.load(state.lease, app.place(sync).store).protocol is None or not state.baseline.exists():
         return False
-    return not provider.needs_us and (not provider.has_section or app.manifest.rclone_config.exists())
+    if provider.needs_us or not provider.has_section:
+        return not provider.needs_us
+    # Nobody is asked for keys just to look.
+    return app.manifest.rclone_keys is KeysIn.FILE and app.manifest.rclone_config.exists()
 
 
 def _ask_for_leases(app: App, syncs: Sequence[Sync]) -> dict[str, Callable[[], Holder | None]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bisync.config import BUILTIN_PROFILES
+from bisync.config import BUILTIN_PROFILES, KeysIn
 from bisync.manifest import commands, forbidden, migration, pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
@@ -29,6 +29,7 @@ def check(reading: Reading, draft: Draft) -> None:
     _check_remotes(reading, draft)
     _check_pings(reading, draft)
     _check_migration(reading, draft)
+    _check_keys(reading)
     reading.local_path("rclone", "config")
     binary = reading.text("rclone", "binary")
     if binary and is_path(binary):
@@ -165,6 +166,16 @@ def _check_migration(reading: Reading, draft: Draft) -> None:
     url = reading.text("migration", "webdav", "url")
     if url is not None:
         _safe_url(reading, ("migration", "webdav", "url"), url, example="https://dav.example.org/notes")
+
+
+def _check_keys(reading: Reading) -> None:
+    """Keys that are nowhere between runs have to come from somewhere for each."""
+    if reading.text("rclone", "keys") != KeysIn.MEMORY:
+        return
+    for name, tenant in reading.mapping("tenants").items():
+        if isinstance(tenant, dict) and tenant.get("provider") == "basic-memory":
+            text = f"the keys of tenants.{name} are made by the cloud once, and have to be kept; leave it at file"
+            reading.report(("rclone", "keys"), text)
 
 
 def _check_remote(reading: Reading, path: KeyPath) -> None:

@@ -23,6 +23,7 @@ from bisync.config import (
     Compare,
     ConflictResolve,
     Hooks,
+    KeysIn,
     Manifest,
     Profile,
     Sync,
@@ -180,6 +181,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
         state_dir=draft.state_dir,
         rclone_binary=binary,
         rclone_config=draft.rclone_config,
+        rclone_keys=KeysIn(reading.text("rclone", "keys") or KeysIn.FILE),
     )
 
 

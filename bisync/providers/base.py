@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from bisync.config import Tenant
+from bisync.config import KeysIn, Tenant
 from bisync.core.drift import Purpose
 from bisync.core.projects import Compared
 from bisync.core.result import Finding
@@ -43,7 +43,7 @@ class Credentials:
 class Around:
     """What a provider may need to know of where it works. `say` hears why something takes long.
 
-    `dry_run`: nothing may be made or written, here or in the cloud.
+    `dry_run`: nothing may be made or written, here or in the cloud. `keys`: where keys are between runs.
     """
 
     env: Mapping[str, str] = field(repr=False)
@@ -51,6 +51,7 @@ class Around:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     say: Callable[[str], None] = field(default=lambda text: None, repr=False)
     dry_run: bool = False
+    keys: KeysIn = KeysIn.FILE
 
 
 class Projects(ABC):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bisync.config import S3Tenant
+from bisync.config import KeysIn, S3Tenant
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
 from bisync.providers import agreement
@@ -49,6 +49,9 @@ class S3(Provider[S3Tenant]):
 
     @contextmanager
     def reach(self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
+        if rclone.keys is KeysIn.MEMORY:
+            yield self._by_environment(tenant, path, rclone, _section_values(tenant, rclone.env))
+            return
         name, wanted = conf.section_name(tenant.id), _wanted(tenant)
         agreement.agree(rclone.config, name, wanted, self.purpose(tenant), state_dir)
         yield self.remote(tenant, path, rclone)
@@ -56,13 +59,18 @@ class S3(Provider[S3Tenant]):
     def credentials(
         self, tenant: S3Tenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
-        if rclone is not None and not rotate:
+        in_memory = around.keys is KeysIn.MEMORY
+        if rclone is not None and not rotate and not in_memory:
             working = self._working_section(tenant, path, rclone, around.state_dir)
             if working is not None:
                 return Credentials(text="kept: they still work", section=working)
         values = _section_values(tenant, around.env)
         if rclone is not None:
-            knock(rclone, self._trial(tenant, path, rclone, values))
+            knock(rclone, self._by_environment(tenant, path, rclone, values))
+        if in_memory:
+            return Credentials(
+                text="they work, and are kept nowhere: each run has them from the manifest's references"
+            )
         if tenant.credentials is None:
             return Credentials(text="the AWS SDK's own chain", section=values)
         again = " again" if rotate else ""
@@ -93,10 +101,10 @@ class S3(Provider[S3Tenant]):
             return None
         raise failure(argv, outcome, remote)
 
-    def _trial(
+    def _by_environment(
         self, tenant: S3Tenant, path: str, rclone: Rclone, values: Mapping[str, str | Secret]
     ) -> Remote:
-        """The same folder by an environment of its own: to try values that are not in rclone.conf yet."""
+        """The same folder by an environment of its own, for values that are not in rclone.conf (yet)."""
         env = conf.environment(conf.section_name(tenant.id), values)
         remote = self.remote(tenant, path, rclone)
         return replace(remote, env={**remote.env, **env})

@@ -124,16 +124,16 @@ def _alone(target: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def forget_keys(path: Path, section: str) -> bool:
-    """Take the keys out of a section of ours in the rclone.conf at `path`; whether there were any.
+def forget_keys(path: Path, section: str, *, dry_run: bool = False) -> bool:
+    """Take the keys out of a section of ours in the rclone.conf at `path`; whether there are any.
 
     Raises RcloneError as `write_section`.
     """
     have = read_sections(read(path)).get(section, {})
-    if not ({"access_key_id", "secret_access_key"} & have.keys()):
+    if not (SECRET_KEYS & have.keys()):
         return False
     rest = {key: have[key] for key in OUR_KEYS if key in have and key not in SECRET_KEYS}
-    return write_section(path, section, rest)
+    return write_section(path, section, rest, dry_run=dry_run)
 
 
 def remove_section(path: Path, section: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync import events, process
+from bisync.config import KeysIn
 from bisync.rclone import log
 from bisync.rclone.argv import Argv
 from bisync.rclone.diagnosis import failure
@@ -52,11 +53,15 @@ class Running(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rclone:
-    """One rclone binary with one config file. `inherit`: locks its children keep; `leash`: what they depend on."""
+    """One rclone binary with one config file. `inherit`: locks its children keep; `leash`: what they depend on.
+
+    `keys`: where remotes of ours have theirs from: that file, or the environment of each command.
+    """
 
     binary: Path
     config: Path
     version: str
+    keys: KeysIn = KeysIn.FILE
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     inherit: tuple[int, ...] = ()
     leash: process.Leash | None = field(default=None, repr=False, compare=False)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync.report.left_out import left_alone_lines, left_out_lines, own
-from bisync.stored import moment
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
@@ -88,6 +87,8 @@ def ago(then: str | None, now: datetime) -> str:
     """How long since an RFC 3339 time: "2 minutes ago", "never"."""
     if then is None:
         return "never"
+    from bisync.stored import moment  # not needed by every command
+
     at = moment(then)
     if at is None:
         return "nobody knows when"

@@ -13,6 +13,7 @@ from typing import Any
 
 from bisync import providers
 from bisync.app import Session
+from bisync.config import KeysIn
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
@@ -34,6 +35,11 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
         raise UsageError(
             f"{session.sync.name}: a script cannot start the embedded server",
             hint="leave out --script, or use a tenant of provider s3 or rclone",
+        )
+    if session.rclone.keys is KeysIn.MEMORY and providers.of(session.sync.tenant).has_section:
+        raise UsageError(
+            f"{session.sync.name}: a script has no keys, as rclone.conf has none (rclone.keys: {KeysIn.MEMORY})",
+            hint="leave out --script, or write rclone: {keys: file} into the manifest and type: bisync setup",
         )
     marker = session.sync.dir / MARKER_PATH
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bisync import events, ignore, providers
 from bisync.app import App
-from bisync.config import Sync
+from bisync.config import KeysIn, Sync
 from bisync.core.place import moved
 from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
@@ -165,9 +165,12 @@ class _Setup:
         return self._step("credentials", found.made, found.text)
 
     def _conf(self) -> SetupStep:
-        if self.section is None:
-            return self._step("rclone.conf", False, "no section needed")
         path, name = self.app.manifest.rclone_config, conf.section_name(self.sync.tenant.id)
+        if self.section is None:
+            if self._around.keys is KeysIn.MEMORY and providers.of(self.sync.tenant).has_section:
+                taken = conf.forget_keys(path, name, dry_run=self.dry_run)
+                return self._step("rclone.conf", taken, f"no keys in it (rclone.keys: {KeysIn.MEMORY})")
+            return self._step("rclone.conf", False, "no section needed")
         # New keys that were made for it may be in it already.
         changed = conf.write_section(path, name, self.section, dry_run=self.dry_run) or self.made
         meant = providers.of(self.sync.tenant).purpose(self.sync.tenant)
