@@ -6,11 +6,13 @@ run as before.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from bisync.files import write_if_changed
+from bisync.stored import open_plain
 
 MOST = 200
 """So many are remembered, the newest ones."""
@@ -34,7 +36,7 @@ def add(path: Path, found: Iterable[str]) -> None:
 def _lines(path: Path) -> list[str]:
     # What is no line of ours sets nothing aside: then such a file stops the run, which is safe.
     try:
-        with path.open("rb") as stream:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as stream:
             text = stream.read(_SOME).decode("ascii", "replace")
     except FileNotFoundError:
         return []

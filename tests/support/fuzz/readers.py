@@ -44,7 +44,7 @@ from bisync.rclone import binary, conf, listings, log, output
 from bisync.report import log_words, words
 from bisync.schedule import texts
 from bisync.secret import Secret
-from bisync.state import baseline, lease, runs
+from bisync.state import aside, baseline, lease, runs
 from bisync.state import held as held_state
 from bisync.state.migration import Entry, Journal, MigrationState, read_entries, write_entries
 from bisync.state.paths import SyncState
@@ -411,6 +411,11 @@ READERS = {
     ),
     "manifest": Reader(sample=MANIFEST, read=_manifest, name="bisync.yaml", own=False),
     "rules": Reader(sample=RULES, read=_rules, name=".bmignore", refuses=(UnicodeDecodeError,), own=False),
+    "aside": Reader(
+        sample=f"{MD5}\n".encode() * 3,
+        read=lambda path: aside.add(path, [*aside.load(path), "0" * 32]),
+        name="aside.txt",
+    ),
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),
     "lock": Reader(sample=b"4194305", read=_lock, name="lock"),
     "rclone log": Reader(sample=LOG, read=_log, is_file=False),
