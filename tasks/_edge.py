@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bisync.errors import BisyncError, Interrupted, UsageError, disk_error
+from bisync.errors import BisyncError, Interrupted, ManifestError, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
 from bisync.report.words import Line
@@ -109,7 +109,7 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
 def _report(screen: Screen, error: BisyncError) -> int:
     """Say what went wrong, to a person or a script; the exit code."""
     screen.document(error_document(error))
-    screen.error(error.message, error.hint)
+    screen.error(error.problems if isinstance(error, ManifestError) else error.message, error.hint)
     return error.exit_code
 
 

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from bisync import __version__
 from bisync.errors import disk_error
 from bisync.report.screen import Screen
-from bisync.report.words import clean
 
 from ._command import Command
 from ._commands import COMMANDS
@@ -199,7 +198,7 @@ def run(words: Sequence[str]) -> int:
         _front(list(words))
     except _Usage as wrong:
         place = f"bisync {wrong.command} --help" if wrong.command else "bisync --help"
-        Screen().error(clean(str(wrong)), f"see: {place}")
+        Screen().error(str(wrong), f"see: {place}")
         code = 2
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 0

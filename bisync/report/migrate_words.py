@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, clean, home_text, size_text, told_lines
+from bisync.report.stream import cell
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, home_text, size_text, told_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,7 +120,7 @@ def sources_table(one: Migrated) -> Table:
     from rich.table import Table
 
     left = any(each.passed for each in one.sources)
-    table = Table(title=f"Into {home_text(one.dir)}", title_justify="left")
+    table = Table(title=cell(f"Into {home_text(one.dir)}", "table.title"), title_justify="left")
     table.add_column("Source", overflow="fold")
     for name in ("To", "Files", "Size", "New", "Same", "Differ", "Ignored", *(("Left",) if left else ())):
         table.add_column(name, justify="left" if name == "To" else "right")
@@ -129,7 +130,7 @@ def sources_table(one: Migrated) -> Table:
         differ = f"{each.differ:,}" + (f" ({each.unknown:,}?)" if each.unknown else "")
         counts = (f"{each.files:,}", size_text(each.bytes), f"{each.new:,}", f"{each.same:,}", differ)
         rest = (f"{len(each.ignored):,}", *((f"{len(each.passed):,}",) if left else ()))
-        table.add_row(clean(label), clean(each.source.below or "."), *counts, *rest)
+        table.add_row(cell(label), cell(each.source.below or "."), *counts, *rest)
     return table
 
 

@@ -9,8 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from bisync.report.stream import put
-from bisync.report.words import clean, progress_text
+from bisync.report.stream import clean, console, put
+from bisync.report.words import progress_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -36,7 +36,7 @@ class Listener:
 
         if isinstance(event, events.HookLine):
             self.close()
-            put(clean(event.text), sys.stderr)
+            put(event.text, sys.stderr)
         elif self.verbose:
             self.tell(sync, event)
 
@@ -61,7 +61,7 @@ class Listener:
                 text = f"rclone: {said}"
         if text:
             self.close()
-            put(f"  {clean(text)}", sys.stderr)
+            put(f"  {text}", sys.stderr)
 
 
 class Lines(Listener):
@@ -80,7 +80,7 @@ class Lines(Listener):
         if isinstance(event, events.Waiting):
             if time.monotonic() - self._waited.get(sync, float("-inf")) >= WAITING_SECONDS:
                 self._waited[sync] = time.monotonic()
-                put(clean(f"{sync}: {event.text}"), sys.stderr)
+                put(f"{sync}: {event.text}", sys.stderr)
             return
         if not isinstance(event, events.Progress) or not event.total_files:
             return
@@ -113,6 +113,7 @@ class Bar(Listener):
                 self._show(sync, f"{sync}: {progress_text(event)}", done, whole)
 
     def _show(self, sync: str, text: str, done: int, total: int | None) -> None:
+        text = clean(text)
         if self._bar is None:
             self._bar = _rich_bar()
             self._bar.start()
@@ -131,15 +132,12 @@ class Bar(Listener):
 
 
 def _rich_bar() -> RichProgress:
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
     from rich.table import Column
 
-    console = Console(stderr=True)
+    screen = console(stderr=True)
     # The words say it all; where there is no room beside them, a sign of life is enough.
-    sign: ProgressColumn = BarColumn(bar_width=20) if console.width >= WIDE else SpinnerColumn("line")
+    sign: ProgressColumn = BarColumn(bar_width=20) if screen.width >= WIDE else SpinnerColumn("line")
     words = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     # What is printed takes the bar away first, so nothing has to pass through rich and be wrapped by it.
-    return Progress(
-        sign, words, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    )
+    return Progress(sign, words, console=screen, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 from bisync.report.cloud_words import cloud_rows
 from bisync.report.lease_words import lease_rows
 from bisync.report.progress import Bar, Lines, Listener
-from bisync.report.stream import on_terminal, put, style
-from bisync.report.words import Line, Problem, clean, planned_lines, status_rows
+from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, style
+from bisync.report.words import Line, Problem, planned_lines, status_rows
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from bisync import events
@@ -32,21 +31,22 @@ if TYPE_CHECKING:
 def status_table(one: SyncStatus, now: datetime) -> Table:
     """The seed's table for one sync."""
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table(title=f"Cloud Bisync Status: {one.name}", title_justify="left", show_lines=False)
+    table = Table(
+        title=cell(f"Cloud Bisync Status: {one.name}", "table.title"), title_justify="left", show_lines=False
+    )
     table.add_column("Property")
     table.add_column("Value", overflow="fold")
     rows = [*status_rows(one, now), *lease_rows(one.lease), *cloud_rows(one.cloud, now)]
     for name, value, colour in rows:
-        table.add_row(name, Text(clean(value), style=colour or ""))
+        table.add_row(name, cell(value, colour or ""))
     return table
 
 
 class Screen:
     """Where a task talks: results to stdout, errors and progress to stderr. Quiet when JSON is asked for.
 
-    Whatever it is given, no control character reaches a terminal.
+    Whatever it is given, no control character reaches a terminal: `bisync.report.stream` sees to it.
     """
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
@@ -62,7 +62,7 @@ class Screen:
         """One line of result, also when a name in it holds a line break."""
         if not self.as_json:
             with self._cleared():
-                put(clean(text), sys.stdout)
+                put(text, sys.stdout)
 
     def turn_to(self, sync: str) -> None:
         """From now on this sync has the word; what it had to say before was kept for its turn."""
@@ -82,37 +82,34 @@ class Screen:
     def verbatim(self, text: str) -> None:
         """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
         if not self.as_json:
-            seen = "\n".join(map(clean, text.split("\n"))) if on_terminal(sys.stdout) else text
             with self._cleared():
-                put(seen, sys.stdout)
+                if not on_terminal(sys.stdout):
+                    put_as_it_is(text + "\n", sys.stdout)
+                    return
+                for line in text.split("\n"):
+                    put(line, sys.stdout)
 
     def document(self, document: dict[str, Any]) -> None:
         """The JSON document, when one is asked for."""
         if self.as_json:
-            put(json.dumps(document, indent=2, ensure_ascii=True), sys.stdout)
+            put_as_it_is(json.dumps(document, indent=2, ensure_ascii=True) + "\n", sys.stdout)
 
-    def error(self, message: str, hint: str | None = None) -> None:
-        """One clear line, and the cure."""
+    def error(self, message: str | Sequence[str], hint: str | None = None) -> None:
+        """One clear line (or several, each said apart: a name in one of them makes no new line), and the cure."""
         with self._cleared():
-            for number, line in enumerate(message.split("\n")):
-                lead = style("Error: ", "31;1") if number == 0 else ""
-                put(lead + clean(line), sys.stderr)
+            for number, line in enumerate([message] if isinstance(message, str) else message):
+                put(line, sys.stderr, lead=style("Error: ", "31;1") if number == 0 else "")
             if hint:
-                put(f"  → {clean(hint)}", sys.stderr)
+                put(f"  → {hint}", sys.stderr)
 
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
         if not self.as_json:
-            console = self._console()
-            with console.capture() as shown:
-                console.print(table)
+            drawing = console(width=None if on_terminal(sys.stdout) else 160)
+            with drawing.capture() as shown:
+                drawing.print(table)
             with self._cleared():
-                put(shown.get(), sys.stdout, end="")
-
-    def _console(self) -> Console:
-        from rich.console import Console
-
-        return Console(width=None if on_terminal(sys.stdout) else 160, highlight=False, safe_box=True)
+                put_as_it_is(shown.get(), sys.stdout)
 
     def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
         """What a run is about to do: at once, or in its turn."""

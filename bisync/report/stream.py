@@ -1,21 +1,57 @@
-"""stdout and stderr as they come: a terminal or a pipe, in some encoding, or closed."""
+"""stdout and stderr as they come: a terminal or a pipe, in some encoding, or closed.
+
+All that a person reads goes through here, and is cleaned here: names and messages come from buckets, servers and
+programs, and may hold what a terminal obeys. No other module prints, or makes a console.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 
-def put(text: str, stream: TextIO | None, *, end: str = "\n") -> None:
-    """Print `text` as the stream's encoding can (a C locale has no check mark); a closed one takes nothing.
+def clean(text: str) -> str:
+    """A name or message for a terminal, on one line: what a terminal would obey, hide or turn round made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    from bisync.core.printable import printable  # every task loads this module, also one that prints its help
 
-    In one piece: what several threads print stays in its lines.
+    return printable(text)
+
+
+def put(text: str, stream: TextIO | None, *, lead: str = "") -> None:
+    """Print one line as the stream's encoding can (a C locale has no check mark); a closed one takes nothing.
+
+    In one piece: what several threads print stays in its lines. `lead` comes before it as it is: our own colours.
     """
+    put_as_it_is(lead + clean(text) + "\n", stream)
+
+
+def put_as_it_is(text: str, stream: TextIO | None) -> None:
+    """As `put`, what is clean already, or what another program may read."""
     if stream is not None:
         encoding = stream.encoding or "utf-8"
-        stream.write((text + end).encode(encoding, "replace").decode(encoding))
+        stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+def cell(text: str, style: str = "") -> Text:
+    """One line in a table or beside a bar: cleaned, and no markup of rich's in it."""
+    from rich.text import Text
+
+    return Text(clean(text), style=style, overflow="fold")
+
+
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """What rich draws on. It takes no word for its markup (`[red]`, `[link=…]`, `:boom:`)."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False, safe_box=True)
 
 
 def on_terminal(stream: TextIO | None) -> bool:

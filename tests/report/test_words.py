@@ -82,29 +82,6 @@ def test_home_text(path: str, text: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert words.home_text(Path(path)) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("größe ☂ 日本 \\ ' \"", "größe ☂ 日本 \\ ' \"", id="printable"),
-        pytest.param("", "", id="empty"),
-        pytest.param("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m", id="colour"),
-        pytest.param("\x1b]0;title\x07", r"\x1b]0;title\x07", id="title"),
-        pytest.param("\x9b2J", r"\x9b2J", id="C1"),
-        pytest.param("a\nb\rc\td\x08e\x00", r"a\nb\rc\td\x08e\x00", id="C0"),
-        pytest.param("\x7f", r"\x7f", id="DEL"),
-        pytest.param("md.\u202egnp", r"md.\u202egnp", id="right to left"),
-        pytest.param("\u2066x\u2069\u200f", r"\u2066x\u2069\u200f", id="isolates"),
-        pytest.param("a\u200bb\ufeff", r"a\u200bb\ufeff", id="no width"),
-        pytest.param("a\u2028b\u2029", r"a\u2028b\u2029", id="line separators"),
-        pytest.param("\udcff", r"\udcff", id="a byte that is no UTF-8"),
-    ],
-)
-def test_clean(text: str, shown: str) -> None:
-    assert words.clean(text) == shown
-    assert words.clean(shown) == shown
-    assert shown.isprintable()
-
-
 # -- setting up -----------------------------------------------------------------------------------------
 
 
