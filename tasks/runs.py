@@ -234,9 +234,11 @@ def resolve(
         from bisync.actions import conflicts as action
 
         if keep not in action.KEEP:
+            from bisync.core.printable import typed_path
+
             raise UsageError(
                 f"--keep takes one of {', '.join(action.KEEP)}",
-                hint=f"as in: bisync resolve {path} --keep newer",
+                hint=f"as in: bisync resolve {typed_path(path)} --keep newer",
             )
         app, syncs = open_app(screen, manifest, only)
         screen.tell(resolve_lines(action.settle(app, syncs, path, action.KEEP[keep])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names, names
 from bisync.core.place import moved
+from bisync.core.printable import typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import baseline, runs
 from bisync.state.paths import SyncState
@@ -166,6 +166,7 @@ def settle(app: App, syncs: Sequence[Sync], path: str, keep: Keep) -> Settled:
 
     Raises UsageError when none does, and as `resolve`.
     """
+    path = path.removeprefix("./")
     for sync in syncs:
         if any(path in (group.path, *(one.path for one in group.versions)) for group in run(app, sync)):
             return resolve(app, sync, path, keep)
@@ -185,7 +186,7 @@ def _choose(group: ConflictGroup, keep: Keep) -> Version:
         why = f"several are {keep} ones: {', '.join(version.path for version in found)}"
     else:
         why = f"no {keep} version lies here"
-    name = shlex.quote(group.path)
+    name = typed_path(group.path)
     raise UsageError(
         f"{group.path}: {why}",
         hint=f"choose by time: bisync resolve {name} --keep newer, keep all: bisync resolve {name} --keep both, "

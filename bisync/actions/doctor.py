@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import stat
 import time
@@ -21,6 +20,7 @@ from bisync.app import App, Session
 from bisync.config import KeysIn, Sync
 from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
+from bisync.core.printable import typed
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, disk_error
 from bisync.locks.machine import is_held
@@ -102,7 +102,7 @@ def _conf(app: App) -> Iterator[Finding]:
     if mode & 0o077:
         yield Finding(
             about="rclone.conf", level="problem", text=f"{path} can be read by others (mode {mode:o})",
-            cure=f"chmod 600 {path}",
+            cure=f"chmod 600 {typed(path)}",
         )  # fmt: skip
     else:
         yield Finding(
@@ -140,7 +140,7 @@ def _conf_copies(app: App) -> Iterator[Finding]:
         yield Finding(
             about="rclone.conf", level="problem" if any(mode & 0o077 for mode in modes) else "warning",
             text=f"copies of rclone.conf with keys in them: {shown}{more}",
-            cure=f"remove them: rm {shlex.quote(str(path))}.backup-*",
+            cure=f"remove them: rm {typed(path)}.backup-*",
         )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def _sync_dir(app: App, sync: Sync) -> Iterator[Finding]:
     if not os.access(sync.dir, os.R_OK | os.W_OK | os.X_OK):
         yield Finding(
             about=sync.name, level="problem", text=f"{sync.dir} cannot be read and written",
-            cure=f"chmod u+rwx {sync.dir}",
+            cure=f"chmod u+rwx {typed(sync.dir)}",
         )  # fmt: skip
     yield _space(sync.name, sync.dir)
 
@@ -334,7 +334,7 @@ def _leases(session: Session) -> Iterator[Finding]:
         if one.dead:
             yield Finding(
                 about=about, level="warning", text=f"{who} is gone without giving its lease of the cloud back",
-                cure=f"type: bisync unlock --only {about}",
+                cure=f"type: bisync unlock --only {typed(about)}",
             )  # fmt: skip
         else:
             yield Finding(about=about, level="ok", text=f"{who} is syncing (for {one.seconds} s)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bisync.config import BasicMemoryTenant, Manifest
+from bisync.core.printable import typed
 from bisync.errors import BisyncError, CloudError, UsageError
 from bisync.manifest import cloud_address
 from bisync.manifest.bm_config import SharedConfig, read
@@ -60,7 +61,7 @@ def address_of(manifest: Manifest | None, name: str | None, user: Own) -> tuple[
     if len({one.api_url for one in tenants}) > 1:
         raise UsageError(
             "the manifest's tenants are at several addresses, and a login is for one",
-            hint=f"say for which: bisync login --tenant {tenants[0].name}",
+            hint=f"say for which: bisync login --tenant {typed(tenants[0].name)}",
         )
     if tenants:
         return tenants[0].api_url, tenants[0].workspace if len(tenants) == 1 else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from bisync.app import App
 from bisync.config import Migration, OldTree, RcloneTenant, Sync, WebDav
 from bisync.core.migration import files
+from bisync.core.printable import typed
 from bisync.core.result import SetupStep
 from bisync.errors import UsageError
 from bisync.locks.machine import held
@@ -28,7 +29,8 @@ def into(syncs: tuple[Sync, ...], migration: Migration, only: Sequence[str] | No
     if len(wanted) != 1:
         names = ", ".join(one.name for one in syncs)
         raise UsageError(
-            f"which sync does it go to? ({names})", hint=f"as in: bisync migrate --only {syncs[0].name}"
+            f"which sync does it go to? ({names})",
+            hint=f"as in: bisync migrate --only {typed(syncs[0].name)}",
         )
     return wanted[0]
 

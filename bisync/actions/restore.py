@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import names
+from bisync.core.printable import typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
 from bisync.sync import inside, swap, trash
@@ -45,7 +45,7 @@ def restore(
     What lies in the way goes to the trash itself first. Raises UsageError when nothing of that name is
     kept, BisyncError when it cannot be brought back.
     """
-    wanted = path.strip("/")
+    wanted = path.removeprefix("./").strip("/")
     with app.locked_session(sync) as session:
         stay_in_place(session.state, session.place, sync.name)
         found = [
@@ -97,7 +97,7 @@ def _refuse_blocked(root: Path, path: str, wanted: str, *, elsewhere: bool) -> N
     that the user named.
     """
     other = "another FOLDER" if elsewhere else "FOLDER"
-    hint = f"move that away, or bring it back elsewhere: bisync restore {shlex.quote(wanted)} --to {other}"
+    hint = f"move that away, or bring it back elsewhere: bisync restore {typed_path(wanted)} --to {other}"
     for folder in reversed([root, *(root / parent for parent in names.parents(path))]):
         called = folder if elsewhere or folder == root else folder.relative_to(root)
         if folder.is_symlink() and not elsewhere and folder != root:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bisync.core.plan import Mode, Plan
+from bisync.core.printable import typed
 from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
 
 # Below this a tree is edited all at once in the ordinary course of things.
@@ -41,6 +42,7 @@ def judge(
     """
     if baseline is None or plan.mode is Mode.BASELINE:
         return ()
+    name = typed(name)
     verdicts = (
         _marker("marker_local", local.marker, "the sync dir", name),
         _marker("marker_cloud", cloud.marker, "the cloud", name),

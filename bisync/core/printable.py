@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from shlex import quote
 
 
 @cache
@@ -35,3 +36,30 @@ def _escape(char: str) -> str:
     if point <= 0xFF:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def typed(word: object) -> str:
+    """One word of a command to type, text or a path, whatever is in it: as it is, or quoted for a shell.
+
+    What cannot be seen stands in it as an escape between $' and ' (bash, zsh, ksh, POSIX.1-2024). No quote and no
+    other end of it is inside: a shell that knows no $'…' takes it for a plain string, and runs nothing.
+    """
+    text = str(word)
+    if printable(text) == text:
+        return quote(text)
+    return "$'" + "".join(map(_typed_char, text)) + "'"
+
+
+def _typed_char(char: str) -> str:
+    if char not in "'\\" and printable(char) == char:
+        return char
+    point = ord(char)
+    if 0xDC80 <= point <= 0xDCFF:  # a byte that is no UTF-8 (Python's surrogateescape)
+        return f"\\{point - 0xDC00:03o}"
+    # Three octal digits end by themselves; how many hexadecimal ones a shell takes after \x differs.
+    return f"\\{point:03o}" if point < 0x80 else f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def typed_path(path: str) -> str:
+    """A path relative to the sync dir as `typed`; one that begins with a dash is no flag."""
+    return typed(f"./{path}" if path.startswith("-") else path)

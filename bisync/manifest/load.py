@@ -28,6 +28,7 @@ from bisync.config import (
     Profile,
     Sync,
 )
+from bisync.core.printable import typed
 from bisync.errors import ManifestError, UsageError
 from bisync.manifest import cross_check, migration, pings, schema_check, tenants
 from bisync.manifest.document import Document, Place, Problem, merge, ordered, quoted, read
@@ -66,7 +67,7 @@ def _given(path: Path, by: str, cwd: Path, home: Path) -> Path:
     if not os.path.lexists(target):
         raise ManifestError(
             [f"no manifest at {target} (given by {by})"],
-            hint=f"write one with: bisync init --manifest {path}",
+            hint=f"write one with: bisync init --manifest {typed(path)}",
         )
     return target
 

@@ -19,6 +19,7 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core.migration import STEPS, Gathering, files, path_key
 from bisync.core.place import moved
+from bisync.core.printable import typed
 from bisync.core.result import SetupStep, SyncResult
 from bisync.errors import BisyncError, disk_error
 from bisync.files import private_dir
@@ -100,7 +101,7 @@ def run(app: App, sync: Sync, wish: Wish) -> Migrated:
     if made.journal.dir != str(sync.dir):
         raise BisyncError(
             f"a migration into {made.journal.dir} is known here, and the sync dir is {sync.dir} now",
-            hint=f"take it back first (bisync migrate --undo), or forget it: rm -r {made.state.root}",
+            hint=f"take it back first (bisync migrate --undo), or forget it: rm -r {typed(made.state.root)}",
         )
     for name, step in made.steps():
         try:

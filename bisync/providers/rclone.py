@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bisync.config import RcloneTenant
+from bisync.core.printable import typed
 from bisync.errors import DriftError, RcloneError
 from bisync.manifest.forbidden import STORED_KEYS, holds_stored_keys
 from bisync.providers.base import Around, Credentials, Provider, knock
@@ -62,7 +63,7 @@ class RcloneRemote(Provider[RcloneTenant]):
             have = ", ".join(sorted(known)) or "none"
             raise RcloneError(
                 f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
-                hint=f"make it with: rclone config --config {rclone.config}",
+                hint=f"make it with: rclone config --config {typed(rclone.config)}",
             )
         features = rclone.check(features_argv(f"{name}:")).stdout
         real = below(_unaliased(tenant, known, rclone), path)
@@ -162,7 +163,7 @@ def _unaliased(tenant: RcloneTenant, known: Mapping[str, str], rclone: Rclone) -
         target = read_alias(rclone.check(show_argv(name)).stdout)
         found = below(target, rest).removesuffix("/") if rest.strip("/") else target
     raise RcloneError(f"tenants.{tenant.name}: {tenant.remote} is an alias of an alias without end",
-                      hint=f"mend it with: rclone config --config {rclone.config}")  # fmt: skip
+                      hint=f"mend it with: rclone config --config {typed(rclone.config)}")  # fmt: skip
 
 
 PROVIDER = RcloneRemote()

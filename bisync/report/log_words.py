@@ -83,8 +83,10 @@ def _trash_lines(one: Logged) -> Iterator[str]:
     if one.cloud_trash is not None:
         yield f"  Old versions in the cloud, if it replaced any there: {one.cloud_trash}"
     if (one.local_trash is not None or one.cloud_trash is not None) and one.entry is not None:
-        run = one.entry["run"]
-        yield f"  They are kept for {one.keep_days} days. Bring one back with: bisync restore PATH --run {run}"
+        from bisync.core.printable import typed
+
+        run = str(one.entry["run"])
+        yield f"  They are kept for {one.keep_days} days. Bring one back with: bisync restore PATH --run {typed(run)}"
 
 
 def log_document(found: Iterable[Logged]) -> dict[str, Any]:

@@ -58,12 +58,14 @@ def _found_lines(found: Found, name: str) -> Iterator[Line]:
         yield "Nothing of an earlier set-up was found here."
         yield "Name it: bisync migrate --from DIR, or bisync migrate --webdav URL"
         return
+    from bisync.core.printable import typed
+
     yield ""
     yield "Nothing was changed. See what would be done: bisync migrate --yes --dry-run"
     if found.home is not None or found.projects:
         yield f"Move all of these folders over into {name}: bisync migrate --yes"
     for one in remotes:
-        yield f"Move over from {one.place} bisync migrate --webdav {one.place}"
+        yield f"Move over from {one.place} bisync migrate --webdav {typed(one.place)}"
 
 
 def _planned_lines(gathering: Gathering, *, verbose: bool) -> list[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.report.words import Line, ago, home_text
@@ -86,7 +87,17 @@ def _missing(one: Scheduled) -> list[Line]:
     names = ", ".join(one.missing)
     if one.environment_file is not None:
         file = home_text(one.environment_file)
-        cure = f"put them into {file}, one NAME=value a line, and type: chmod 600 {file}"
+        cure = (
+            f"put them into {file}, one NAME=value a line, and type: chmod 600 {_typed(one.environment_file)}"
+        )
     else:
         cure = "take these secrets from {command: ...} or {file: ...} in the manifest"
     return [f"  secrets from the environment, which it does not have: {names}", f"  {cure}"]
+
+
+def _typed(file: Path) -> str:
+    """A file in a command to type: with the home as `~`, which a shell sees only where nothing has to be quoted."""
+    from bisync.core.printable import typed
+
+    short, whole = home_text(file), str(file)
+    return short if typed(whole) == whole else typed(whole)

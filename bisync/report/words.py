@@ -212,12 +212,12 @@ def told_lines(result: SyncResult) -> list[str]:
 
 def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
     """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
-    import shlex
+    from bisync.core.printable import typed_path
 
     path = own(conflict.path)
     found, copies = f"Conflict detected: {path}", " and ".join(map(own, conflict.copies))
     if conflict.winner == "both":
-        cure = f"Please resolve manually, or: bisync resolve {shlex.quote(path)} --keep newer"
+        cure = f"Please resolve manually, or: bisync resolve {typed_path(path)} --keep newer"
         return [found, f"Saved as: {copies}", cure]
     if conflict.winner == "folder":
         made_room = "Resolving conflict: the name is a folder on the other side, and the file makes room"
@@ -259,7 +259,9 @@ def preview_lines(result: PlanResult) -> list[Line]:
 
 def plan_file_lines(path: str) -> list[str]:
     """What to do with a plan that was saved to `path`."""
-    return [f"Plan written. Carry it out with: bisync sync --plan {path}"]
+    from bisync.core.printable import typed
+
+    return [f"Plan written. Carry it out with: bisync sync --plan {typed(path)}"]
 
 
 def script_lines(path: str) -> list[str]:
@@ -382,13 +384,17 @@ def explain_lines(found: Sequence[Explanation]) -> list[str]:
 
 def conflicts_lines(groups: Sequence[ConflictGroup]) -> list[str]:
     """Every conflict that waits, its versions, and how to settle it."""
+    from bisync.core.printable import typed_path
+
     lines = []
     for group in groups:
         lines.append(f"{group.path} ({group.sync})")
         for one in group.versions:
             origin = f"  {_whose(one)}" if one.origin else ""
             lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")
-        lines.append(f"  Settle it with: bisync resolve '{group.path}' --keep local|cloud|newer|both")
+        lines.append(
+            f"  Settle it with: bisync resolve {typed_path(group.path)} --keep local|cloud|newer|both"
+        )
     return lines or ["No conflicts."]
 
 

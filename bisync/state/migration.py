@@ -13,9 +13,9 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Any, NamedTuple
 
+from bisync.core.printable import typed
 from bisync.errors import BisyncError
 from bisync.files import atomic_write, private_dir
 from bisync.stored import Damaged, Fields, fits, open_plain, parse
@@ -151,10 +151,9 @@ class MigrationState:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
-            aside = f"{quote(str(self.root))} {quote(f'{self.root}.broken')}"
             raise BisyncError(
                 f"the migration's journal cannot be read: {self.journal}: {error}",
-                hint=f"nothing was changed; start afresh with: mv {aside}",
+                hint=f"nothing was changed; start afresh with: mv {typed(self.root)} {typed(f'{self.root}.broken')}",
             ) from None
 
     def forget(self) -> None:
@@ -196,7 +195,7 @@ def read_entries(path: Path) -> Iterator[Entry]:
         return
     except Damaged as error:
         raise BisyncError(
-            f"{path} cannot be read: {error}", hint=f"remove it, then run again: rm {quote(str(path))}"
+            f"{path} cannot be read: {error}", hint=f"remove it, then run again: rm {typed(path)}"
         ) from None
 
 

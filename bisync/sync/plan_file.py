@@ -15,6 +15,7 @@ from typing import Any
 from bisync.app import Session
 from bisync.core.change import Change
 from bisync.core.plan import Plan
+from bisync.core.printable import typed
 from bisync.errors import GuardRefused, StateError, UsageError
 from bisync.files import named_path
 from bisync.stored import LARGE, Damaged, fits, parse, read
@@ -174,7 +175,7 @@ def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, An
         raise _no_plan(path)
     if document["manifest"] != digest:
         raise UsageError(
-            f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {path}"
+            f"{path} was made from another manifest", hint=f"make a new one: bisync plan --out {typed(path)}"
         )
     return {one["name"]: one for one in document["syncs"] if one["name"] in names}
 

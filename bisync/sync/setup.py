@@ -11,6 +11,7 @@ from bisync import events, ignore, providers
 from bisync.app import App
 from bisync.config import KeysIn, Sync
 from bisync.core.place import moved
+from bisync.core.printable import typed
 from bisync.core.result import Outcome, SetupStep, SyncResult
 from bisync.errors import BisyncError, RcloneError, UsageError, disk_error
 from bisync.files import private_dir, write_if_changed
@@ -43,7 +44,7 @@ def refuse_mount(folder: Path, mount: Path) -> None:
     if folder == mount:
         raise UsageError(
             f"Cannot use {folder} for bisync - it's the mount directory!",
-            hint=f"choose another folder: bisync setup --dir {mount}-sync",
+            hint=f"choose another folder: bisync setup --dir {typed(f'{mount}-sync')}",
         )
 
 
@@ -201,7 +202,7 @@ class _Setup:
         if folder.is_dir():
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise BisyncError(f"the sync dir {folder} cannot be read and written",
-                                  hint=f"mend its permissions: chmod u+rwx {folder}")  # fmt: skip
+                                  hint=f"mend its permissions: chmod u+rwx {typed(folder)}")  # fmt: skip
             return self._step("sync dir", self._remember(folder), str(folder))
         if os.path.lexists(folder):
             raise BisyncError(

@@ -7,6 +7,7 @@ nothing can break holds nothing.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -41,7 +42,7 @@ GROUND_FLOOR = {"__init__", "__main__", "app", *FLOORS[0].split()} - {"templates
 
 # All that a decision may need besides other decisions: nothing here knows the disk, the clock or a process.
 HARMLESS = {
-    "__future__", "collections", "dataclasses", "enum", "functools", "itertools", "math", "re", "typing",
+    "__future__", "collections", "dataclasses", "enum", "functools", "itertools", "math", "re", "shlex", "typing",
     "unicodedata",
 }  # fmt: skip
 
@@ -246,6 +247,37 @@ def ways_past_the_screen(house: House) -> list[str]:
     ]
 
 
+# What comes right before a word of a command to type.
+BEFORE_A_WORD = re.compile(
+    r"\b(?:bisync (?:[a-z]+ )?(?:[^;,:()]* )?|rclone [a-z][^;,:()]* |(?:chmod|rm|mv) [^;,:()]*)\Z"
+)
+# What needs no quotes: names that the schema keeps to letters, numbers, and words of our own.
+IS_PLAIN = re.compile(r"(?:typed|quote|typed_path|_typed|interval_text|max)\(|(?:.*\.)?name\Z")
+OUR_WORDS = {
+    "again", "flag", "other", "_at_work.get()", "plan.deletions", "-outcome.code", "wrong.command", "__version__",
+    "' '.join(once)",
+}  # fmt: skip
+
+
+def unquoted_words(house: House) -> list[str]:
+    """In a command to type every name and path is quoted: `typed` in bisync/core/printable.py."""
+    found = []
+    for name, path in house.modules.items():
+        for node in ast.walk(tree_of(path)):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            before = ""
+            for part in node.values:
+                if isinstance(part, ast.Constant):
+                    before += str(part.value)
+                    continue
+                value = ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
+                if BEFORE_A_WORD.search(before) and value not in OUR_WORDS and not IS_PLAIN.match(value):
+                    found.append(f"{house.where(name)}:{node.lineno}: {value}")
+                before += "X"
+    return found
+
+
 LAWS: tuple[Callable[[House], list[str]], ...] = (
     strangers,
     upward_imports,
@@ -256,6 +288,7 @@ LAWS: tuple[Callable[[House], list[str]], ...] = (
     borrowed_libraries,
     words_of_the_engine,
     ways_past_the_screen,
+    unquoted_words,
 )
 
 
@@ -347,6 +380,8 @@ def test_a_house_in_order_breaks_no_law(tmp_path: Path) -> None:
         (borrowed_libraries, {"bisync/actions/plan.py": "from rich.table import Table\n"}),
         (borrowed_libraries, {"bisync/report/words.py": "import jinja2\n"}),
         (words_of_the_engine, {"bisync/sync/hooks.py": "print(1)\n"}),
+        (unquoted_words, {"bisync/report/words.py": "f'see: bisync restore {path}'\n"}),
+        (unquoted_words, {"bisync/report/words.py": "f'mend it: chmod 600 {path}'\n"}),
         (ways_past_the_screen, {"bisync/report/words.py": "print(1)\n"}),
         (ways_past_the_screen, {"bisync/report/words.py": "import sys\n\nsys.stderr.write(name)\n"}),
         (ways_past_the_screen, {"bisync/report/words.py": "from rich.console import Console, Group\n"}),

@@ -85,7 +85,7 @@ def test_names_are_their_users_own() -> None:
     assert lines[:4] == [
         "Conflict detected: a\nb.md",
         "Saved as: a\nb.md.conflict1 and a\nb.md.conflict2",
-        "Please resolve manually, or: bisync resolve 'a\nb.md' --keep newer",
+        "Please resolve manually, or: bisync resolve $'a\\012b.md' --keep newer",
         "Left out: real ␉.md: it has an escape",
     ]
 

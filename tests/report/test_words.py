@@ -304,7 +304,7 @@ def test_conflicts_lines() -> None:
         "ideas.md (notes)",
         "  2026-11-22T10:00:00+00:00         4 B  ideas.md  laptop (this device)",
         "  2026-11-22T10:00:00+00:00     2.0 KiB  ideas.md.conflict1",
-        "  Settle it with: bisync resolve 'ideas.md' --keep local|cloud|newer|both",
+        "  Settle it with: bisync resolve ideas.md --keep local|cloud|newer|both",
     ]
 
 

@@ -116,7 +116,7 @@ def test_conflicts_lists_them_and_resolve_settles_them(laptop: Device, s3: S3) -
     laptop.sync()
     said = laptop.run("conflicts", expect=3).out
     assert "ideas.md (notes)" in said and "another device" in said and "this device" in said
-    assert "bisync resolve 'ideas.md' --keep local|cloud|newer|both" in said
+    assert "bisync resolve ideas.md --keep local|cloud|newer|both" in said
     (group,) = laptop.run("conflicts", "--json", expect=3).json["conflicts"]
     assert [(v["path"], v["origin"]) for v in group["versions"]] == [
         ("ideas.md", "another device"), ("ideas.md.conflict1", "this device"),

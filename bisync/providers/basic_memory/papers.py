@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from bisync.config import BasicMemoryTenant
+from bisync.core.printable import typed
 from bisync.core.result import Finding
 from bisync.manifest import cloud_address
 from bisync.providers.base import Around
@@ -81,7 +81,7 @@ def _two_places(user: Own) -> Iterator[Finding]:
         used, other = there
         yield Finding(
             about=ABOUT, level="warning", text=f"there are two logins: {used}, which is used, and {other}",
-            cure=f"remove the one that you do not need: rm {shlex.quote(str(other))}",
+            cure=f"remove the one that you do not need: rm {typed(other)}",
         )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _open_to_others(path: Path, what: str) -> Iterator[Finding]:
     if mode & 0o077:
         yield Finding(
             about=ABOUT, level="problem", text=f"{path} holds {what} and can be read by others (mode {mode:o})",
-            cure=f"chmod 600 {shlex.quote(str(path))}",
+            cure=f"chmod 600 {typed(path)}",
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bisync.core.printable import typed
 from bisync.errors import CloudError, LoginNeeded
 from bisync.files import atomic_write, private_dir
 from bisync.locks.machine import waited
@@ -92,7 +93,7 @@ def _read(path: Path) -> Tokens | None:
         return None
     except OSError as error:
         raise CloudError(
-            f"{path} cannot be read: {error.strerror}", hint=f"mend its permissions: chmod 600 {path}"
+            f"{path} cannot be read: {error.strerror}", hint=f"mend its permissions: chmod 600 {typed(path)}"
         ) from None
     if about.st_uid != os.geteuid():
         raise CloudError(f"{path} belongs to another user", hint=f"remove it, then {LOGIN}")
@@ -100,7 +101,7 @@ def _read(path: Path) -> Tokens | None:
         mode = stat.S_IMODE(about.st_mode)
         raise _OpenToOthers(
             f"{path} can be read by others (mode {mode:04o}): they may have the login",
-            hint=f"type: chmod 600 {path}; if somebody else uses this computer, then also: bisync login",
+            hint=f"type: chmod 600 {typed(path)}; if somebody else uses this computer, then also: bisync login",
         )
     document = parse(raw)
     if not isinstance(document, dict):
