@@ -123,11 +123,12 @@ class BasicMemoryTenant(Tenant):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How careful a sync is. `max_delete` counts files over both sides; None: no limit."""
+    """`max_delete` counts files over both sides, `max_new` new ones from the cloud; None: no limit."""
 
     name: str
     conflict_resolve: ConflictResolve
     max_delete: int | None
+    max_new: int | None = None
     compare: Compare = Compare.AUTO
     checkers: int | None = None
     transfers: int | None = None

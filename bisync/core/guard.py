@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bisync.core.change import Action
 from bisync.core.plan import Mode, Plan
 from bisync.core.printable import typed
 from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
@@ -31,6 +32,7 @@ def judge(
     local: LocalSnapshot,
     cloud: CloudSnapshot,
     max_delete: int | None,
+    max_new: int | None = None,
     name: str,
     all_may_change: bool = False,
     hidden: int = 0,
@@ -49,6 +51,7 @@ def judge(
         _device(baseline, local, name),
         _max_delete(plan, max_delete, name),
         _hidden(hidden, max_delete, name),
+        _max_new(plan, max_new, name),
         _all_changed(plan, baseline, name),
     )
     return tuple(one for one in verdicts if not (all_may_change and one.guard == "all_changed"))
@@ -116,6 +119,22 @@ def _hidden(hidden: int, limit: int | None, name: str) -> Verdict:
         if passed
         else f"look at them: bisync plan --only {name}; then, if you mean it: "
         f"bisync sync --only {name} --max-delete {hidden}",
+    )
+
+
+def _max_new(plan: Plan, limit: int | None, name: str) -> Verdict:
+    """Whoever can write to the bucket can plant a mass of files, which would fill the disk of every device."""
+    new = sum(change.action is Action.DOWNLOAD and not change.replaces for change in plan.changes)
+    passed = limit is None or new <= limit
+    return Verdict(
+        guard="max_new",
+        limit=limit,
+        planned=new,
+        passed=passed,
+        message="" if passed else f"New files from the cloud exceed safety limit ({new} > {limit})",
+        hint=""
+        if passed
+        else f"look at them: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --force",
     )
 
 

@@ -201,9 +201,10 @@ def _profile(reading: Reading, name: str, built: dict[str, Profile]) -> Profile:
             says["conflict_resolve"] = ConflictResolve(says["conflict_resolve"])
         if "compare" in says:
             says["compare"] = Compare(says["compare"])
-        if says.get("max_delete") == "none":
-            says["max_delete"] = None
-        for key in ("max_delete", "checkers", "transfers"):
+        for key in ("max_delete", "max_new"):
+            if says.get(key) == "none":
+                says[key] = None
+        for key in ("max_delete", "max_new", "checkers", "transfers"):
             if says.get(key) is not None:
                 says[key] = int(says[key])
         built[name] = dataclasses.replace(base, name=name, **says)

@@ -277,7 +277,7 @@ def prepare(
     hidden = hidden_by(coming, before, seen) if not first else ()
     verdicts = guard.judge(
         made, all_may_change=moved_in, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
-        max_delete=limit, hidden=len(hidden), name=session.sync.name,
+        max_delete=limit, max_new=session.profile.max_new, hidden=len(hidden), name=session.sync.name,
     )  # fmt: skip
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from bisync.config import Compare
-from bisync.core.change import Change
+from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict, judge, refusals
 from bisync.core.plan import Mode, Plan
 from bisync.core.snapshot import BaseFile, Baseline, CloudSnapshot, LocalSnapshot
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pure
 
 HERE = LocalSnapshot({}, (), 7, True)
 THERE = CloudSnapshot({}, (), True)
-GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "hidden", "all_changed")
+GUARDS = ("marker_local", "marker_cloud", "device", "max_delete", "hidden", "max_new", "all_changed")
 
 
 @cache
@@ -26,6 +26,10 @@ def knowing(count: int, *, device: int = 7) -> Baseline:
     files = {f"n{number}.md": BaseFile(1, "0" * 32, None, None, None) for number in range(count)}
     return Baseline(files=files, compare=Compare.CHECKSUM, profile="balanced", filters="", device=device,
                     run="", listings="")  # fmt: skip
+
+
+def coming(number: int) -> Change:
+    return Change(Action.DOWNLOAD, f"planted/{number}.md", 1, "new in the cloud")
 
 
 def planning(
@@ -46,11 +50,13 @@ def verdicts(
     cloud: CloudSnapshot = THERE,
     max_delete: int | None = 25,
     hidden: int = 0,
+    max_new: int | None = None,
 ) -> Mapping[str, Verdict]:
     """Every guard's verdict on a plan of the sync `notes`."""
     found = judge(
-        plan, baseline=baseline, local=local, cloud=cloud, max_delete=max_delete, name="notes", hidden=hidden
-    )
+        plan, baseline=baseline, local=local, cloud=cloud,
+        max_delete=max_delete, max_new=max_new, name="notes", hidden=hidden,
+    )  # fmt: skip
     return {verdict.guard: verdict for verdict in found}
 
 
@@ -74,7 +80,8 @@ def test_a_first_meeting_has_nothing_to_guard() -> None:
 
 def test_all_refusals_are_said_at_once_and_in_order() -> None:
     found = verdicts(
-        planning(deletions=26, edited=12),
+        planning(deletions=26, edited=12, changes=[coming(0)]),
+        max_new=0,
         baseline=knowing(12, device=8),
         local=HERE._replace(marker=False),
         cloud=THERE._replace(marker=False),
@@ -119,6 +126,37 @@ def test_too_many_deletions_name_the_limit_and_both_commands() -> None:
     assert verdict.message == "Deletion exceeds safety limit (26 > 25)"
     assert "bisync plan --only notes" in verdict.hint
     assert verdict.hint.endswith("bisync sync --only notes --max-delete 26")
+
+
+@pytest.mark.parametrize(
+    ("limit", "new", "passed"),
+    [(2, 0, True), (2, 2, True), (2, 3, False), (0, 0, True), (0, 1, False), (None, 30_000, True)],
+)
+def test_new_files_from_the_cloud_are_counted_alone(limit: int | None, new: int, passed: bool) -> None:
+    """Not what replaces a file here, nor what goes up, is renamed or deleted."""
+    others = [
+        coming(new)._replace(replaces=True),
+        Change(Action.UPLOAD, "up.md", 1, "new here"),
+        Change(Action.DELETE_LOCAL, "gone.md", 1, "deleted in the cloud"),
+        Change(Action.RENAME, "old.md", 1, "renamed in the cloud", side="cloud", to="new.md"),
+        Change(Action.CONFLICT, "both.md", 1, "new on both sides", winner="cloud"),
+    ]
+    plan = planning(changes=[*map(coming, range(new)), *others])
+
+    verdict = verdicts(plan, baseline=knowing(3), max_new=limit)["max_new"]
+
+    assert (verdict.passed, verdict.limit, verdict.planned) == (passed, limit, new)
+    assert verdicts(plan, baseline=None, max_new=limit) == {}  # a new device takes everything
+
+
+def test_too_many_new_files_name_the_limit_and_both_commands() -> None:
+    plan = planning(changes=map(coming, range(3)))
+
+    verdict = verdicts(plan, baseline=knowing(3), max_new=2)["max_new"]
+
+    assert verdict.message == "New files from the cloud exceed safety limit (3 > 2)"
+    assert "bisync plan --only notes" in verdict.hint
+    assert verdict.hint.endswith("bisync sync --only notes --force")
 
 
 @pytest.mark.parametrize(

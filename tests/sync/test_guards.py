@@ -67,6 +67,30 @@ def test_renamed_files_are_no_deletions(laptop: Device, s3: S3) -> None:
     assert laptop.sync(max_delete=0).error == "Deletion exceeds safety limit (1 > 0)"
 
 
+def test_a_planted_mass_of_files_is_refused(laptop: Device, s3: S3) -> None:
+    laptop.write("a.md", "mine")
+    laptop.sync()
+    manifest = laptop.home / "bisync.yaml"
+    manifest.write_text(
+        manifest.read_text().replace("    profile: balanced", "    profile: wary")
+        + "profiles: {wary: {max_new: 2}}\n"
+    )
+    for number in range(3):
+        s3.put(f"planted/{number}.md", "x")
+
+    refused = laptop.run("sync", expect=4)
+    assert "New files from the cloud exceed safety limit (3 > 2)" in refused.err
+    assert "bisync sync --only notes --force" in refused.err
+    assert laptop.tree() == {"a.md": "mine"}
+    (guard,) = (
+        one for one in laptop.run("plan", "--json", expect=4).json["syncs"][0]["guards"] if not one["passed"]
+    )
+    assert guard == {"guard": "max_new", "limit": 2, "planned": 3, "passed": False}
+
+    assert "--force: passed the guard max_new" in laptop.run("sync", "--force").out
+    assert len(laptop.tree()) == 4
+
+
 def test_an_unmounted_disk_deletes_nothing(laptop: Device, s3: S3) -> None:
     fill(laptop, 12)
     shutil.move(laptop.notes, laptop.home / "elsewhere")
