@@ -65,5 +65,6 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
             argv = move_listed_argv(
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
             )
+            runs.note_run(session.state, run)
             writing.rclone.check(argv, remote=session.remote, on_event=session.emit)
     return Pruned(sync=sync.name, files=found, run=run)

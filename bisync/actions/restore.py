@@ -10,12 +10,14 @@ from pathlib import Path
 from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import names
-from bisync.core.printable import typed_path
+from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import runs
 from bisync.sync import inside, swap, trash
 from bisync.sync.prepare import stay_in_place
 from bisync.sync.trash import Kept
+
+SHOWN_RUNS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,18 @@ class Restored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
-    """What came back, sorted by path, and which files below a folder were left as they are."""
+    """What came back, sorted by path, and which files below a folder were left as they are.
+
+    `foreign`: which are kept only by runs that this device's history does not name.
+    """
 
     restored: tuple[Restored, ...]
     left: tuple[str, ...]
+    foreign: tuple[str, ...] = ()
+
+
+class _OnlyForeign(UsageError):
+    """What was asked for is kept, but by no run of ours."""
 
 
 def restore(
@@ -40,7 +50,8 @@ def restore(
 ) -> Restoration:
     """Bring a file, or what is missing below a folder, back from the trash: its latest version.
 
-    With `run_id`, what that run took away. Into the sync dir, or into the folder `to`. Files that are still
+    With `run_id`, what that run took away. Without it only runs that this device's history names: whoever can write
+    to the bucket can put a later one there. Into the sync dir, or into the folder `to`. Files that are still
     below a folder are left alone, unless a run or another folder is named: nobody asked to turn them back.
     What lies in the way goes to the trash itself first. Raises UsageError when nothing of that name is
     kept, BisyncError when it cannot be brought back.
@@ -60,7 +71,9 @@ def restore(
                 f"{app.manifest.keep_days} days",
                 hint="see what is kept: bisync history --versions",
             )
-        latest = {kept.path: kept for kept in found}
+        latest = {kept.path: kept for kept in found if kept.known or run_id is not None}
+        if not latest:
+            raise _only_foreign(sync.name, path, wanted, found)
         left: list[str] = []
         if run_id is None and to is None:
             left = sorted(name for name in latest if name != wanted and os.path.lexists(sync.dir / name))
@@ -72,7 +85,8 @@ def restore(
             restored = [Restored(kept=kept, path=to / kept.path, replaced=False) for kept in chosen]
         else:
             restored = _put_in(session, chosen)
-        return Restoration(restored=tuple(restored), left=tuple(left))
+        others = sorted({kept.path for kept in found} - latest.keys())
+        return Restoration(restored=tuple(restored), left=tuple(left), foreign=tuple(others))
 
 
 def bring_back(
@@ -84,10 +98,21 @@ def bring_back(
         try:
             return restore(app, sync, path, run_id=run_id, to=to)
         except UsageError as error:
-            missing = error
+            missing = missing if isinstance(missing, _OnlyForeign) else error
     if missing is not None:
         raise missing
     return Restoration(restored=(), left=())
+
+
+def _only_foreign(name: str, path: str, wanted: str, found: Sequence[Kept]) -> UsageError:
+    """Which runs keep it, each with what is known of it, and how to have the last one all the same."""
+    said = {kept.run: kept.foreign for kept in found}
+    some = "; ".join(f"run {run} ({why})" for run, why in list(said.items())[-SHOWN_RUNS:])
+    last = list(said)[-1]
+    return _OnlyForeign(
+        f"{name}: {path} is kept only by runs that this device's history does not name: {some}",
+        hint=f"if you trust one, name it: bisync restore {typed_path(wanted)} --run {typed(last)}",
+    )
 
 
 def _refuse_blocked(root: Path, path: str, wanted: str, *, elsewhere: bool) -> None:

@@ -162,7 +162,13 @@ def history_document(results: Iterable[History]) -> dict[str, Any]:
                 "name": one.name,
                 "runs": list(one.runs),
                 "versions": [
-                    {"run": kept.run, "side": kept.side, "path": kept.path, "size": kept.size}
+                    {
+                        "run": kept.run,
+                        "side": kept.side,
+                        "path": kept.path,
+                        "size": kept.size,
+                        "known": kept.known,
+                    }
                     for kept in one.versions
                 ],
             }

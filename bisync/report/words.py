@@ -339,7 +339,8 @@ def history_lines(result: History) -> list[str]:
     if not lines:
         lines.append("no runs yet")
     for kept in result.versions:
-        lines.append(f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}")
+        whose = f"  ({kept.foreign})" if kept.foreign else ""
+        lines.append(f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}{whose}")
     if result.versions:
         lines.append("  Bring one back with: bisync restore PATH [--run RUN]")
     return lines
@@ -426,6 +427,11 @@ def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
         lines.append(
             f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
             "name, with --run or with --to"
+        )
+    if done.foreign:
+        lines.append(
+            f"{files(len(done.foreign))} more there, kept only by runs that are not known here: another device's, "
+            "or planted (see: bisync history --versions)"
         )
     if done.restored and not elsewhere:
         lines.append("  Next: bisync sync")

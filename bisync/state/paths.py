@@ -92,6 +92,11 @@ class SyncState:
         return self.root / "trash"
 
     @property
+    def other_runs(self) -> Path:
+        """What this device moved to the cloud's trash beside its runs: their ids, one a line."""
+        return self.root / "other-runs.txt"
+
+    @property
     def lists(self) -> Path:
         """Short-lived lists of names for rclone."""
         return self.root / "lists"

@@ -104,6 +104,23 @@ def in_order(found: Collection[str], state: SyncState) -> list[str]:
     return [next(ours) if run in known else run for run in sorted(found)]
 
 
+def known(state: SyncState) -> frozenset[str]:
+    """The runs that are this device's own: those of its history, and what it did in the cloud beside its runs."""
+    try:
+        noted = state.other_runs.read_text(encoding="utf-8", errors="replace").split()
+    except FileNotFoundError:
+        noted = []
+    told = (entry.get(key) for entry in read_history(state) for key in ("run", "first_run"))
+    return frozenset([*noted, *(one for one in told if isinstance(one, str) and one not in history.NAMELESS)])
+
+
+def note_run(state: SyncState, run: str) -> None:
+    """Say on disk that `run`, which has no line in the history, is this device's own. Raises OSError."""
+    private_dir(state.root)
+    with state.other_runs.open("a", encoding="utf-8") as stream:
+        stream.write(f"{run}\n")
+
+
 def run_time(run: str) -> datetime | None:
     """When a run with this id began; None for a name that is no run id."""
     try:

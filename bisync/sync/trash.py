@@ -6,14 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bisync.app import Session
 from bisync.config import Compare
-from bisync.core import expiry, names
+from bisync.core import expiry, foreign, names
 from bisync.core.metadata import CLOUD_TRASH
 from bisync.errors import BisyncError
 from bisync.files import atomic_write
@@ -33,7 +33,8 @@ _NOTE = {"on": (None, str), "looked": float, "local": {str: float}, "cloud": {st
 class Kept:
     """One kept version: which run took it away, on which side it lies, its path and size in bytes.
 
-    `stored_ns`: when the store says that it was stored, in ns since the epoch; None where nobody says.
+    `stored_ns`: when the store says that it was stored, in ns since the epoch; None where nobody says. `known`: this
+    device's own history names the run; where it does not, `foreign` says so in words.
     """
 
     run: str
@@ -41,6 +42,8 @@ class Kept:
     path: str
     size: int
     stored_ns: int | None = None
+    known: bool = True
+    foreign: str = ""
 
 
 def local_versions(session: Session) -> Iterator[Kept]:
@@ -196,8 +199,20 @@ class _Seen(NamedTuple):
 
 def versions(session: Session) -> tuple[Kept, ...]:
     """Every version both trashes keep, oldest run first: our own runs as they came, whatever the clock said then."""
-    found = [*local_versions(session), *cloud_versions(session)]
+    ours, now = runs.known(session.state), session.app.now()
+    there = [kept if kept.run in ours else _foreign(kept, now) for kept in cloud_versions(session)]
+    found = [*local_versions(session), *there]
     order = {
         run: place for place, run in enumerate(runs.in_order({kept.run for kept in found}, session.state))
     }
     return tuple(sorted(found, key=lambda kept: (order[kept.run], kept.path, kept.side)))
+
+
+def _foreign(kept: Kept, now: datetime) -> Kept:
+    began = runs.run_time(kept.run)
+    odd = foreign.oddity(
+        began=None if began is None else began.timestamp(),
+        stored=None if kept.stored_ns is None else kept.stored_ns / 1e9,
+        now=now.timestamp(),
+    )
+    return replace(kept, known=False, foreign=foreign.whose(odd))

@@ -136,7 +136,7 @@ CASES = {
         "syncs",
         {
             "name": str, "runs": [{"run": str}],
-            "versions": [{"run": str, "side": str, "path": str, "size": int}],
+            "versions": [{"run": str, "side": str, "path": str, "size": int, "known": bool}],
         },
     ),
     "doctor": Case(

@@ -157,3 +157,38 @@ def test_nothing_private_is_readable_by_others(laptop: Device, s3: S3) -> None:
         assert folder.stat().st_mode & 0o077 == 0, folder
     assert (laptop.home / ".config/rclone/rclone.conf").stat().st_mode & 0o777 == 0o600
     assert (laptop.state / "baseline.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_planted_run_is_never_preferred(laptop: Device, desktop: Device, s3: S3) -> None:
+    """Whoever can write to the bucket can put a run of the year 2999 there, also one with this device's name."""
+    for text in ("first", "second"):
+        laptop.write("a.md", text)
+        laptop.sync()
+    ours = laptop.history()[-1]["run"]
+    planted = f"29990101T000000Z-3f2a7c-{ours.partition('Z-')[2].partition('-')[2]}"
+    for name in ("a.md", "only.md"):
+        s3.put(f".basic-memory/trash/{planted}/{name}", "planted")
+
+    assert f"(run {ours}," in laptop.run("restore", "a.md").out
+    assert laptop.tree() == {"a.md": "first"}
+
+    said = laptop.run("restore", "only.md", expect=2).err
+    assert f"run {planted} (not known here: another device's, or planted; its name says a time" in said
+    assert f"bisync restore only.md --run {planted}" in said
+    assert laptop.tree() == {"a.md": "first"}
+
+    listed = laptop.run("history", "--versions").out
+    marked = [line for line in listed.splitlines() if "not known here" in line]
+    assert len(marked) == 2 and all(planted in line for line in marked)
+    versions = laptop.run("history", "--versions", "--json").json["syncs"][0]["versions"]
+    assert {one["run"]: one["known"] for one in versions if one["side"] == "cloud"} == {
+        ours: True,
+        planted: False,
+    }
+
+    # What another device's run has kept comes back by its name.
+    desktop.sync()
+    desktop.run("restore", "a.md", "--run", ours, "--to", "back")
+    assert (desktop.home / "back/a.md").read_text() == "first"
+    laptop.run("restore", "only.md", "--run", planted)
+    assert laptop.tree()["only.md"] == "planted"
