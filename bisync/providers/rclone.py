@@ -108,7 +108,7 @@ def _refuse_stored_keys(tenant: RcloneTenant, rclone: Rclone) -> None:
         if ours:
             raise DriftError(
                 f"tenants.{tenant.name}: {tenant.remote} leads to [{ours[0]}] in rclone.conf, which {STORED_KEYS}",
-                hint=f"mend it with: rclone config --config {rclone.config}",
+                hint=f"mend it with: rclone config --config {typed(rclone.config)}",
             )
 
 

@@ -429,10 +429,8 @@ def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
             "name, with --run or with --to"
         )
     if done.foreign:
-        lines.append(
-            f"{files(len(done.foreign))} more there, kept only by runs that are not known here: another device's, "
-            "or planted (see: bisync history --versions)"
-        )
+        kept = f"{files(len(done.foreign))} more, kept by runs that are not known here"
+        lines.append(f"{kept}: another device's, or planted (see: bisync history --versions)")
     if done.restored and not elsewhere:
         lines.append("  Next: bisync sync")
     return lines

@@ -15,8 +15,9 @@ from bisync.files import atomic_write, private_dir
 from bisync.state import lines
 from bisync.state.baseline import expecting_rows
 from bisync.state.paths import SyncState
-from bisync.stored import LARGE, Damaged, Fields, fits
+from bisync.stored import LARGE, Damaged, Fields, fits, open_plain
 from bisync.stored import load as load_stored
+from bisync.stored import read as read_stored
 
 VERSION = 1
 # Before 2 the listings of a run under way lay in `ancestor/`.
@@ -107,7 +108,7 @@ def in_order(found: Collection[str], state: SyncState) -> list[str]:
 def known(state: SyncState) -> frozenset[str]:
     """The runs that are this device's own: those of its history, and what it did in the cloud beside its runs."""
     try:
-        noted = state.other_runs.read_text(encoding="utf-8", errors="replace").split()
+        noted = read_stored(state.other_runs).decode("utf-8", "replace").split()
     except FileNotFoundError:
         noted = []
     told = (entry.get(key) for entry in read_history(state) for key in ("run", "first_run"))
@@ -117,8 +118,8 @@ def known(state: SyncState) -> frozenset[str]:
 def note_run(state: SyncState, run: str) -> None:
     """Say on disk that `run`, which has no line in the history, is this device's own. Raises OSError."""
     private_dir(state.root)
-    with state.other_runs.open("a", encoding="utf-8") as stream:
-        stream.write(f"{run}\n")
+    with os.fdopen(open_plain(state.other_runs, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
+        stream.write(f"{run}\n".encode())
 
 
 def run_time(run: str) -> datetime | None:

@@ -254,8 +254,8 @@ BEFORE_A_WORD = re.compile(
 # What needs no quotes: names that the schema keeps to letters, numbers, and words of our own.
 IS_PLAIN = re.compile(r"(?:typed|quote|typed_path|_typed|interval_text|max)\(|(?:.*\.)?name\Z")
 OUR_WORDS = {
-    "again", "flag", "other", "hidden", "_at_work.get()", "plan.deletions", "-outcome.code", "wrong.command", "__version__",
-    "' '.join(once)",
+    "again", "flag", "other", "hidden", "what", "aside", "_at_work.get()", "plan.deletions", "-outcome.code",
+    "wrong.command", "__version__", "' '.join(once)",
 }  # fmt: skip
 
 
