@@ -210,6 +210,8 @@ def fits(value: Any, shape: Any) -> bool:
         case tuple():
             return any(fits(value, one) for one in shape)
         case frozenset() | set():
+            # (Of an Enum's members none is equal to a text.)
+            assert all(type(one) is str for one in shape), shape
             return isinstance(value, str) and value in shape
         case [each]:
             return _is_list(value) and all(fits(one, each) for one in value)

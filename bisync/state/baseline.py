@@ -32,7 +32,7 @@ _PLACE = {(name if name != "address" else "address?"): str for name in Place._fi
 _SHAPE = {
     "version": int,
     "run": str,
-    "compare": set(Compare),
+    "compare": {one.value for one in Compare},
     "profile": str,
     "filters": str,
     "device": int,

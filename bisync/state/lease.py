@@ -15,7 +15,7 @@ VERSION = 1
 _SHAPE = {
     "version": int,
     "store": str,
-    "protocol": (None, set(Protocol)),
+    "protocol": (None, {one.value for one in Protocol}),
     "number": (None, int),
     "md5": (None, str),
     "tokens": [str],

@@ -225,14 +225,15 @@ def test_a_bucket_that_vanished(ready: Device, tmp_path: Path) -> None:
     state = ready.home / ".basic-memory" / "bisync-state"
     before = everything(ready.notes, conf)
 
-    said = ready.run("sync", "--resync", expect=1)
+    # Keys that were stored for one bucket are tried on no other; setup resolves them anew.
+    said = ready.run("setup", expect=1)
 
     assert "does not exist (s3://vanished" in one_clear_line(said)
     assert everything(ready.notes, conf) == before
     assert state.is_dir()
 
 
-@pytest.mark.parametrize("trouble", ["wrong keys", "dead endpoint"])
+@pytest.mark.parametrize("trouble", ["wrong keys", "another endpoint"])
 def test_a_cloud_that_fails_later(ready: Device, cloud: S3, below: str, trouble: str) -> None:
     ready.write("a.md", "a")
     ready.sync()
@@ -241,16 +242,16 @@ def test_a_cloud_that_fails_later(ready: Device, cloud: S3, below: str, trouble:
     good = conf.read_text()
     wrong = {
         "wrong keys": good.replace("TESTKEYID", "OTHER"),
-        "dead endpoint": good.replace(cloud.endpoint, f"http://127.0.0.1:{free_port()}"),
+        "another endpoint": good.replace(cloud.endpoint, f"http://127.0.0.1:{free_port()}"),
     }[trouble]
     conf.write_text(wrong)
     before = everything(ready.notes)
 
-    said = ready.run("sync", expect=1)
+    said = ready.run("sync", expect=1 if trouble == "wrong keys" else 2)
 
     words = {
         "wrong keys": ("the cloud does not know this access key", "bisync setup --rotate"),
-        "dead endpoint": ("nobody answers, connection refused", "endpoint"),
+        "another endpoint": ("rclone.conf and the manifest do not agree", "bisync setup"),
     }[trouble]
     assert all(each in one_clear_line(said) for each in words)
     assert everything(ready.notes) == before

@@ -10,6 +10,15 @@ from pathlib import Path
 import pytest
 
 from bisync.errors import BisyncError
+from bisync.ignore import cache as compiled
+from bisync.providers import embedded
+from bisync.providers.basic_memory import known
+from bisync.rclone import binary
+from bisync.state import aside, baseline, lease, runs
+from bisync.state.migration import MigrationState
+from bisync.state.paths import SyncState
+from bisync.sync import trash
+from tests.support.fuzz import readers
 from tests.support.fuzz.play import attempt, play
 from tests.support.fuzz.readers import READERS, Reader
 
@@ -49,6 +58,32 @@ def test_a_sample_is_a_good_one(name: str, tmp_path: Path) -> None:
     path.write_bytes(reader.sample)
 
     reader.read(path)
+
+
+# What is made again where it cannot be read: a shape that never fits would only make it slow.
+UNDERSTOOD = {
+    "baseline": lambda path: baseline.load(path) == readers.KNOWN,
+    "journal": lambda path: runs.read_journal(SyncState(path.parent))["run"] == "r",  # type: ignore[index]
+    "partials": lambda path: runs.partials_before(SyncState(path.parent)) == {"a.partial"},
+    "history": lambda path: len(list(runs.read_history(SyncState(path.parent)))) == 3,
+    "lease": lambda path: lease.load(path, "s") == readers.LEASE,
+    "trash": lambda path: trash._Seen.read(path) == ("2026-11-22", 1.5, {"r": 2.0}, {}),
+    "versions": lambda path: binary._known_versions(path.parent) != {},
+    "compiled": lambda path: compiled._read(path) is not None,
+    "known": lambda path: known.load(readers.TENANT, path.parents[2]) is not None,
+    "embedded": lambda path: len(embedded._read(path)) == 1,
+    "migration": lambda path: MigrationState(path.parent).load() is not None,
+    "aside": lambda path: len(aside.load(path)) == 1,
+}
+
+
+@pytest.mark.parametrize("name", UNDERSTOOD)
+def test_what_a_writer_of_ours_left_is_understood(name: str, tmp_path: Path) -> None:
+    path = tmp_path / READERS[name].name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(READERS[name].sample)
+
+    assert UNDERSTOOD[name](path)
 
 
 def _pipe(path: Path) -> None:

@@ -19,7 +19,7 @@ from bisync.actions.history import History
 from bisync.actions.log import Logged
 from bisync.config import BasicMemoryTenant, Compare
 from bisync.core import conflict_names, metrics
-from bisync.core.lease_folder import Kind
+from bisync.core.lease_folder import Kind, Protocol
 from bisync.core.place import Place
 from bisync.core.projects import Project
 from bisync.core.snapshot import Arriving, BaseFile, Baseline, Stamp
@@ -259,6 +259,7 @@ def _compiled(path: Path) -> None:
 
 TENANT = BasicMemoryTenant(name="personal", tenant_id=None, token=None, api_url="https://cloud.example")
 PLACE = Place("s3:bucket/notes", "basic-memory-x:b", "/home/u/notes", "/home/u/bisync.yaml")
+LEASE = lease.Known("s", Protocol.NUMBERED, 3, MD5, ("t",))
 FILE = BaseFile(3, MD5, Stamp(1, 2, 3), None, None, None)
 KNOWN = Baseline(
     files={"a.md": FILE, "ö/b.md": FILE._replace(md5=None, local_mtime_ns=5, names=("x", "y"))},
@@ -354,7 +355,7 @@ READERS = {
         read=_held, name="held.json", refuses=(ValueError,),
     ),
     "lease": Reader(
-        sample=_made(lambda path: lease.save(path, lease.Known("s", None, 3, MD5, ("t",))), "lease.json"),
+        sample=_made(lambda path: lease.save(path, LEASE), "lease.json"),
         read=lambda path: lease.load(path, "s"), name="lease.json",
     ),
     "migration": Reader(
