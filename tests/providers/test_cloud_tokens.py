@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bisync.config import SecretRef
-from bisync.errors import CloudError, LoginNeeded, SecretError
+from bisync.errors import CloudError, LoginNeeded, SecretError, StateError
 from bisync.providers.basic_memory import tokens
 from bisync.providers.basic_memory.access import Access, Own
 from tests.providers.cloud_user import INFO, TOKEN, User, secret
@@ -116,7 +116,7 @@ def test_a_file_of_another_user_is_not_used(user: User, monkeypatch: pytest.Monk
 def test_a_folder_in_its_place_is_said(user: User) -> None:
     user.token_file.unlink()
     user.token_file.mkdir()
-    with user.cloud() as cloud, pytest.raises(CloudError, match="cannot be read"):
+    with user.cloud() as cloud, pytest.raises(StateError, match="is not a plain file"):
         cloud.store()
 
 
