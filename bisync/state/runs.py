@@ -106,12 +106,15 @@ def in_order(found: Collection[str], state: SyncState) -> list[str]:
 
 
 def known(state: SyncState) -> frozenset[str]:
-    """The runs that are this device's own: those of its history, and what it did in the cloud beside its runs."""
+    """The runs that are this device's own: those of its history, one that is under way or was killed, and what it did
+    in the cloud beside its runs."""
     try:
         noted = read_stored(state.other_runs).decode("utf-8", "replace").split()
     except FileNotFoundError:
         noted = []
-    told = (entry.get(key) for entry in read_history(state) for key in ("run", "first_run"))
+    told = [entry.get(key) for entry in read_history(state) for key in ("run", "first_run")]
+    # One that was killed has its line once the next run has recovered from it.
+    told.append((read_journal(state) or {}).get("run"))
     return frozenset([*noted, *(one for one in told if isinstance(one, str) and one not in history.NAMELESS)])
 
 

@@ -213,32 +213,21 @@ class Execution:
 
     def _settle(self, step: Settle) -> None:
         """Give a conflict's versions their names here. The cloud's half follows when bisync or a rename is run."""
-        change, root = step.change, self.area.root
+        change = step.change
         fetched = self._fetched(change, step.staged)
         if fetched is None:
             return
         try:
-            with inside.at(root, step.name) as here:
-                done = self._named(step, here, fetched)
+            with inside.at(self.area.root, step.name) as here:
+                staged = self.area.staging / step.staged
+                done = swap.settle(here, staged, change.winner, [Path(copy).name for copy in step.copies])
         except FileNotFoundError:
             done = False
+        if change.winner == "cloud":
+            self.placed[change.path] = fetched
         if self._note(change, done, self.tally.downloaded):
             self._note_conflict(change)
             self.tally.bytes += self.seen.cloud.files[change.path].size
-
-    def _named(self, step: Settle, here: Path, fetched: swap.Identity) -> bool:
-        change, staged = step.change, self.area.staging / step.staged
-        copies = [here.with_name(Path(copy).name) for copy in step.copies]
-        swap.keep_mode(here, staged)
-        if change.winner == "local":
-            done = swap.place(staged, copies[0])
-        elif change.winner == "cloud":
-            # Whatever the user has there by now is the local version: it is kept, not judged again.
-            done = swap.place(here, copies[0]) and swap.place_or_undo(staged, here, copies[0], here)
-            self.placed[change.path] = fetched
-        else:
-            done = swap.place(here, copies[0]) and swap.place_or_undo(staged, copies[1], copies[0], here)
-        return done
 
     def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
         """The staged file; None where it is gone from the cloud since it was listed."""

@@ -15,7 +15,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
@@ -148,6 +148,20 @@ def place_or_undo(source: Path, target: Path, moved: Path, back: Path) -> bool:
     except OSError:
         place(moved, back)
         raise
+
+
+def settle(here: Path, staged: Path, winner: str | None, names: Sequence[str]) -> bool:
+    """Give the versions of a conflict their names in one folder: the one `here` and the cloud's, which is `staged`.
+
+    `names`: those of copies, the local version's first. Whatever the user has there by now is the local version: it is
+    kept, not judged again. False when it went away, or a name was taken. Raises OSError.
+    """
+    copies = [here.with_name(name) for name in names]
+    keep_mode(here, staged)
+    if winner == "local":
+        return place(staged, copies[0])
+    target = here if winner == "cloud" else copies[1]
+    return place(here, copies[0]) and place_or_undo(staged, target, copies[0], here)
 
 
 def place_at_first_free(source: Path, names: Iterable[Path]) -> Path | None:

