@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome, SyncResult
-from bisync.sync import swap
+from bisync.sync import inside
 from tests.support.busy import World
 from tests.support.world import S3, Device, serve_s3
 from tests.sync.test_kill_sweep import in_a_child
@@ -176,16 +176,16 @@ def test_a_file_saved_where_a_folder_is_about_to_come_makes_room_in_the_next_run
     device.setup()
     device.write("desk", "a file here")
     moto.put("desk/x.md", "a folder there")
-    make_way = swap._make_way
+    look = inside.check_way
 
-    def saved_first(path: Path) -> None:
-        if path.name == "x.md" and not path.parent.exists():
+    def saved_first(root: Path, name: str) -> None:
+        look(root, name)
+        if name == "desk/x.md" and not (root / "desk").exists():
             device.write("desk", "saved in that moment")
-        make_way(path)
 
-    monkeypatch.setattr(swap, "_make_way", saved_first)
+    monkeypatch.setattr(inside, "check_way", saved_first)
     assert left_out(device.sync()) == ["desk/x.md"]
-    monkeypatch.setattr(swap, "_make_way", make_way)
+    monkeypatch.setattr(inside, "check_way", look)
 
     assert "desk" not in moto.tree()
     assert device.sync().outcome is Outcome.DONE

@@ -58,6 +58,7 @@ def told(
         number += 1
         (root / "first").write_text(f"is it listening? {number}")
         time.sleep(0.1)
+    time.sleep(0.5)  # of the last of these it may be told a moment later
     heard.paths.clear()
     yield root
     one.stop()

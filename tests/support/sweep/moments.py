@@ -159,6 +159,9 @@ def _absolute(given: Any, below: int) -> str:
     path = os.fsdecode(given) if given is not None else "."
     if not path.startswith("/") and below >= 0:
         return f"{_opened(below)}/{path}"
+    by_descriptor = re.match(r"/proc/self/fd/(\d+)/", path)
+    if by_descriptor:
+        return f"{_opened(int(by_descriptor[1]))}/{path[by_descriptor.end() :]}"
     return path
 
 
