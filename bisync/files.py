@@ -68,7 +68,9 @@ def write_if_changed(path: Path, data: str | bytes, *, mode: int = 0o600) -> boo
     """As `atomic_write`, but leave a file alone that holds `data` already; True when it wrote."""
     raw = data.encode() if isinstance(data, str) else data
     try:
-        if path.read_bytes() == raw:
+        # Only what may be the same is read: what lies there can be a pipe, which never ends, or a huge file.
+        there = path.stat()
+        if stat.S_ISREG(there.st_mode) and there.st_size == len(raw) and path.read_bytes() == raw:
             return False
     except FileNotFoundError:
         private_dir(path.parent)

