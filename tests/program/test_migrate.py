@@ -22,8 +22,8 @@ def test_a_tree_of_everything(fresh: Device) -> None:
     old = grow(
         fresh.home / "basic-memory",
         {".hidden/x.md": "dot", "a.md": "a", "zero.md": "", nfd: "nfd", "i j/k%20l.md": "odd", "leer/tief/": "",
-         "big.bin": os.urandom(200 << 20), "x.tmp": "ignored", ".bmignore": "*.tmp\n!never.tmp\n",
-         "q?*:<>|\\\".md": "signs", " lead.md": "blank", "c.md.conflict1": "copy"},
+         "big.bin": os.urandom(200 << 20), "x.tmp": "ignored", ".bmignore": "*.tmp\n!never.tmp\n!*.pem\n",
+         "server.pem": "secret", "q?*:<>|\\\".md": "signs", " lead.md": "blank", "c.md.conflict1": "copy"},
     )  # fmt: skip
     (old / os.fsdecode(b"lat\xe9.md")).write_text("no UTF-8")
     (old / "a.md").chmod(0o640)
@@ -37,10 +37,12 @@ def test_a_tree_of_everything(fresh: Device) -> None:
 
     assert "✓ verify          ok       11 in the sync dir, 10 in the cloud, all by content" in said.out
     assert "  ignored   x.tmp  (.bmignore:1: *.tmp)" in said.out
+    assert "  ignored   server.pem  (bisync (secret names):" in said.out
     assert "  left      link.md  (links are not followed)" in said.out
     assert "  in the sync dir alone: lat\\udce9.md: its name is not valid UTF-8" in said.out
     kept = {p.relative_to(old).as_posix() for p in old.rglob("*") if p.is_file() and not p.is_symlink()} - {
-        "x.tmp"
+        "x.tmp",
+        "server.pem",
     }
     here = {p.relative_to(fresh.notes).as_posix() for p in fresh.notes.rglob("*") if p.is_file()}
     assert here - {".basic-memory/.bisync-marker"} == kept

@@ -355,3 +355,11 @@ def test_no_secret_is_in_what_setup_says(fresh: Device) -> None:
     said = fresh.run("setup", "--json")
 
     assert SECRET not in said.out + said.err
+
+
+def test_a_sync_dir_that_setup_makes_is_its_users_alone(fresh: Device, cloud: S3) -> None:
+    assert cloud.endpoint and not fresh.notes.exists()
+
+    fresh.run("setup")
+
+    assert stat.S_IMODE(fresh.notes.stat().st_mode) == 0o700

@@ -62,6 +62,17 @@ def test_a_program_that_had_the_file_open_is_noticed(area: swap.Area) -> None:
     assert list(swap.late_edits(area, {"n.md": expected})) == ["n.md"]
 
 
+def test_a_late_edit_has_a_name_also_where_its_folder_is_gone(area: swap.Area) -> None:
+    (area.root / "d").mkdir()
+    (area.root / "d/n.md").write_text("old")
+    with (area.root / "d/n.md").open("a") as editor:
+        assert swap.take_away(area, "d/n.md", seen(area.root, "d/n.md"))
+        (area.root / "d").rmdir()
+        editor.write(" and more")
+    assert swap.name_late_edit(area, "d/n.md") == "d/n.md"
+    assert (area.root / "d/n.md").read_text() == "old and more"
+
+
 def test_after_a_crash_between_move_and_link_the_note_is_back(area: swap.Area) -> None:
     (area.root / "d").mkdir()
     (area.root / "d" / "n.md").write_text("old")
