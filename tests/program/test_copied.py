@@ -28,11 +28,14 @@ OWN = (
 )
 
 
-def told(device: Device, folder: Path) -> dict[str, tuple[str, str]]:
-    """Each file and folder below `folder` with its mode and text, without what is each setup's own."""
+def told(device: Device, folder: Path) -> list[tuple[str, str, str]]:
+    """Each file and folder below `folder` with its mode and text, without what is each setup's own, sorted.
+
+    Several may have one name then.
+    """
     assert device.server is not None
     home, session = str(device.home), listings.session_name(device.home, "c:").partition("..")[0]
-    found = {}
+    found = []
     for path in folder.rglob("*"):
         text = path.read_text() if path.is_file() else ""
         name = path.relative_to(folder).as_posix()
@@ -40,15 +43,15 @@ def told(device: Device, folder: Path) -> dict[str, tuple[str, str]]:
             text, name = text.replace(ours, word), name.replace(ours, word)
         for pattern, word in OWN:
             text, name = re.sub(pattern, word, text), re.sub(pattern, word, name)
-        found[name] = (stat.filemode(path.stat().st_mode), text)
-    return found
+        found.append((name, stat.filemode(path.stat().st_mode), text))
+    return sorted(found)
 
 
-def all_of(device: Device) -> dict[str, tuple[str, str]]:
+def all_of(device: Device) -> list[tuple[str, str, str]]:
     """The same of the device and the whole bucket."""
     assert device.server is not None and device.server.folder is not None
     there = told(device, device.server.folder / BUCKET)
-    return told(device, device.home) | {f"bucket/{name}": one for name, one in there.items()}
+    return [*told(device, device.home), *((f"bucket/{name}", *one) for name, *one in there)]
 
 
 @pytest.mark.parametrize("which", ["set_up", "set_up_below"])
