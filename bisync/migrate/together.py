@@ -78,13 +78,14 @@ class _Work:
         self._pace.done()
 
     def _set_aside(self, path: str, name: str) -> bool:
-        seen, there = self._seen[path], self.root / path
+        seen = self._seen[path]
         try:
-            now = there.lstat()
-            same = (now.st_size, now.st_mtime_ns) == (seen.size, seen.mtime_ns)
-            if same and naming.take_name(there, self.root / name):
-                return True
-        except FileNotFoundError:
+            with inside.at(self.root, path) as there, inside.at(self.root, name) as aside:
+                now = there.lstat()
+                same = (now.st_size, now.st_mtime_ns) == (seen.size, seen.mtime_ns)
+                if same and naming.take_name(there, aside):
+                    return True
+        except (FileNotFoundError, inside.InTheWay):
             pass
         self.passed.append(Passed(path, "it changed in the sync dir meanwhile", lost=True))
         return False
@@ -107,8 +108,11 @@ class _Work:
     def _name(self, one: Kept, beside: Path) -> str | None:
         """Give what waits its name; why it has none, or None."""
         try:
-            if naming.take_name(beside, self.root / one.name):
-                return None
+            with inside.at(self.root, one.name) as target:
+                if naming.take_name(beside, target):
+                    return None
+        except inside.InTheWay as way:
+            return str(way)
         except OSError as error:
             why = swap.refusal(error)
             if why is None:

@@ -20,7 +20,7 @@ from bisync.files import atomic_write, private_dir
 from bisync.migrate import trees
 from bisync.state.migration import FOLDER, PENDING, Entry, Journal, MigrationState, file_digest, read_entries
 from bisync.state.paths import SyncState
-from bisync.sync import naming
+from bisync.sync import inside, naming
 from bisync.sync.hashing import file_md5
 
 
@@ -175,17 +175,20 @@ class _Undo:
 
     def _remove(self, path: str) -> None:
         """Into the trash of the sync: nothing is destroyed."""
+        if not self._dry_run:
+            target = self._trash / path
+            private_dir(target.parent)
+            try:
+                with inside.at(self._root, path) as here:
+                    shutil.move(here, target)
+            except inside.InTheWay as way:
+                self.done.kept.append((path, str(way)))
+                return
         self.done.removed += 1
-        if self._dry_run:
-            return
-        target = self._trash / path
-        private_dir(target.parent)
-        shutil.move(self._root / path, target)
 
     def _restore(self, path: str, origin: str, one: Entry) -> None:
-        target, source = self._root / path, self._root / origin
+        source = self._root / origin
         if not self._dry_run:
-            target.parent.mkdir(parents=True, exist_ok=True)
             if not source.is_relative_to(self._root):
                 copy = self._root / METADATA_DIR / "coming-back"
                 private_dir(copy.parent)
@@ -193,8 +196,13 @@ class _Undo:
                 shutil.copy2(source, copy)
                 os.utime(copy, ns=(one.mtime_ns, one.mtime_ns))
                 source = copy
-            if not naming.take_name(source, target):
-                self.done.kept.append((path, f"something has its name; it lies in {source}"))
+            try:
+                with inside.at(self._root, path, make=True) as target:
+                    why = None if naming.take_name(source, target) else "something has its name"
+            except inside.InTheWay as way:
+                why = str(way)
+            if why is not None:
+                self.done.kept.append((path, f"{why}; it lies in {source}"))
                 return
         self.done.restored.append(path)
 

@@ -95,6 +95,29 @@ def test_two_migrations_are_taken_back_as_one(moved: Device) -> None:
     assert here(moved) == {"mine.md": "mine", "since.md": "since"}
 
 
+def test_nothing_is_put_back_through_a_link(laptop: Device, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name, text, time in (
+        ("basic-memory/d/a.md", "newer", 2_000_000_000),
+        ("notes/d/a.md", "mine", 1_600_000_000),
+    ):
+        path = laptop.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (time, time))
+    laptop.run("migrate", "--from", "~/basic-memory")
+    assert here(laptop)["d/a.md"] == "newer"
+    (laptop.notes / "d").rename(laptop.notes / "moved")
+    (laptop.notes / "d").symlink_to(outside)
+
+    undone = laptop.run("migrate", "--undo", expect=1)
+
+    assert list(outside.iterdir()) == []
+    assert "kept as it is: d/a.md: d is a link here" in undone.out
+    assert "mine" in here(laptop).values()
+
+
 def test_a_dry_run_says_so_and_takes_nothing_back(moved: Device) -> None:
     before = here(moved)
 
