@@ -92,28 +92,28 @@ def _device(baseline: Baseline, local: LocalSnapshot, name: str) -> Verdict:
 
 def _max_delete(plan: Plan, limit: int | None, name: str) -> Verdict:
     said = f"Deletion exceeds safety limit ({plan.deletions} > {limit})"
-    return _within("max_delete", limit, plan.deletions, said, f"--max-delete {plan.deletions}", name)
+    return _within("max_delete", limit, plan.deletions, said, f"max-delete {plan.deletions}", name)
 
 
 def _hidden(hidden: int, limit: int | None, name: str) -> Verdict:
     said = (
         f"ignore rules that lie in the cloud would hide {hidden} files that are synced ({hidden} > {limit})"
     )
-    return _within("hidden", limit, hidden, said, f"--max-delete {hidden}", name)
+    return _within("hidden", limit, hidden, said, f"max-delete {hidden}", name)
 
 
 def _max_new(plan: Plan, limit: int | None, name: str) -> Verdict:
     """Whoever can write to the bucket can plant a mass of files, which would fill the disk of every device."""
     new = sum(change.action is Action.DOWNLOAD and not change.replaces for change in plan.changes)
     said = f"New files from the cloud exceed safety limit ({new} > {limit})"
-    return _within("max_new", limit, new, said, "--force", name)
+    return _within("max_new", limit, new, said, "force", name)
 
 
 def _within(guard: str, limit: int | None, planned: int, said: str, flag: str, name: str) -> Verdict:
     """Whether a number is within its limit. `flag`: what passes it for who means it."""
     if limit is None or planned <= limit:
         return Verdict(guard=guard, limit=limit, planned=planned, passed=True)
-    hint = f"look at them: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} {flag}"
+    hint = f"look at them: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --{flag}"
     return Verdict(guard=guard, limit=limit, planned=planned, passed=False, message=said, hint=hint)
 
 
