@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -81,3 +82,14 @@ def write_if_changed(path: Path, data: str | bytes, *, mode: int = 0o600) -> boo
 def named_path(text: str) -> Path:
     """A path as somebody typed it, with `~` as the home. A name that only begins like one (`~$draft.docx`) stays."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises where there is no such user
+
+
+def home_of(env: Mapping[str, str]) -> Path:
+    """The user's home, by an environment."""
+    return Path(env.get("HOME") or Path.home())
+
+
+def home_state(env: Mapping[str, str]) -> Path:
+    """Where this machine remembers what no manifest may move. (XDG base directories: a relative one is passed over.)"""
+    said = env.get("XDG_STATE_HOME", "")
+    return (Path(said) if said.startswith("/") else home_of(env) / ".local" / "state") / "bisync"

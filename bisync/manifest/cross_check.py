@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bisync.config import BUILTIN_PROFILES, KeysIn
+from bisync.files import home_state
 from bisync.manifest import commands, forbidden, migration, pings, tenants
 from bisync.manifest.cloud_address import is_loopback
 from bisync.manifest.document import KeyPath, Place, quoted
@@ -226,6 +227,7 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
     """No sync's folder is, holds or lies in what is not its own: a mount, our state, another sync."""
     home = Path(os.path.realpath(reading.home))
     private = [("the state folder (state_dir)", draft.state_dir)]
+    grants = home_state({**reading.env, "HOME": str(reading.home)})
     for name in reading.mapping("tenants"):
         storage = reading.local_path("tenants", name, "storage")
         if storage is not None:
@@ -240,7 +242,10 @@ def _check_folders(reading: Reading, draft: Draft) -> None:
         texts = [
             _mounted(folder, draft.mount_dir),
             *(_in_the_way(folder, what, path) for what, path in private),
-            _holds_keys(folder, draft.rclone_config) or _forbidden(folder, home),
+            _holds_keys(folder, draft.rclone_config)
+            or _forbidden(folder, home)
+            or _in_the_way(folder, "the folder where grants are kept", grants),
+            _holds_manifest(folder, reading.files),
             next((text for text in (_shared(folder, other) for other in sound) if text), None),
         ]
         for text in texts:
@@ -305,6 +310,18 @@ def _holds_keys(folder: Folder, rclone_config: Path) -> str | None:
 def _forbidden(folder: Folder, home: Path) -> str | None:
     why = forbidden.why_not(folder.real, home)
     return None if why is None else f"{folder.shown} {why}; choose a folder for notes alone, such as ~/notes"
+
+
+def _holds_manifest(folder: Folder, files: tuple[Path, ...]) -> str | None:
+    """Whoever writes to the cloud would write what is obeyed here. (An overlay may yet be put beside a manifest.)"""
+    for file in files:
+        lies = (Path(os.path.realpath(file.parent)) / file.name, Path(os.path.realpath(file)))
+        if any(folder.real in one.parents for one in lies):
+            return (
+                f"{folder.shown} contains {file.name}, which says what is synced;"
+                " keep that elsewhere, such as in ~/.config/bisync/"
+            )
+    return None
 
 
 def _shared(folder: Folder, other: Folder) -> str | None:

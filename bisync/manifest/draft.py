@@ -26,15 +26,23 @@ DEFAULT_RCLONE_CONFIG = "~/.config/rclone/rclone.conf"
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """A document that may be wrong anywhere, asked without fear: what is not as expected is None."""
+    """A document that may be wrong anywhere, asked without fear: what is not as expected is None.
+
+    `files`: those it was read from, the manifest first.
+    """
 
     document: Document
-    folder: Path
+    files: tuple[Path, ...]
     env: Mapping[str, str]
     home: Path
     problems: list[Problem]
     sync_dir: str | None = None
     _paths: dict[KeyPath, Path | None] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The manifest's."""
+        return self.files[0].parent
 
     def report(self, path: KeyPath, text: str, *, place: Place | None = None) -> None:
         """Note a problem at `path`; its place is that of the nearest key that is written down."""

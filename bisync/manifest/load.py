@@ -30,7 +30,7 @@ from bisync.config import (
 )
 from bisync.core.printable import typed
 from bisync.errors import ManifestError, UsageError
-from bisync.manifest import cross_check, migration, pings, schema_check, tenants
+from bisync.manifest import cross_check, migration, pings, schema_check, tenants, trust
 from bisync.manifest.document import Document, Place, Problem, merge, ordered, quoted, read
 from bisync.manifest.draft import Draft, Reading, from_home, is_path, remote_path
 
@@ -77,7 +77,8 @@ def load(path: Path, *, env: Mapping[str, str], home: Path, sync_dir: str | None
 
     `sync_dir` (from `setup --dir`) stands in for config.json's: the folder of the one sync whose `dir` the
     manifest leaves open. It is judged like any other folder, so that a bad one is never written down.
-    Raises ManifestError with every problem of both files and of the values that config.json lends.
+    Raises ManifestError with every problem of both files and of the values that config.json lends, and for files that
+    somebody else can have written.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a linked manifest to its repo
     files, document = _read(path)
@@ -86,9 +87,7 @@ def load(path: Path, *, env: Mapping[str, str], home: Path, sync_dir: str | None
     if document.data is None:
         found.append(Problem(Place(path.name), (), "is empty; see what `bisync init` writes for a start"))
         raise ManifestError([str(one) for one in found])
-    reading = Reading(
-        document=document, folder=path.parent, env=env, home=home, problems=found, sync_dir=sync_dir
-    )
+    reading = Reading(document=document, files=files, env=env, home=home, problems=found, sync_dir=sync_dir)
     for key_path, text in schema_check.problems(document.data):
         reading.report(key_path, text)
     draft = Draft.of(reading)
@@ -116,6 +115,7 @@ def _read(path: Path) -> tuple[tuple[Path, ...], Document]:
     """Both files, merged. Raises ManifestError with the syntax errors of both."""
     overlay = path.with_name(OVERLAY_NAME)
     files = (path, overlay) if os.path.lexists(overlay) and overlay != path else (path,)
+    trust.check(files)
     documents: list[Document] = []
     problems: list[str] = []
     hint = None
