@@ -15,16 +15,17 @@ from pathlib import Path
 from bisync import events, ignore, programs, providers, stored
 from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
+from bisync.core.grants import Standing, not_granted
 from bisync.core.place import Place
-from bisync.errors import BisyncError, DriftError, UsageError
+from bisync.errors import BaselineNeeded, BisyncError, DriftError, RcloneError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
 from bisync.locks.machine import held, is_held
 from bisync.providers.base import Around, Projects
-from bisync.rclone import binary
+from bisync.rclone import binary, listings
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
-from bisync.state import aside, baseline
+from bisync.state import aside, baseline, granted
 from bisync.state.paths import SyncState, sync_state
 
 WATCH_PATIENCE = 60.0
@@ -67,6 +68,14 @@ def _reading(sync: Sync) -> Iterator[None]:
         raise BisyncError(f"the sync dir {sync.dir} cannot be read", hint="mend its permissions") from None
 
 
+def baseline_needed(name: str) -> BaselineNeeded:
+    """The seed's words for a sync without a baseline, and the two ways to one."""
+    return BaselineNeeded(
+        "First bisync requires --resync to establish baseline",
+        hint=f"type: bisync setup   (or: bisync sync --only {name} --resync)",
+    )
+
+
 def _quiet(sync: str, event: events.Event) -> None:
     """Nobody listens to events."""
 
@@ -80,7 +89,7 @@ class App:
     """Everything from outside that a task works with; tests pass their own clock and listeners.
 
     `now` is the clock, `now_ns` the same in ns since the epoch, as file systems stamp. `on_plan` hears what a
-    run is about to do, `on_event` what happens.
+    run is about to do, `on_event` what happens. `for_now`: what the manifest asks for was agreed to for this once.
     """
 
     manifest: Manifest
@@ -89,6 +98,59 @@ class App:
     now_ns: Callable[[], int] = time.time_ns
     on_event: Callable[[str, events.Event], None] = _quiet
     on_plan: Callable[[str, tuple[Change, ...]], None] = _silent
+    for_now: bool = False
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What the manifest asks for beside what its user has agreed to."""
+        found = granted.standing(self.manifest, self.env)
+        return replace(found, new=(), at=self.now().isoformat()) if self.for_now else found
+
+    def must_be_granted(self, sync: Sync | None = None) -> None:
+        """Raise unless the user has agreed to all that the manifest asks for.
+
+        Whatever runs a program, resolves a secret, asks the network or writes where a manifest says comes through
+        here first. `sync`: what it is for.
+
+        Raises NotGranted, BaselineNeeded.
+        """
+        refused = self.refusal(sync)
+        if refused is not None:
+            raise refused
+
+    def refusal(self, sync: Sync | None = None, *, resync: bool = False) -> BisyncError | None:
+        """Why nothing may be done for this manifest; None where all it asks for was agreed to.
+
+        Before the first setup a sync needs a baseline, too: that is said of it, unless one is being made (`resync`).
+        """
+        if self.standing.holds:
+            return None
+        if sync is not None and self.standing.at is None and not resync:
+            state = self.state(sync)
+            if not state.baseline.exists() and not listings.are_there(state.work):
+                return self._without_rclone() or baseline_needed(sync.name)
+            try:
+                baseline.stay(baseline.load(state.baseline), self.place(sync), sync.name)
+            except BaselineNeeded as error:
+                return error
+        return not_granted(str(self.manifest.path), self.standing)
+
+    def _without_rclone(self) -> RcloneError | None:
+        """That there is no rclone, as far as that can be told without starting one."""
+        try:
+            found = binary.seen(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
+        except RcloneError as error:
+            return error
+        return binary.not_found() if found is None else None
+
+    def agreed(self, *, for_now: bool = False) -> App:
+        """The same app once the user has agreed to all that its manifest asks for; it is written down.
+
+        `for_now`: it is not.
+        """
+        if not for_now:
+            granted.grant(self.manifest, self.env, self.now())
+        return replace(self, for_now=for_now)
 
     def __post_init__(self) -> None:
         # Whatever is started finds programs by this: ours, secrets' commands, hooks and what they start.
@@ -97,7 +159,8 @@ class App:
 
     @cached_property
     def rclone(self) -> Rclone:
-        """The rclone this manifest means. Raises RcloneError when there is none that will do."""
+        """The rclone this manifest means. Raises NotGranted, and RcloneError when there is none that will do."""
+        self.must_be_granted()
         found = binary.find(self.manifest.rclone_binary, self.manifest.state_dir, self.env)
         return Rclone(
             binary=found.path,
@@ -160,7 +223,8 @@ class App:
 
     def filters(self, rules: ignore.RuleSet) -> str:
         """The rules as the text of an rclone filter file. Raises IgnoreError."""
-        return ignore.compile_rules(rules, self.manifest.state_dir / "cache")
+        cache = self.manifest.state_dir / "cache" if self.standing.holds else None
+        return ignore.compile_rules(rules, cache)
 
     def profile(self, sync: Sync, override: str | None) -> Profile:
         """The sync's profile, or the one named on the command line. Raises UsageError for an unknown name."""
@@ -173,7 +237,8 @@ class App:
             raise UsageError(f"unknown profile {override!r} (there are: {known})") from None
 
     def around(self, sync: Sync) -> Around:
-        """What the sync's provider may need to know of where it works."""
+        """What the sync's provider may need to know of where it works. Raises NotGranted."""
+        self.must_be_granted(sync)
         return Around(
             env=self.env,
             state_dir=self.manifest.state_dir,
@@ -204,7 +269,8 @@ class App:
 
     @contextmanager
     def session(self, sync: Sync, *, profile: str | None = None) -> Iterator[Session]:
-        """The sync with its cloud side reachable, for reading."""
+        """The sync with its cloud side reachable, for reading. Raises NotGranted, BaselineNeeded."""
+        self.must_be_granted(sync)
         rclone = self.rclone
         provider = providers.of(sync.tenant)
         with ExitStack() as stack:
@@ -227,8 +293,9 @@ class App:
     ) -> Iterator[Session]:
         """As `session`, with the sync's lock held by us and every rclone we start. `watching`: for a run of a watch.
 
-        Raises Locked.
+        Raises Locked, NotGranted, BaselineNeeded.
         """
+        self.must_be_granted(sync)
         state = self.state(sync)
         state.prepare()
         with (
@@ -239,7 +306,8 @@ class App:
 
     @contextmanager
     def locked_dir(self, sync: Sync) -> Iterator[SyncState]:
-        """The sync's state with its lock held, for work on the local side alone. Raises Locked."""
+        """The sync's state with its lock held, for work on the local side alone. Raises Locked, NotGranted."""
+        self.must_be_granted(sync)
         state = self.state(sync)
         state.prepare()
         with _held(state, sync):

@@ -13,6 +13,7 @@ BisyncError                      exit 1: failed, a retry may help
 │   ├── HostTrouble              exit 1: it does not answer as a whole
 │   └── LoginNeeded              exit 1: nobody is logged in there, or not any more
 ├── GuardRefused                 exit 4: a guard stopped the run before anything was written
+├── NotGranted                   exit 4: the manifest asks for what nobody has agreed to here
 ├── BaselineNeeded               exit 5: no baseline yet
 ├── Locked                       exit 6: another run works on this sync
 ├── LeaseLost                    exit 1: the lease in the cloud was lost; stopped before writing on
@@ -102,6 +103,12 @@ class LoginNeeded(CloudError):
 
 class GuardRefused(BisyncError):
     """A guard refused the plan; nothing was written."""
+
+    exit_code = 4
+
+
+class NotGranted(BisyncError):
+    """The manifest asks for more than its user has agreed to on this machine; nothing was done for it."""
 
     exit_code = 4
 

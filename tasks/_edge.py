@@ -135,6 +135,15 @@ def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
     return load(found, env=os.environ, home=home, sync_dir=sync_dir)
 
 
+def say_which(screen: Screen, manifest: Manifest) -> None:
+    """Say which manifest is used, where it is not the one of last time."""
+    from bisync.state.last_manifest import instead_of
+
+    before = instead_of(manifest.path, os.environ)
+    if before is not None:
+        screen.note(f"the manifest is {manifest.path} (last time: {before})")
+
+
 def open_app(
     screen: Screen, path: str | None, only: Sequence[str] | None, *, sync_dir: str | None = None
 ) -> tuple[App, tuple[Sync, ...]]:
@@ -151,6 +160,7 @@ def open_app(
     # again (a third of the time at 10,000 files) and find none.
     gc.disable()
     manifest = providers.recognised(read_manifest(path, sync_dir=sync_dir))
+    say_which(screen, manifest)
     app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
     return app, select_syncs(manifest, only or [])
 

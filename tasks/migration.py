@@ -7,6 +7,7 @@ from bisync.report.migrate_words import migrate_document, migrate_lines, sources
 from bisync.report.screen import Screen
 
 from ._command import command
+from ._consent import consent
 from ._edge import HELP, edge, leave, needs_value, open_app
 
 
@@ -55,6 +56,7 @@ def migrate(
             done = verb.migrate(
                 app, sync, Path.home(), trees=from_ or (), server=webdav, all_found=yes, remove_old=remove_old,
                 dry_run=dry_run, on_look=lambda looked: screen.show(sources_table(looked)),
+                agree=lambda app: consent(screen, app, quiet=True, yes=yes, for_now=dry_run),
             )  # fmt: skip
         screen.tell(migrate_lines(done, verbose=verbose))
         screen.document(migrate_document(done))

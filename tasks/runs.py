@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bisync.config import Sync
 
 from ._command import command
+from ._consent import consent
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
 
 
@@ -102,6 +103,8 @@ def sync(
             project=_project(project, resync=resync, plan=plan),
             wait=not no_wait,
         )
+        if resync and not dry_run:
+            app = consent(screen, app, quiet=True)
         syncs, expected = action.planned(app, syncs, plan)
         measured = action.measuring(app, metrics, options)
         results = each(

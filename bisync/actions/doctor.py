@@ -18,6 +18,7 @@ from pathlib import Path
 from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import KeysIn, Sync
+from bisync.core.grants import not_granted
 from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
 from bisync.core.printable import typed
@@ -46,6 +47,7 @@ def everything(app: App, syncs: Sequence[Sync]) -> list[Finding]:
 def machine(app: App) -> list[Finding]:
     """What is not about one sync: rclone, its configuration and copies of it, folders, what lets us in at clouds."""
     looks: tuple[tuple[str, Callable[[App], Iterator[Finding]]], ...] = (
+        ("grant", _grant),
         ("rclone", _rclone),
         ("rclone.conf", _conf),
         ("rclone.conf", _conf_copies),
@@ -54,7 +56,7 @@ def machine(app: App) -> list[Finding]:
         ("mount dir", _mount_dir),
     )
     found = [finding for about, look in looks for finding in _guarded(about, look, app)]
-    for tenant in app.manifest.tenants:
+    for tenant in app.manifest.tenants if app.standing.holds else ():
         around = Around(env=app.env, state_dir=app.manifest.state_dir, now=app.now)
         found += _guarded(tenant.name, providers.of(tenant).look_here, tenant, around)
     # Tenants may share a login: it is told once.
@@ -68,7 +70,7 @@ def run(app: App, sync: Sync) -> list[Finding]:
         *_guarded(sync.name, _rules, app, sync),
         *_guarded(sync.name, _memory, app, sync),
     ]
-    return [*found, *_guarded(sync.name, _cloud, app, sync)]
+    return [*found, *_guarded(sync.name, _cloud, app, sync)] if app.standing.holds else found
 
 
 def _guarded(about: str, look: Callable[..., Iterable[Finding]], *arguments: object) -> Iterator[Finding]:
@@ -82,7 +84,21 @@ def _guarded(about: str, look: Callable[..., Iterable[Finding]], *arguments: obj
         yield Finding(about=about, level="problem", text=refused.message, cure=refused.hint)
 
 
+def _grant(app: App) -> Iterator[Finding]:
+    """What the manifest may do. Without a word on that no program is started, no secret read and nobody asked."""
+    standing, name = app.standing, str(app.manifest.path)
+    if standing.holds:
+        assert standing.at is not None
+        text = f"{name} may do the {len(standing.asked)} things it asks for, since {standing.at[:10]}"
+        yield Finding(about="grant", level="ok", text=text)
+        return
+    refused = not_granted(name, standing)
+    yield Finding(about="grant", level="problem", text=refused.message, cure=refused.hint)
+
+
 def _rclone(app: App) -> Iterator[Finding]:
+    if not app.standing.holds:
+        return
     found = binary.find(app.manifest.rclone_binary, app.manifest.state_dir, app.env)
     yield Finding(about="rclone", level="ok", text=f"{found.version} at {found.path}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bisync.config import BasicMemoryTenant, Manifest
+from bisync.core.grants import not_granted
 from bisync.core.printable import typed
 from bisync.errors import BisyncError, CloudError, UsageError
 from bisync.manifest import cloud_address
@@ -17,6 +18,7 @@ from bisync.providers.basic_memory.http import Host
 from bisync.providers.basic_memory.login import Code, DeviceLogin
 from bisync.providers.basic_memory.wire import Cloud, chosen
 from bisync.rclone import conf
+from bisync.state import granted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class LoggedOut:
 def address_of(manifest: Manifest | None, name: str | None, user: Own) -> tuple[str, str | None]:
     """The API to log in to, and the workspace that is meant: those of the manifest's tenant, else the user's own.
 
-    Raises UsageError where the manifest names several and nobody says which.
+    Raises UsageError where the manifest names several and nobody says which, NotGranted for an address that it alone
+    names and nobody has agreed to.
     """
     tenants = [one for one in manifest.tenants if isinstance(one, BasicMemoryTenant)] if manifest else []
     if name is not None:
@@ -64,6 +67,11 @@ def address_of(manifest: Manifest | None, name: str | None, user: Own) -> tuple[
             hint=f"say for which: bisync login --tenant {typed(tenants[0].name)}",
         )
     if tenants:
+        if manifest is not None and not tenants[0].own_address:
+            # What a login is for it is sent to.
+            standing = granted.standing(manifest, user.env)
+            if not standing.holds:
+                raise not_granted(str(manifest.path), standing)
         return tenants[0].api_url, tenants[0].workspace if len(tenants) == 1 else None
     nobody = SharedConfig()
     own = read(user.config_file)
@@ -128,6 +136,9 @@ def _looked_around(url: str, workspace: str | None, user: Own, say: Callable[[st
 def forget(manifest: Manifest | None, user: Own) -> LoggedOut:
     """Remove the login, and the store's keys of the manifest's tenants that it had brought."""
     there = [path for path in user.token_files if path.parent.is_dir() and tokens.forget(path)]
+    strange = manifest is not None and not granted.standing(manifest, user.env).holds
+    if strange:
+        manifest = None  # which rclone.conf is meant is nobody's word
     sections = []
     tenants = [one for one in manifest.tenants if isinstance(one, BasicMemoryTenant)] if manifest else []
     for tenant in tenants:
@@ -139,12 +150,12 @@ def forget(manifest: Manifest | None, user: Own) -> LoggedOut:
         file=there[0] if there else user.token_file,
         was_there=bool(there),
         sections=tuple(sections),
-        stays=tuple(_staying(user, manifest)),
+        stays=tuple(_staying(user, manifest, strange=strange)),
     )
 
 
-def _staying(user: Own, manifest: Manifest | None) -> list[str]:
-    """What a logout leaves, for people."""
+def _staying(user: Own, manifest: Manifest | None, *, strange: bool) -> list[str]:
+    """What a logout leaves, for people. `strange`: nobody has agreed to what the manifest may do."""
     left = ["the synced folders, their baselines and old versions"]
     if user.env.get(API_KEY):
         left.append(f"the API key in ${API_KEY}")
@@ -154,6 +165,8 @@ def _staying(user: Own, manifest: Manifest | None) -> list[str]:
         sections = conf.read_sections(conf.read(manifest.rclone_config))
         theirs = sorted(name for name in sections if name.startswith("basic-memory-cloud"))
         left += [f"the keys that bm keeps in [{name}] of {manifest.rclone_config}" for name in theirs]
+    if strange:
+        left.append("its keys in rclone.conf, as nobody has agreed to what the manifest may do: bisync setup")
     left.append("keys that were made stay valid in the cloud until they are revoked there")
     return left
 

@@ -46,14 +46,16 @@ def migrate(
     remove_old: bool = False,
     dry_run: bool = False,
     on_look: Callable[[Migrated], None] = lambda migrated: None,
+    agree: Callable[[App], App] = lambda app: app,
 ) -> Migrated:
     """Carry out the migration that the flags, else the manifest, ask for, else the one that was begun before.
 
     Without any of them say what there is.
 
     `trees`, `server`: --from and --webdav. `all_found`: --yes. `on_look` hears what was found before anything is done.
+    `agree` asks whether the manifest may do what it asks for; folders of this machine alone are looked at without.
 
-    Raises UsageError, BisyncError, Locked.
+    Raises UsageError, BisyncError, Locked, NotGranted.
     """
     manifest = app.manifest
     there = found.look(manifest.state_dir, manifest.rclone_config, app.env, home)
@@ -82,6 +84,9 @@ def migrate(
         others=there.others,
     )
     _check_unused(app, wanted)
+    if dav is not None or not dry_run:
+        app = agree(app)
+        app.must_be_granted()
 
     def carried_out(scratch: Path | None) -> Migrated:
         wish = _wish(app, sync, taken, dav, scratch)
@@ -155,6 +160,7 @@ def take_back(app: App, sync: Sync, *, dry_run: bool = False) -> Migrated:
         raise UsageError(
             f"{sync.name}: no migration is known that could be taken back", hint="see: bisync history"
         )
+    app.must_be_granted()
     with held(state.lock, name=f"{sync.name}: migration"):
         journal = state.load()
         assert journal is not None

@@ -52,7 +52,8 @@ def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = Fa
 
 def document(app: App, results: Sequence[PlanResult]) -> dict[str, Any]:
     """The plans as one document. Raises RcloneError when there is no rclone."""
-    return plan_file.document(app.manifest.digest, app.rclone.version, [one.document for one in results])
+    version = app.rclone.version if app.standing.holds else "unknown"
+    return plan_file.document(app.manifest.digest, version, [one.document for one in results])
 
 
 def write_plan(path: str, document: dict[str, Any]) -> None:

@@ -82,6 +82,7 @@ def here(env: Mapping[str, str]) -> Here:
 
 def install(app: App, on: Here, form: Form) -> Scheduled:
     """Have it run in this form and no other. Raises BisyncError, OSError; then it is as before."""
+    app.must_be_granted()
     job = _job(app, on)
     scheduler = choice.chosen(on.around, on.platform, job.name)
     form = scheduler.as_it_can(form)

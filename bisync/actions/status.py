@@ -68,6 +68,8 @@ class Asked(NamedTuple):
 
 def ask(app: App, syncs: Sequence[Sync]) -> Asked:
     """Begin to ask the clouds of these syncs, each tenant once, and who writes to their stores. Waits for nothing."""
+    if not app.standing.holds:
+        return Asked()
     first = {sync.tenant.name: sync for sync in reversed(syncs)}
     begun = {
         name: providers.of(sync.tenant).overview(sync.tenant, app.around(sync))
@@ -154,18 +156,24 @@ def _read(app: App, sync: Sync) -> SyncStatus:
         projects=len({path.partition("/")[0] for path in files if "/" in path}),
         storage_bytes=sum(file.size for file in files.values()),
         conflicts=len(conflict_names.groups(files)),
-        blocked=_blocked(sync, initialised, ended, elsewhere),
+        blocked=_blocked(app, sync, initialised, ended, elsewhere),
         running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,
         left_out=tuple(str(each["path"]) for each in (ended or {}).get("left_out") or ()),
     )
 
 
-def _blocked(sync: Sync, initialised: bool, last: dict[str, Any] | None, elsewhere: str | None) -> str | None:
+def _blocked(
+    app: App, sync: Sync, initialised: bool, last: dict[str, Any] | None, elsewhere: str | None
+) -> str | None:
     if elsewhere is not None:
         return f"what is known speaks of another place: {elsewhere}; type: bisync setup"
     if not initialised:
         return "no baseline yet; type: bisync setup"
+    if not app.standing.holds:
+        if app.standing.at is None:
+            return "nobody has agreed yet to what the manifest may do; type: bisync setup"
+        return "the manifest asks for more than was agreed to; type: bisync setup"
     if not sync.dir.is_dir():
         return f"{sync.dir} is not there: is its disk mounted?"
     if last is not None and last.get("outcome") in ("failed", "refused") and last.get("error"):

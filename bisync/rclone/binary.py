@@ -87,10 +87,20 @@ def find(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Found
             "; ".join(unfit) + (" (Debian's package is too old for bisync's safety flags)" if old else ""),
             hint="type: bisync setup   (it installs a good one beside it, without sudo)",
         )
-    raise RcloneError(
-        "rclone not found",
-        hint="type: bisync setup   (it installs rclone into the state dir, without sudo)",
+    raise not_found()
+
+
+def not_found() -> RcloneError:
+    """There is no rclone anywhere."""
+    return RcloneError(
+        "rclone not found", hint="type: bisync setup   (it installs rclone into the state dir, without sudo)"
     )
+
+
+def seen(explicit: str | None, state_dir: Path, env: Mapping[str, str]) -> Path | None:
+    """The rclone that `find` would try first; none is started. Raises RcloneError where a named one is not there."""
+    there = (path for _, path in _candidates(explicit, state_dir, env))
+    return next((path for path in there if path.is_file() and os.access(path, os.X_OK)), None)
 
 
 def _parse(version: str) -> tuple[int, ...]:

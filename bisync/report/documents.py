@@ -113,7 +113,7 @@ def check_document(results: Iterable[CheckResult]) -> dict[str, Any]:
 
 
 def setup_document(results: Iterable[SetupResult]) -> dict[str, Any]:
-    """What `setup --json` prints."""
+    """What `setup --json` prints, but for what the manifest may do (`grant_words.grants_document`)."""
     return {
         "version": 1,
         "syncs": [

@@ -102,6 +102,18 @@ class Screen:
             if hint:
                 put(f"  → {hint}", sys.stderr)
 
+    def note(self, text: str) -> None:
+        """One line beside the result, on stderr, so that a document or a pipe does not have it."""
+        with self._cleared():
+            put(text, sys.stderr)
+
+    def ask(self, question: str) -> bool:
+        """Whether a person at the terminal says yes to a question of ours; anything else is no."""
+        with self._cleared():
+            put_as_it_is(question, sys.stderr)
+        answer = sys.stdin.readline() if sys.stdin is not None else ""
+        return answer.strip().lower() in ("y", "yes")
+
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
         if not self.as_json:

@@ -70,6 +70,7 @@ def _paths_file(app: App, sync: Sync, hook: str, done: Tally) -> Iterator[dict[s
 
 def _run_all(app: App, sync: Sync, hook: str, told: Mapping[str, str], about: About) -> None:
     """Run each command of a hook in the sync dir. Raises BisyncError for the first that does not end with 0."""
+    app.must_be_granted(sync)
     env = {
         name: _spelled(value) if name in told else value
         for name, value in rules.environment(app.env, told).items()

@@ -41,6 +41,7 @@ def around(app: App, sync: Sync, work: Callable[[], SyncResult]) -> SyncResult:
     """
     if sync.ping == Ping():
         return work()
+    app.must_be_granted(sync)
     start = _Call(app, sync, "start")
     try:
         result = work()

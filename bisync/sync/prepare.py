@@ -164,14 +164,6 @@ def stay_in_place(state: SyncState, place: Place, name: str) -> None:
     baseline.stay(baseline.load(state.baseline), place, name)
 
 
-def baseline_needed(name: str) -> BaselineNeeded:
-    """The seed's words for a sync without a baseline, and the two ways to one."""
-    return BaselineNeeded(
-        "First bisync requires --resync to establish baseline",
-        hint=f"type: bisync setup   (or: bisync sync --only {name} --resync)",
-    )
-
-
 def prepare(
     session: Session,
     *,

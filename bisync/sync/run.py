@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bisync import providers
-from bisync.app import App, Session
+from bisync.app import App, Session, baseline_needed
 from bisync.config import Compare, Sync
 from bisync.core import names
 from bisync.core.change import Change
@@ -28,7 +28,7 @@ from bisync.sync import hooks, leased, observe, pings, quiet, record, recover, r
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
 from bisync.sync.memory import Memory, written
-from bisync.sync.prepare import NOTHING_GIVEN, Given, Prepared, baseline_needed, prepare, stay_in_place
+from bisync.sync.prepare import NOTHING_GIVEN, Given, Prepared, prepare, stay_in_place
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
@@ -59,25 +59,25 @@ class Options:
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
-    """Observe, plan, guard, apply, record. Every way this can end is a result and a line of history.
+    """Observe, plan, guard, apply, record: every way this can end is a result.
 
-    The pings of the sync are called around it, but for a dry run. Raises KeyboardInterrupt after everything is in order
-    again, and UsageError for bad options.
+    Raises KeyboardInterrupt when everything is in order again, and UsageError for bad options.
     """
-    work = partial(_run, app, sync, options, expected)
+    profile = app.profile(sync, options.profile).name
+    if (refused := app.refusal(sync, resync=options.resync)) is not None:
+        return _failed(sync, refused, None, "blocked", time.monotonic())  # hooks and pings may be what is new
+    work = partial(_run, app, sync, options, expected, profile)
     return work() if options.dry_run else pings.around(app, sync, work)
 
 
-def _run(app: App, sync: Sync, options: Options, expected: Expected | None) -> SyncResult:
+def _run(app: App, sync: Sync, options: Options, expected: Expected | None, profile: str) -> SyncResult:
     began = time.monotonic()
-    profile = app.profile(sync, options.profile).name
     try:
         if options.dry_run:
             with app.session(sync, profile=options.profile) as session:
                 return replace(_preview(session, options), seconds=time.monotonic() - began)
-        with app.locked_session(
-            sync, profile=options.profile, watching=options.memory is not None
-        ) as session:
+        watching = options.memory is not None
+        with app.locked_session(sync, profile=options.profile, watching=watching) as session:
             return _run_locked(session, options, expected, began)
     except (BisyncError, OSError) as problem:
         error = _on_disk(problem, sync) if isinstance(problem, OSError) else problem

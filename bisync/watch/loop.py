@@ -33,6 +33,7 @@ from bisync.locks.lease import guarded
 from bisync.locks.machine import held, is_held
 from bisync.manifest.load import OVERLAY_NAME
 from bisync.rclone.resident import Residents
+from bisync.state import granted
 from bisync.sync.memory import Memory
 from bisync.sync.run import Options, run
 from bisync.watch import news
@@ -100,7 +101,7 @@ class Watch:
         self._residents = Residents(guarded)
         self._ticked = clock()
         self._measuring = measuring
-        self._app, syncs = opened()
+        self._app, syncs = self._opened_and_granted()
         self._measured = measuring(self._app)
         self._files = _configuration(self._app)
         self._read = self._seen = _fingerprint(self._files)
@@ -239,10 +240,17 @@ class Watch:
 
     # -- the manifest -------------------------------------------------------------------------------
 
+    def _opened_and_granted(self) -> Opened:
+        """The manifest as it is now. Raises NotGranted for one that asks for more than was agreed to."""
+        app, syncs = self._opened()
+        for sync in syncs:
+            app.must_be_granted(sync)
+        return app, syncs
+
     def _reload(self) -> None:
-        """Read the manifest again. A broken one changes nothing."""
+        """Read the manifest again. A broken one changes nothing, nor does one that nobody has agreed to."""
         try:
-            app, syncs = self._opened()
+            app, syncs = self._opened_and_granted()
         except (BisyncError, OSError) as problem:
             error = disk_error(problem, where=None, then="") if isinstance(problem, OSError) else problem
             self._tell(news.Broken(error.message, error.hint))
@@ -346,10 +354,11 @@ def _on_terminal() -> bool:
 
 
 def _configuration(app: App) -> tuple[Path, ...]:
-    """The files of the configuration: the manifest's, and the ignore file of the machine."""
+    """The files of the configuration: the manifest's, what it was granted, and the ignore file of the machine."""
     manifest = app.manifest
     overlay = manifest.path.with_name(OVERLAY_NAME)
-    files = {*manifest.files, manifest.path, overlay, app.ignore_file, manifest.state_dir / "config.json"}
+    shared, grant = manifest.state_dir / "config.json", granted.file_of(manifest, app.env)
+    files = {*manifest.files, manifest.path, overlay, app.ignore_file, shared, grant}
     return tuple(sorted(files))
 
 

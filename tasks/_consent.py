@@ -1,0 +1,44 @@
+"""The one question: may this manifest do what it asks for? Whoever types `setup` says yes to it, once it was shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bisync.errors import NotGranted
+from bisync.report.grant_words import QUESTION, declined_hint, grant_lines
+from bisync.report.stream import on_terminal
+
+if TYPE_CHECKING:
+    from bisync.app import App
+    from bisync.report.screen import Screen
+
+
+def consent(
+    screen: Screen, app: App, *, yes: bool = False, quiet: bool = False, for_now: bool = False
+) -> App:
+    """The app once its user has agreed to what its manifest asks for; what is new was shown, and is written down.
+
+    A person at a terminal is asked where programs are new, or anything after an earlier grant. `yes`: without a
+    question. `quiet`: nothing is said where nothing is new. `for_now`: it holds for this once.
+
+    Raises NotGranted where the answer is no.
+    """
+    standing = app.standing
+    if not (quiet and standing.holds):
+        show(screen, app)
+    if standing.holds:
+        return app
+    somebody = on_terminal(sys.stdin) and on_terminal(sys.stderr)
+    if standing.needs_a_word and somebody and not yes and not screen.ask(QUESTION):
+        raise NotGranted(
+            f"{app.manifest.path} is not granted what it asks for; nothing was done",
+            hint=declined_hint(app.manifest.path),
+        )
+    return app.agreed(for_now=for_now)
+
+
+def show(screen: Screen, app: App, *, dry_run: bool = False) -> None:
+    """What the manifest may do, or would be allowed to; beside the document where there is one."""
+    for line in grant_lines(app.manifest.path, app.standing, dry_run=dry_run):
+        (screen.note if screen.as_json else screen.say)(line)
