@@ -54,7 +54,7 @@ def ours(top: Path, tree: Path) -> float:
     manifest = load(home / "bisync.yaml", env={}, home=home)
     app = App(manifest=manifest, env={**os.environ, "HOME": str(home), "BISYNC_RCLONE": str(rclone_path())})
     source = Source(kind="folder", label=str(tree), root=tree)
-    moving = Moving(app, manifest.syncs[0], Wish(sources=(source,)))
+    moving = Moving(app.agreed(), manifest.syncs[0], Wish(sources=(source,)))
     for name, step in moving.steps():
         os.sync()
         began = time.monotonic()

@@ -63,7 +63,7 @@ def test_what_was_fetched_before_the_server_changed_is_not_taken(
 ) -> None:
     """Of the same size; as after a run that was stopped between the fetch and the rest."""
     fresh.env |= dav.env
-    app = fresh.app()
+    app = fresh.app().agreed()
     sync = app.manifest.syncs[0]
     source = Source(kind="webdav", label=dav.url, root=tmp_path / "fetched")
     remote = webdav.reach(sources.address(dav.url, app.env), app.env)

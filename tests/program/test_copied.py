@@ -23,6 +23,8 @@ OWN = (
     (r'"md5": "[0-9a-f]{32}"', "LEASE"),
     (r"\b[0-9a-f]{12}-0\b", "TOKEN"),
     (r"\b[0-9a-f]{64}(?=\.rclone)", "RULES"),
+    (r'"sha256(:|": ")[0-9a-f]{64}"', "GRANTED"),
+    (r"\b[0-9a-f]{64}(?=\.json)", "MANIFEST"),
     (r"\A +(?={)", "PADDING"),
     (r"\A\d+\n?\Z", "PROCESS"),
 )

@@ -83,6 +83,8 @@ def test_without_a_manifest(tmp_path, task: str) -> None:  # type: ignore[no-unt
 
 def test_failures_are_documents_too(fresh: Device) -> None:
     assert only_sync(fresh.run("sync", "--json", expect=5))["outcome"] == "refused"
+    assert only_sync(fresh.run("check", "--json", expect=5))["error"].startswith("First bisync")
+    fresh.grant()
     assert only_sync(fresh.run("check", "--json", expect=1))["error"].startswith("the sync dir")
     assert fresh.run("conflicts", "--json", expect=1).json["error"].startswith("the sync dir")
     failed = only_sync(fresh.run("setup", "--json", expect=1, env={"TEST_SECRET": "wrong"}))["steps"][-1]

@@ -96,6 +96,11 @@ def test_before_the_baseline(fresh: Device, cloud: S3, below: str) -> None:
         "  → type: bisync setup   (or: bisync sync --only notes --resync)\n"
     )
     assert "Not initialized" in fresh.run("status").out
+    assert fresh.run("history").out.count("refused") == 0, (
+        "nothing is written before the manifest's user agreed"
+    )
+    fresh.grant()
+    assert fresh.run("sync", expect=5).err == said.err
     assert fresh.run("history").out.count("refused") == 1
     assert cloud.tree(f"{BUCKET}/{below}") == {}
 

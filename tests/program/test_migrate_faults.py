@@ -90,7 +90,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_the_backup(
         old = grow(disk / "old", {f"{number}.bin": os.urandom(150_000) for number in range(8)})
         # Somebody else is faster than we are.
         monkeypatch.setattr(migrating, "need", lambda *_: None)
-        app = fresh.app()
+        app = fresh.app().agreed()
 
         said = verb.migrate(app, app.manifest.syncs[0], fresh.home, trees=[str(old)])
 

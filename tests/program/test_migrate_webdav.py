@@ -325,7 +325,7 @@ def test_a_server_that_fails_in_the_middle(
     dav.write("d/b.md", "b")
     proxy.on("GET", action, path="/b.md")
     fresh.env |= dav.env
-    app = fresh.app()
+    app = fresh.app().agreed()
 
     said = verb.migrate(app, app.manifest.syncs[0], fresh.home, server=dav.url)
 
@@ -361,7 +361,7 @@ def test_a_server_that_gives_nothing(
     dav.write("a.md", "a")
     proxy.on("GET", action)
     fresh.env |= dav.env
-    app = fresh.app()
+    app = fresh.app().agreed()
 
     said = verb.migrate(app, app.manifest.syncs[0], fresh.home, server=dav.url)
 

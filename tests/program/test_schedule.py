@@ -45,6 +45,7 @@ class Computer:
     def __init__(self, root: Path, *programs: str) -> None:
         self.device = Device(root / "home")
         self.device.write_manifest(MANIFEST)
+        self.device.grant()
         self.background = Background(root / "background", *programs, home=self.device.home)
         self.manifest = self.device.home / "bisync.yaml"
 
@@ -174,6 +175,7 @@ def test_two_manifests_have_units_of_their_own(linux: Computer) -> None:
     other.parent.mkdir()
     other.write_text(MANIFEST)
     linux.schedule("install")
+    linux.device.grant(linux.device.home / "work" / "bisync.yaml")
     linux.schedule("install", "--manifest", "work/bisync.yaml", "--interval", "1h")
 
     linux.schedule("remove")
@@ -524,6 +526,7 @@ def test_a_manifest_whose_path_no_unit_can_hold(linux: Computer) -> None:
     odd.mkdir()
     (odd / "bisync.yaml").write_text(MANIFEST)
 
+    linux.device.grant(odd / "bisync.yaml")
     failed = linux.schedule("install", "--manifest", str(odd / "bisync.yaml"), expect=2)
 
     assert "the manifest's path has a line break" in failed.err

@@ -60,6 +60,7 @@ def bare(tmp_path: Path, vendor: Vendor) -> Device:
     """A device with a manifest; nobody is logged in."""
     device = Device(tmp_path / "home", env=dict(vendor.environment))
     device.write_manifest(manifest(vendor, "notes"))
+    device.grant()
     return device
 
 

@@ -16,6 +16,7 @@ from tests.support import staying
 from tests.support.world import BUCKET, S3, Device, rclone_path, serve_s3_staying
 
 MANIFEST = "bisync.yaml"
+GRANTS = ".local"  # each home's own: they are by the manifest's path, and about its folders
 CACHE = "cache"  # its names are made from where ignore files lie: it is filled by the program itself
 LISTINGS = "*.path[12].lst"
 
@@ -42,6 +43,7 @@ class SetUp:
         shutil.copytree(self.bucket, bucket)
         staying.forget(rclone_path(), server.folder)
         self._copy_home_to(device)
+        device.grant()
         app = device.app()
         app.filters(app.rules(app.manifest.syncs[0]))
         return True
@@ -57,7 +59,7 @@ class SetUp:
         all_there = (
             path
             for path in self.device.home.rglob("*")
-            if CACHE not in path.relative_to(self.device.home).parts
+            if not {CACHE, GRANTS} & {*path.relative_to(self.device.home).parts}
         )
         for source in sorted(all_there, key=lambda path: (path.is_dir(), path)):
             target = device.home / source.relative_to(self.device.home)

@@ -30,6 +30,11 @@ def everything(*roots: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+def but_grants(found: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    """The same without what was written down of a user's word: it is given before anything is done."""
+    return {path: seen for path, seen in found.items() if "/.local" not in path}
+
+
 def as_ordinary_user(home: Path) -> list[str]:
     """What to put before a command so that file modes mean something to it: root passes every mode.
 

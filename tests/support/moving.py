@@ -67,7 +67,13 @@ FOLDERS = ["leer", "d/leer/tief", "b.md"]
 TIMES = [1_000_000_000.0, 1_100_000_000.0, 1_200_000_000.5, 1_200_000_000.75]
 RULES = "*.log\n"
 # What a migration and its undo leave behind, and what is no configuration.
-NOT_BEFORE = ("/.basic-memory/bisync-state", "/.basic-memory/cache", "/rclone-versions.json", ".backup")
+NOT_BEFORE = (
+    "/.basic-memory/bisync-state",
+    "/.basic-memory/cache",
+    "/rclone-versions.json",
+    ".backup",
+    "/.local/",
+)
 # What a kill leaves of a file that was being written.
 _LEFT = re.compile(r"[.](?:rclone[.]conf|config[.]json|[.]bmignore.*)[.][a-z0-9_]{8}")
 

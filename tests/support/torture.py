@@ -65,7 +65,7 @@ class Torture:
             program=short_lease.NAME,
         )  # fmt: skip
         env = device.environment
-        app = App(manifest=load(home / "bisync.yaml", env=env, home=home), env=env)
+        app = App(manifest=load(home / "bisync.yaml", env=env, home=home), env=env).agreed()
         result = setup_action.run(app, app.manifest.syncs[0])
         assert result.exit_code == 0, result
         return Player(device, app)

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from bisync.actions.sync import Options
 from bisync.actions.sync import run as run_sync
 from bisync.app import App
 from bisync.core.result import SyncResult
+from bisync.errors import BisyncError
 from bisync.manifest.load import load
 from bisync.rclone import binary
 from tests.support import ready, staying
@@ -279,7 +280,17 @@ syncs:
 {self.sync_extra}{self.extra}"""
 
     def write_manifest(self, text: str) -> None:
+        """Write the manifest. Once it was granted what it asks for, so is what it asks for now."""
         (self.home / "bisync.yaml").write_text(text)
+        if (self.home / ".local" / "state" / "bisync" / "grants").is_dir():
+            with suppress(BisyncError):  # one that is wrong
+                self.grant()
+
+    def grant(self, manifest: Path | None = None) -> None:
+        """Agree to what the manifest, or another one, asks for, as typing `setup` would."""
+        env = self.environment
+        path = manifest or self.home / "bisync.yaml"
+        App(manifest=load(path, env=env, home=self.home), env=env).agreed()
 
     @property
     def notes(self) -> Path:
@@ -336,12 +347,14 @@ syncs:
 
     def sync(self, *, app: App | None = None, **options: Any) -> SyncResult:
         """One sync in this process. An error in the result is for the test to judge."""
+        if options.get("resync") and app is None:
+            self.grant()
         app = app or self.app()
         return run_sync(app, app.manifest.syncs[0], Options(**options))
 
     def setup(self) -> None:
         """Set this device up, in this process."""
-        app = self.app()
+        app = self.app().agreed()
         result = run_setup(app, app.manifest.syncs[0])
         assert result.exit_code == 0, result
 

@@ -50,6 +50,7 @@ from bisync.state.migration import Entry, Journal, MigrationState, read_entries,
 from bisync.state.paths import SyncState
 from bisync.sync import plan_file, trash
 from bisync.sync.frame import in_lines
+from tests.support.fuzz import grant
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 MD5 = "0cc175b9c0f1b6a831c399e269772661"
@@ -329,6 +330,7 @@ PLAN = plan_file.document("sha256:m", "1.75.2", [
     {"name": "notes", "actions": [{"action": "upload", "path": "a.md"}], "contents": {"a.md": {"local": "md5:x"}}}
 ])  # fmt: skip
 
+
 READERS = {
     "baseline": Reader(
         sample=_made(lambda path: baseline.save(path, KNOWN), "baseline.json"), read=_baseline, name="baseline.json"
@@ -345,6 +347,7 @@ READERS = {
         read=lambda path: runs.partials_before(_state(path)), name="partials.json",
     ),
     "history": Reader(sample=HISTORY, read=_history, name="history.jsonl"),
+    "grant": Reader(sample=grant.sample(), read=grant.read, refuses=(ValueError,)),
     "held": Reader(
         sample=_made(
             lambda path: held_state.save(

@@ -72,7 +72,7 @@ def sync(device: Device) -> Ended:
 
 
 def set_up(device: Device) -> Ended:
-    app = device.app()
+    app = device.app().agreed()
     result = setup.run(app, app.manifest.syncs[0])
     failed = [step for step in result.steps if step.state == "failed"]
     error = failed[0].detail if failed else None
