@@ -74,23 +74,32 @@ def whose(status: os.stat_result) -> str | None:
     if status.st_uid not in (os.geteuid(), 0):
         return f"belongs to another user (uid {status.st_uid})"
     mode = stat.S_IMODE(status.st_mode)
-    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and not _is_own_group(status)):
+    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and not is_own_group(status.st_gid)):
         return f"can be changed by other users (mode {mode:04o})"
     return None
 
 
-def _is_own_group(status: os.stat_result) -> bool:
-    """Whether a group has no member but the owner, as where every user has one (and files are made 0664)."""
-    if status.st_gid == 0:
+def is_own_group(gid: int) -> bool:
+    """Whether a group is the user's alone, or root's. One that nobody knows is, where it has the user's number."""
+    if gid == 0:
         return True
     import grp
     import pwd
 
+    uid = os.geteuid()
     try:
-        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
     except KeyError:
-        return status.st_gid == status.st_uid
-    return group.gr_name == owner.pw_name and set(group.gr_mem) <= {owner.pw_name}
+        return gid == uid
+    return is_private(user.pw_name, user.pw_gid, group.gr_name, gid, frozenset(group.gr_mem))
+
+
+def is_private(user: str, primary: int, group: str, gid: int, members: frozenset[str]) -> bool:
+    """Whether a group is the user's alone: it is theirs by default, named like them, and lists nobody else. Pure.
+
+    (The name tells it from a group that everybody has by default, as `users` or `staff`: such members are not listed.)
+    """
+    return gid == primary and group == user and members <= {user}
 
 
 def own_folder(path: Path) -> None:

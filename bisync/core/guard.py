@@ -113,7 +113,9 @@ def _within(guard: str, limit: int | None, planned: int, said: str, flag: str, n
     """Whether a number is within its limit. `flag`: what passes it for who means it."""
     if limit is None or planned <= limit:
         return Verdict(guard=guard, limit=limit, planned=planned, passed=True)
-    hint = f"look at them: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --{flag}"
+    hint = (
+        f"look at them: bisync plan --only {name}; then, if you mean it: bisync sync --only {name} --{flag}"
+    )
     return Verdict(guard=guard, limit=limit, planned=planned, passed=False, message=said, hint=hint)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bisync import stored
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.printable import typed
 from bisync.errors import ManifestError
@@ -86,8 +87,8 @@ def _writable(file: Path) -> tuple[str, str] | None:
             continue  # whoever reads it says what is wrong
         there = Owned(seen.st_uid, seen.st_gid, seen.st_mode)
         wrong = fault(there, me)
-        if wrong is not None and there.mode & stat.S_IWGRP and there.uid in (me.uid, 0):
-            wrong = fault(there, _with_own_groups(me, there.gid))
+        if wrong is not None and there.mode & stat.S_IWGRP and stored.is_own_group(there.gid):
+            wrong = fault(there, me._replace(own_groups=frozenset({there.gid})))
         if wrong is not None:
             return f"{path}: {wrong}, and is not obeyed", _cure(path, there, me)
     return None
@@ -117,24 +118,3 @@ def _cure(path: Path, there: Owned, me: Me) -> str:
 def _me() -> Me | None:
     """Who we are; None where a system knows no users of this kind."""
     return Me(os.geteuid()) if hasattr(os, "geteuid") else None
-
-
-def _with_own_groups(me: Me, gid: int) -> Me:
-    """The same, with the group `gid` where it is ours alone. What cannot be looked up is not."""
-    import grp
-    import pwd
-
-    try:
-        user, group = pwd.getpwuid(me.uid), grp.getgrgid(gid)
-    except (KeyError, OSError):
-        return me
-    is_own = is_private(user.pw_name, user.pw_gid, group.gr_name, gid, frozenset(group.gr_mem))
-    return me._replace(own_groups=frozenset({gid})) if is_own else me
-
-
-def is_private(user: str, primary: int, group: str, gid: int, members: frozenset[str]) -> bool:
-    """Whether a group is the user's alone: it is theirs by default, named like them, and lists nobody else. Pure.
-
-    (The name tells it from a group that everybody has by default, as `users` or `staff`: such members are not listed.)
-    """
-    return gid == primary and group == user and members <= {user}

@@ -12,7 +12,8 @@ import pytest
 from bisync.core.metadata import MARKER_PATH
 from bisync.errors import ManifestError
 from bisync.manifest.load import find, load
-from bisync.manifest.trust import Me, Owned, fault, is_private
+from bisync.manifest.trust import Me, Owned, fault
+from bisync.stored import is_private
 
 pytestmark = pytest.mark.pure
 
