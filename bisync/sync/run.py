@@ -63,15 +63,15 @@ def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = N
 
     Raises KeyboardInterrupt when everything is in order again, and UsageError for bad options.
     """
-    profile = app.profile(sync, options.profile).name
     if (refused := app.refusal(sync, resync=options.resync)) is not None:
         return _failed(sync, refused, None, "blocked", time.monotonic())  # hooks and pings may be what is new
-    work = partial(_run, app, sync, options, expected, profile)
+    work = partial(_run, app, sync, options, expected)
     return work() if options.dry_run else pings.around(app, sync, work)
 
 
-def _run(app: App, sync: Sync, options: Options, expected: Expected | None, profile: str) -> SyncResult:
+def _run(app: App, sync: Sync, options: Options, expected: Expected | None) -> SyncResult:
     began = time.monotonic()
+    profile = app.profile(sync, options.profile).name
     try:
         if options.dry_run:
             with app.session(sync, profile=options.profile) as session:
