@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.config import BUILTIN_PROFILES, DEFAULT_PROFILE, Compare
+from bisync.core.abilities import OBJECTS
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.rclone.argv import Argv, BisyncCall, File, bisync_argv, copy_one_argv, list_argv
 from bisync.rclone.program import environment
@@ -94,7 +95,7 @@ def remote_of(server: S3, bucket: str) -> Remote:
         "no_check_bucket": "true",
     }
     env = {f"RCLONE_CONFIG_BARE_{name.upper()}": value for name, value in values.items()}
-    return Remote(fs=f"bare:{bucket}/", hashes=True, label=bucket, env=env)
+    return Remote(fs=f"bare:{bucket}/", label=bucket, can=OBJECTS, env=env)
 
 
 def run_rclone(argv: Argv, remote: Remote, cwd: Path) -> Cost:

@@ -335,6 +335,14 @@ class Session:
         """Where this sync is."""
         return self.app.place(self.sync, self.remote.fs)
 
+    def proved(self) -> Session:
+        """The same session once it was tried what its remote keeps of its promises. Raises RcloneError."""
+        if self.remote.can.proved:
+            return self
+        provider, tenant = providers.of(self.sync.tenant), self.sync.tenant
+        can = provider.prove(tenant, self.sync.path, self.rclone, self.app.manifest.state_dir)
+        return self if can is None else replace(self, remote=replace(self.remote, can=can))
+
     def projects(self, *, dry_run: bool) -> Projects | None:
         """The projects that the cloud makes of top-level folders; None where it makes none."""
         around = replace(self.app.around(self.sync), dry_run=dry_run)

@@ -25,11 +25,15 @@ class ConflictResolve(StrEnum):
 
 
 class Compare(StrEnum):
-    """What counts as a change. `auto` is checksum where a listing carries content hashes."""
+    """What counts as a change. `auto` is checksum where a listing carries content hashes.
+
+    `stored` is what `auto` may also come to (no manifest says it): in the cloud by size and by when a file was stored.
+    """
 
     AUTO = "auto"
     MODTIME = "modtime"
     CHECKSUM = "checksum"
+    STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import KeysIn, Sync
+from bisync.core import abilities
 from bisync.core.grants import not_granted
 from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
@@ -324,6 +325,9 @@ def _cloud(app: App, sync: Sync) -> Iterator[Finding]:
         session.rclone.check(probe_argv(session.remote), remote=session.remote)
         took = time.monotonic() - began
         yield Finding(about=sync.name, level="ok", text=f"{session.remote.label} answers ({took:.1f} s)")
+        can = session.remote.can
+        tried = "" if can.proved else " (as rclone promises; the next sync tries it)"
+        yield Finding(about=sync.name, level="ok", text=f"{abilities.words(can, session.compare)}{tried}")
         looks = providers.of(sync.tenant).look(sync.tenant, session.remote, session.rclone, app.now)
         yield from (replace(found, about=sync.name) for found in looks)
         yield from _trash(session)
@@ -339,7 +343,7 @@ def _leases(session: Session) -> Iterator[Finding]:
     }[leased.known(session).protocol]
     about = session.sync.name
     yield Finding(about=about, level="ok", text=f"devices take turns: {how}")
-    if not session.remote.own_times:
+    if not session.remote.can.own_times:
         yield Finding(
             about=about, level="warning",
             text="this store may keep the times that devices tell it: their clocks have to agree to within 25 s",

@@ -42,7 +42,7 @@ def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = Fa
     try:
         with app.session(sync, profile=profile) as session:
             prepared = prepare(session, projects=session.projects(dry_run=True))
-            steps = script.steps(session, prepared) if scripted else None
+            steps = script.rendered(session, prepared) if scripted else None
             document = sync_document(session, prepared)
     except BisyncError as error:
         document = blocked_document(sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message)

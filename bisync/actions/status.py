@@ -16,7 +16,9 @@ from bisync import ignore, providers
 from bisync.app import App
 from bisync.config import KeysIn, Sync
 from bisync.core import conflict_names, names
+from bisync.core.abilities import words
 from bisync.core.place import moved
+from bisync.core.snapshot import Baseline
 from bisync.errors import BisyncError, IgnoreError, Interrupted
 from bisync.locks.machine import is_held
 from bisync.providers.base import Asking, Overview
@@ -37,7 +39,7 @@ class SyncStatus:
 
     `left_out`: the files that the last run had to go without. A run that was interrupted speaks of neither.
     `cloud`: what the cloud says beside its files; None where it is a store and nothing else. `lease`: which other
-    device writes to the store, as far as that was told in time.
+    device writes to the store, as far as that was told in time. `abilities`: what the remote can do, as far as known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SyncStatus:
     keeps_cloud_versions: bool = True
     cloud: Overview | None = None
     lease: Holder | None = None
+    abilities: str | None = None
 
 
 class Asked(NamedTuple):
@@ -160,7 +163,16 @@ def _read(app: App, sync: Sync) -> SyncStatus:
         running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,
         left_out=tuple(str(each["path"]) for each in (ended or {}).get("left_out") or ()),
+        abilities=_abilities(app, sync, known),
     )
+
+
+def _abilities(app: App, sync: Sync, known: Baseline | None) -> str | None:
+    """What the remote can do, as it was found out; nobody is asked."""
+    manifest = app.manifest
+    can = providers.of(sync.tenant).known_abilities(sync.tenant, manifest.rclone_config, manifest.state_dir)
+    told_by = known.compare if known is not None else can.told_by if can is not None else None
+    return words(can, told_by) if can is not None and told_by is not None else None
 
 
 def _blocked(

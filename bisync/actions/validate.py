@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from bisync import providers
 from bisync.config import Manifest, RcloneTenant
 from bisync.errors import BisyncError
 from bisync.ignore import Layer, LintWarning, lint
@@ -25,14 +26,18 @@ def run(manifest: Manifest) -> Iterator[LintWarning | str]:
 
 
 def _turns(manifest: Manifest) -> Iterator[str]:
-    """Remotes of which rclone.conf says that devices may not be kept apart. No rclone is asked."""
-    remotes = {one.name: one.remote for one in manifest.tenants if isinstance(one, RcloneTenant)}
+    """Remotes where devices may not be kept apart, by what was found out there, else by what rclone.conf says.
+
+    No rclone is asked.
+    """
+    tenants = [one for one in manifest.tenants if isinstance(one, RcloneTenant)]
     sections: dict[str, dict[str, str]] = {}
     with suppress(BisyncError, OSError):  # `doctor` says what is wrong with it
-        sections = conf.read_sections(conf.read(manifest.rclone_config)) if remotes else {}
-    for name, remote in remotes.items():
-        if may_keep_told_times(remote, sections):
+        sections = conf.read_sections(conf.read(manifest.rclone_config)) if tenants else {}
+    for one in tenants:
+        can = providers.of(one).known_abilities(one, manifest.rclone_config, manifest.state_dir)
+        if may_keep_told_times(one.remote, sections) if can is None else not can.own_times:
             yield (
-                f"tenants.{name}: {remote} may keep the times that devices tell it, so devices have to take turns,"
-                " or have the right time: docs/devices.md"
+                f"tenants.{one.name}: {one.remote} may keep the times that devices tell it, so devices have to take"
+                " turns, or have the right time: docs/devices.md"
             )

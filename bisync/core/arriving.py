@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action, Change
-from bisync.core.reconcile import cloud_changed, local_changed
+from bisync.core.reconcile import cloud_changed, local_changed, same_time
 from bisync.core.snapshot import Arriving, BaseFile, CloudFile, CloudSnapshot, LocalFile, LocalSnapshot
 
 
@@ -23,16 +23,20 @@ def spelling(here: str, there: str) -> tuple[str, str] | None:
 def as_sent(here: LocalFile, compare: Compare) -> BaseFile | None:
     """A file of this content on both sides, without a stamp; None where nothing tells what it holds."""
     if compare is Compare.MODTIME:
-        # bisync notes the local file's own time as that of the copy.
-        return BaseFile(here.size, None, None, here.stamp.mtime_ns, here.stamp.mtime_ns)
-    return BaseFile(here.size, here.md5, None, None, None) if here.md5 is not None else None
+        # The copy has the time of the file here, as exactly as the remote keeps it.
+        return BaseFile(here.size, here.md5, None, here.stamp.mtime_ns, here.stamp.mtime_ns)
+    if compare is Compare.STORED or here.md5 is None:
+        return None
+    return BaseFile(here.size, here.md5, None, None, None)
 
 
 def as_fetched(there: CloudFile, compare: Compare) -> BaseFile | None:
     """A file of this content on both sides, without a stamp; None where nothing tells what it holds."""
     if compare is Compare.MODTIME:
         return BaseFile(there.size, None, None, there.mtime_ns, there.mtime_ns)
-    return BaseFile(there.size, there.md5, None, None, None) if there.md5 is not None else None
+    if compare is Compare.STORED or there.md5 is None:
+        return None
+    return BaseFile(there.size, there.md5, None, None, None)
 
 
 def arriving(
@@ -70,7 +74,14 @@ def confirmed(
         if side == "local":
             arrived = here is not None and not local_changed(file, here, compare)
         else:
-            arrived = there is not None and not cloud_changed(file, there, compare)
+            arrived = there is not None and not cloud_changed(_as_kept(file, there, compare), there, compare)
         if arrived:
-            files[path] = file
+            files[path] = file if there is None else _as_kept(file, there, compare)
     return files
+
+
+def _as_kept(file: BaseFile, there: CloudFile, compare: Compare) -> BaseFile:
+    """With the time of a copy as its remote keeps it."""
+    if compare is Compare.MODTIME and same_time(file.cloud_mtime_ns, there.mtime_ns):
+        return file._replace(cloud_mtime_ns=there.mtime_ns)
+    return file

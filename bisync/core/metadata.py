@@ -16,4 +16,6 @@ HOLD = f"{METADATA_DIR}/hold"
 # The leases of devices that write (`locks.bucket`), in our folder of the cloud.
 LEASE_PREFIX = "lease."
 LEASES = f"{METADATA_DIR}/{LEASE_PREFIX}"
+# Where a small file shows what a remote keeps (`providers.trial`).
+TRIALS = f"{METADATA_DIR}/trials"
 CLOUD_TRASH = f"{METADATA_DIR}/trash"

@@ -80,11 +80,19 @@ class Plan:
 
 
 def questions(
-    comparison: Comparison, resolve: ConflictResolve, *, first: bool, keeps_both: bool = False
+    comparison: Comparison,
+    resolve: ConflictResolve,
+    *,
+    first: bool,
+    keeps_both: bool = False,
+    own_times: bool = True,
 ) -> Questions:
-    """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time."""
+    """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time.
+
+    `own_times`: the cloud keeps those of files. When one was stored there tells nothing of two that never met.
+    """
     conflicts = comparison.conflicts
-    by_time = first or resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
+    by_time = own_times if first else resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
     return Questions(
         contents=tuple(
             one.path

@@ -66,12 +66,18 @@ def restricted(found: Comparison, is_meant: Callable[[str], bool]) -> Comparison
 
 
 def local_changed(base: BaseFile, file: LocalFile, compare: Compare) -> bool:
-    """Whether a local file differs from what was synced."""
+    """Whether a local file differs from what was synced.
+
+    By time another time counts as an edit, as in bisync, and the content is looked at where time and size are as they
+    were and the stamp is not: programs put times back.
+    """
     if base.stamp == file.stamp and base.size == file.size:
         return False
     if base.size != file.size:
         return True
-    if compare is Compare.CHECKSUM and base.md5 is not None:
+    if compare is Compare.MODTIME and file.stamp.mtime_ns != base.local_mtime_ns:
+        return True
+    if base.md5 is not None and (file.md5 is not None or compare is Compare.CHECKSUM):
         return file.md5 != base.md5
     return file.stamp.mtime_ns != base.local_mtime_ns
 
@@ -80,12 +86,12 @@ def cloud_changed(base: BaseFile, file: CloudFile, compare: Compare) -> bool:
     """Whether a cloud file differs from what was synced.
 
     By checksum, an object without a hash (put there in parts by another program: its ETag is no MD5) is
-    judged by the time it was stored.
+    judged by the time it was stored. Times are as the listing after the last run had them, to the digit (`as_listed`).
     """
     if base.size != file.size:
         return True
-    if compare is Compare.MODTIME:
-        return not same_time(file.mtime_ns, base.cloud_mtime_ns)
+    if compare is not Compare.CHECKSUM:
+        return file.mtime_ns != base.cloud_mtime_ns
     if file.md5 is not None:
         return file.md5 != base.md5
     return base.cloud_mtime_ns is None or file.mtime_ns != base.cloud_mtime_ns
@@ -105,13 +111,35 @@ def same_time(one: int | None, other: int | None) -> bool:
     return False
 
 
+def as_listed(baseline: Mapping[str, BaseFile], cloud: Mapping[str, CloudFile]) -> dict[str, BaseFile]:
+    """The baseline with the times that the cloud's listing has, where it has those of before as a program noted them.
+
+    bisync notes the time of the file here as that of the copy it made, and a remote may keep seconds only.
+    """
+    files = dict(baseline)
+    for path, base in baseline.items():
+        there = cloud.get(path)
+        if (
+            there is not None
+            and there.size == base.size
+            and there.mtime_ns != base.cloud_mtime_ns
+            and same_time(there.mtime_ns, base.cloud_mtime_ns)
+        ):
+            files[path] = base._replace(cloud_mtime_ns=there.mtime_ns)
+    return files
+
+
 def same_content(local: LocalFile, cloud: CloudFile, compare: Compare) -> bool | None:
-    """Whether two files are equal; None when size, hashes and times do not tell."""
+    """Whether two files are equal; None when size, hashes and times do not tell.
+
+    Times tell it where they are the same to the µs: two people may save in one second.
+    """
     if local.size != cloud.size:
         return False
     if local.md5 is not None and cloud.md5 is not None:
         return local.md5 == cloud.md5
-    if compare is Compare.MODTIME and same_time(local.stamp.mtime_ns, cloud.mtime_ns):
+    time = local.stamp.mtime_ns
+    if compare is Compare.MODTIME and time == cloud.mtime_ns and time % 1_000_000:
         return True
     return None
 

@@ -33,7 +33,7 @@ class LocalFile(NamedTuple):
 class CloudFile(NamedTuple):
     """A file in the cloud.
 
-    `mtime_ns`: its own modtime where changes are told by that; by checksum, of one without a hash, when it was stored.
+    `mtime_ns`: its own modtime where changes are told by that; else, of one without a hash, when it was stored.
     """
 
     name: str
@@ -104,8 +104,8 @@ class CloudSnapshot(NamedTuple):
 class BaseFile(NamedTuple):
     """One file as both sides held it after the last good run.
 
-    `md5` is the content's, None where changes are told by time. `stamp` None: this run could not vouch that
-    the local file still is what was synced; it is read again. The times are what bisync compares where
+    `md5` is the content's, None where nobody has read it. `stamp` None: this run could not vouch that
+    the local file still is what was synced; it is read again. The times are what is compared where
     there are no hashes; by checksum, `cloud_mtime_ns` is when an object without a hash was stored. `names`: how
     rclone spells it here and in the cloud, where either is not the path itself.
     """
@@ -131,6 +131,7 @@ class Baseline:
 
     `keeps_versions`: whether the remote could keep what the run replaced there. `arriving`: what runs since then
     that did not end well may have brought. `place`: what it speaks of; None in one of an earlier version.
+    `as_listed`: the cloud's times are those that its listing had, and not what bisync noted.
     """
 
     files: Mapping[str, BaseFile]
@@ -143,3 +144,4 @@ class Baseline:
     keeps_versions: bool = True
     arriving: Mapping[str, Arriving] = field(default_factory=dict)
     place: Place | None = None
+    as_listed: bool = False

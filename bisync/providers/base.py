@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from bisync.config import KeysIn, Tenant
+from bisync.core.abilities import OBJECTS, Abilities
 from bisync.core.drift import Purpose
 from bisync.core.projects import Compared
 from bisync.core.result import Finding
@@ -136,6 +137,17 @@ class Provider(ABC, Generic[T]):
         """The same folder, reachable until the block ends. Raises BisyncError when it cannot be."""
         yield self.remote(tenant, path, rclone)
 
+    def prove(self, tenant: T, path: str, rclone: Rclone, state_dir: Path) -> Abilities | None:
+        """Try what the folder `path` of the tenant's store keeps of its promises, and note it for later runs.
+
+        A small file is written there. None where it is known beforehand. Raises RcloneError.
+        """
+        return None
+
+    def known_abilities(self, tenant: T, config: Path, state_dir: Path) -> Abilities | None:
+        """What the tenant's remote can do, as far as that is known; nobody is asked. `config`: rclone.conf."""
+        return OBJECTS
+
     @abstractmethod
     def label(self, tenant: T) -> str:
         """The tenant's store, for people; nobody is asked."""
@@ -205,5 +217,5 @@ def knock(rclone: Rclone, remote: Remote) -> None:
     """Raise RcloneError when a remote cannot be read. A folder that is not there yet is made later."""
     argv = probe_argv(remote)
     outcome = rclone.run(argv, remote=remote)
-    if outcome.code != 0 and not (outcome.code == 3 and not remote.hashes):
+    if outcome.code != 0 and not (outcome.code == 3 and not remote.is_bucket):
         raise failure(argv, outcome, remote)

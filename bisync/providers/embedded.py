@@ -20,6 +20,7 @@ from typing import Any
 
 from bisync import process
 from bisync.config import EmbeddedTenant
+from bisync.core.abilities import OBJECTS
 from bisync.errors import RcloneError
 from bisync.files import atomic_write, private_dir
 from bisync.providers.base import Around, Credentials, Provider
@@ -44,7 +45,7 @@ class Embedded(Provider[EmbeddedTenant]):
         bucket = f"{tenant.id}/{path}/" if path else f"{tenant.id}/"
         label = f"embedded:{tenant.storage / bucket}"
         fs = f"{conf.section_name(tenant.id)}:{bucket}"
-        return Remote(fs=fs, hashes=True, label=label.rstrip("/"))
+        return Remote(fs=fs, label=label.rstrip("/"), can=OBJECTS)
 
     @contextmanager
     def reach(self, tenant: EmbeddedTenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bisync.config import RcloneTenant
+from bisync.core.abilities import Abilities, is_opaque, promised, words
 from bisync.core.printable import typed
 from bisync.errors import DriftError, RcloneError
 from bisync.manifest.forbidden import STORED_KEYS, holds_stored_keys
+from bisync.providers import opened, trial
 from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
-from bisync.rclone.output import keeps_versions, read_alias, read_remotes
+from bisync.rclone.output import read_alias, read_features, read_remotes
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
+from bisync.state import abilities
 
-# Backends whose listings carry MD5s without reading or asking for each file
-# (rclone docs, "Overview of cloud storage systems", column Hash).
-HASHES_IN_LISTINGS = frozenset({"s3", "google cloud storage", "azureblob", "drive"})
 # Backends that may keep the time they are told, and cannot be kept from it (rclone docs, WebDAV: X-OC-Mtime).
 TOLD_TIMES = frozenset({"webdav"})
 ALIASES_DEEP = 10
@@ -52,10 +56,44 @@ _ADDRESS = _LEADS_TO | {
 _REMOTE = re.compile(r"(?:^|[\s=\"'])([A-Za-z0-9_.+@][A-Za-z0-9_.+@ -]*)(?=[,:])")
 
 
+_UPSTREAM_NAME = re.compile(r"^[^:/=]*=")
+
+
 class RcloneRemote(Provider[RcloneTenant]):
     """A remote of rclone.conf, whatever it is made of."""
 
     def remote(self, tenant: RcloneTenant, path: str, rclone: Rclone) -> Remote:
+        return self._remote(self._asked(tenant, path, rclone), path)
+
+    @contextmanager
+    def reach(self, tenant: RcloneTenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
+        _refuse_stored_keys(tenant, rclone)
+        known = abilities.load(state_dir, self._about(tenant, rclone.config, rclone.version))
+        yield self.remote(tenant, path, rclone) if known is None else self._remote(known, path)
+
+    def prove(self, tenant: RcloneTenant, path: str, rclone: Rclone, state_dir: Path) -> Abilities | None:
+        found = self._asked(tenant, path, rclone)
+        can = trial.tried(rclone, self._remote(found, path))
+        abilities.save(state_dir, self._about(tenant, rclone.config, rclone.version), found._replace(can=can))
+        return can
+
+    def known_abilities(self, tenant: RcloneTenant, config: Path, state_dir: Path) -> Abilities | None:
+        found = abilities.load(state_dir, self._about(tenant, config, None))
+        return None if found is None else found.can
+
+    def _about(self, tenant: RcloneTenant, config: Path, version: str | None) -> abilities.About:
+        try:
+            sections = conf.read_sections(conf.read(config))
+        except (OSError, RcloneError):
+            return abilities.About(tenant.remote, "", version)
+        return abilities.About(tenant.remote, settings_of(tenant.remote, sections), version)
+
+    def _remote(self, found: abilities.Found, path: str) -> Remote:
+        real = below(found.fs, path)
+        return Remote(fs=real, label=real.rstrip("/"), can=found.can)
+
+    def _asked(self, tenant: RcloneTenant, path: str, rclone: Rclone) -> abilities.Found:
+        """What rclone says of a tenant's remote. Raises DriftError, RcloneError (where its password is wrong, too)."""
         _refuse_stored_keys(tenant, rclone)
         known = read_remotes(rclone.check(listremotes_argv()).stdout)
         name = tenant.remote.partition(":")[0]
@@ -65,15 +103,23 @@ class RcloneRemote(Provider[RcloneTenant]):
                 f"tenants.{tenant.name}: rclone.conf has no remote {name!r} (it has: {have})",
                 hint=f"make it with: rclone config --config {typed(rclone.config)}",
             )
-        features = rclone.check(features_argv(f"{name}:")).stdout
-        real = below(_unaliased(tenant, known, rclone), path)
-        return Remote(
-            fs=real,
-            hashes=known.get(real.partition(":")[0]) in HASHES_IN_LISTINGS,
-            label=real.rstrip("/"),
-            keeps_versions=keeps_versions(features),
-            own_times=known.get(real.partition(":")[0]) not in TOLD_TIMES,
-        )
+        fs = _unaliased(tenant, known, rclone)
+        said = read_features(rclone.check(features_argv(_top(fs))).stdout)
+        found = abilities.Found(fs, promised(said, self._behind(fs, rclone)))
+        if is_opaque(said):
+            opened.check(rclone, _top(fs), self._remote(found, path))
+        return found
+
+    def _behind(self, fs: str, rclone: Rclone) -> Iterator[Mapping[str, Any]]:
+        """What rclone says of the remotes that this one leads to, as far as rclone.conf and they can be asked."""
+        try:
+            sections = conf.read_sections(conf.read(rclone.config))
+        except (OSError, RcloneError):
+            return
+        for behind in leads_to(fs, sections):
+            outcome = rclone.run(features_argv(_top(behind)))
+            if outcome.code == 0:
+                yield read_features(outcome.stdout)
 
     def label(self, tenant: RcloneTenant) -> str:
         return tenant.remote
@@ -89,9 +135,16 @@ class RcloneRemote(Provider[RcloneTenant]):
     def credentials(
         self, tenant: RcloneTenant, path: str, rclone: Rclone | None, around: Around, *, rotate: bool
     ) -> Credentials:
-        if rclone is not None:
-            knock(rclone, self.remote(tenant, path, rclone))
-        return Credentials(text="those of rclone.conf")
+        if rclone is None:
+            return Credentials(text="those of rclone.conf")
+        known = abilities.load(around.state_dir, self._about(tenant, rclone.config, rclone.version))
+        remote = self.remote(tenant, path, rclone) if known is None else self._remote(known, path)
+        knock(rclone, remote)
+        if rotate or not remote.can.proved:
+            around.say(f"trying what {remote.label} keeps")
+            can = self.prove(tenant, path, rclone, around.state_dir)
+            remote = replace(remote, can=can or remote.can)
+        return Credentials(text=f"those of rclone.conf; {words(remote.can, remote.told_by())}")
 
 
 def _refuse_stored_keys(tenant: RcloneTenant, rclone: Rclone) -> None:
@@ -125,6 +178,23 @@ def remotes_behind(remote: str, sections: Mapping[str, Mapping[str, str]]) -> di
     return found
 
 
+def _top(fs: str) -> str:
+    """The remote itself: rclone asks nobody about that, and the server about a folder of it."""
+    name, colon, _ = fs.partition(":")
+    return f"{name}:" if colon and "/" not in name else fs
+
+
+def leads_to(remote: str, sections: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The remotes and folders that a remote stands before, one after the other, by rclone.conf's `sections`."""
+    found: list[str] = []
+    for values in remotes_behind(remote, sections).values():
+        for key in _LEADS_TO & values.keys():
+            # Upstreams are several, some with a name before (combine) or a mode after them (union).
+            each = shlex.split(values[key]) if key == "upstreams" else [values[key]]
+            found += [_UPSTREAM_NAME.sub("", one).removesuffix(":ro").removesuffix(":nc") for one in each]
+    return found
+
+
 def address_of(remote: str, sections: Mapping[str, Mapping[str, str]]) -> str:
     """A digest of where a remote is, with all that it leads to; "" for one that is not there."""
     behind = remotes_behind(remote, sections)
@@ -133,6 +203,19 @@ def address_of(remote: str, sections: Mapping[str, Mapping[str, str]]) -> str:
         for name, values in sorted(behind.items())
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32] if said else ""
+
+
+def settings_of(remote: str, sections: Mapping[str, Mapping[str, str]]) -> str:
+    """A digest of where a remote is, and of all that is set for those that stand before others; "" where it is not.
+
+    (A password of theirs says what is there. How the last one is reached says nothing of that, and comes and goes.)
+    """
+    behind = remotes_behind(remote, sections)
+    before = [
+        [name, sorted(values.items())] for name, values in sorted(behind.items()) if _LEADS_TO & values.keys()
+    ]
+    address = address_of(remote, sections)
+    return hashlib.sha256(json.dumps([address, before]).encode()).hexdigest()[:32] if address else ""
 
 
 def may_keep_told_times(remote: str, sections: Mapping[str, Mapping[str, str]]) -> bool:

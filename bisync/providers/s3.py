@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bisync.config import KeysIn, S3Tenant
+from bisync.core.abilities import OBJECTS
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
 from bisync.providers import agreement
@@ -33,7 +34,7 @@ class S3(Provider[S3Tenant]):
         at = f" at {tenant.endpoint}" if tenant.endpoint else ""
         fs = f"{conf.section_name(tenant.id)}:{folder}"
         label = f"s3://{folder.rstrip('/')}{at}"
-        return Remote(fs=fs, hashes=True, label=label, env=consistent(tenant.endpoint))
+        return Remote(fs=fs, label=label, can=OBJECTS, env=consistent(tenant.endpoint))
 
     def label(self, tenant: S3Tenant) -> str:
         return f"s3://{tenant.bucket}"

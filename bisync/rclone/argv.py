@@ -94,16 +94,29 @@ def bisync_argv(call: BisyncCall) -> Argv:
 def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) -> Argv:
     """List a remote recursively, by checksum at the price of its LIST requests: no HEAD per object.
 
-    By checksum the modtime is the server's own (free in a listing); by modtime it is the file's own, which
-    costs S3 a HEAD each. The leases are among it, also those of folders below where that costs nothing.
+    By modtime the times are the files' own, which cost S3 a HEAD each; else they are the server's own (free in a
+    listing). The leases are among it, also those of folders below where that costs nothing.
     """
     argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--fast-list"]
-    argv += ["--filter", f"+ {'' if remote.hashes else '/'}{LEASES}*"]
-    if compare is Compare.CHECKSUM:
-        argv += ["--hash", "--hash-type", "md5", "--use-server-modtime"]
+    argv += ["--filter", f"+ {'' if remote.is_bucket else '/'}{LEASES}*"]
+    argv += _asked_of_each(compare)
     if filters is not None:
         argv += ["--filter-from", str(filters)]
     return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def _asked_of_each(compare: Compare) -> Argv:
+    """What a listing says of each file, by which changes are told."""
+    if compare is Compare.MODTIME:
+        return ()
+    hashes = ("--hash", "--hash-type", "md5") if compare is Compare.CHECKSUM else ()
+    return (*hashes, "--use-server-modtime")
+
+
+def look_argv(remote: Remote, names: Path, *, compare: Compare) -> Argv:
+    """List just the files named in `names` (raw, one a line), as `list_argv` does; what is not there is missing."""
+    argv = ("rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--files-from-raw")
+    return (*argv, str(names), *_asked_of_each(compare), *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def modtimes_argv(remote: Remote, names: Path) -> Argv:
@@ -205,6 +218,62 @@ def move_listed_argv(
     argv += ["--backup-dir", backup] if backup is not None else []
     argv += _profile_flags(profile, width) if profile is not None else []
     return (*argv, *_NETWORK, *_LOG)
+
+
+def delete_listed_argv(fs: str, names: Path, *, profile: Profile, width: int | None = None) -> Argv:
+    """Delete just the files listed in `names` (raw, one a line), from a remote that can keep nothing of them."""
+    argv = ("rclone", "delete", fs, "--files-from-raw", str(names))
+    return (*argv, *_profile_flags(profile, width), *_NETWORK, *_LOG)
+
+
+def delete_one_argv(file: File) -> Argv:
+    """Delete one file."""
+    return (
+        "rclone",
+        "rc",
+        "--loopback",
+        "operations/deletefile",
+        f"fs={file.fs}",
+        f"remote={file.path}",
+        *_NETWORK,
+    )
+
+
+def top_argv(fs: str) -> Argv:
+    """What lies at the top of a remote, folders too."""
+    return ("rclone", "lsf", fs, "--max-depth", "1", *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def few_files_argv(fs: str) -> Argv:
+    """The files of a folder and of those right below it, with their sizes."""
+    argv = (
+        "rclone",
+        "lsjson",
+        fs,
+        "--recursive",
+        "--files-only",
+        "--max-depth",
+        "2",
+        "--no-mimetype",
+        "--no-modtime",
+    )
+    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def first_byte_argv(fs: str, path: str) -> Argv:
+    """The first byte of a file, which a store that is enciphered gives only to who has its password."""
+    return ("rclone", "cat", f"{fs}{path}", "--head", "1", *_NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+# Names that a password does not decipher are errors (rclone docs, crypt); else they are passed over in silence.
+STRICT_ENV = {"RCLONE_CRYPT_STRICT_NAMES": "true"}
+
+
+def list_trial_argv(folder: Remote, name: str, *, stored: bool) -> Argv:
+    """One small file as a listing has it, with its hash where there is one. `stored`: with the store's own time."""
+    argv = ("rclone", "lsjson", folder.fs, "--files-only", "--no-mimetype", "--include", f"/{name}")
+    more = ("--use-server-modtime",) if stored else ("--hash", "--hash-type", "md5")
+    return (*argv, *more, *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def purge_argv(fs: str) -> Argv:

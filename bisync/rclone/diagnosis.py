@@ -66,6 +66,16 @@ def diagnose(outcome: Finished) -> tuple[str, str]:
     return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
 
 
+# What bisync says where it goes by less than it was told to, and on (rclone: cmd/bisync/compare.go).
+_BLIND = ("no hashes in common", "falling back to --compare", "at least one remote does not support it")
+
+
+def compares_blindly(outcome: Finished) -> str | None:
+    """rclone's word that it could not compare as it was told; None where it did. Pure."""
+    texts = (event.text for event in outcome.events if isinstance(event, events.Text | Problem))
+    return next((text for text in texts if any(words in text for words in _BLIND)), None)
+
+
 _KEYS_REFUSED = (
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",

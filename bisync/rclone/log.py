@@ -51,8 +51,10 @@ def _from_record(record: dict[str, Any]) -> Event:
             return Deleted(path, source, kept=message != "Deleted")
         moved = ("Copied (server-side copy) to: ", "Moved (server-side) to: ")
         for prefix in moved:
-            if message.startswith(prefix) and ".conflict" in message:
-                return ConflictCopy(path, message.removeprefix(prefix))
+            copy = message.removeprefix(prefix)
+            # (What chunker calls by another name on the way is no conflict.)
+            if copy != message and _leaf(copy).startswith(f"{_leaf(path)}.conflict"):
+                return ConflictCopy(path, copy)
         if message.startswith("Moved (server-side)"):
             return Moved(path)
     if level in ("error", "critical", "fatal"):
@@ -60,6 +62,10 @@ def _from_record(record: dict[str, Any]) -> Event:
     if level in ("notice", "warning"):
         return Problem("notice", message, path)
     return Text(message)
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _progress(stats: dict[str, Any]) -> Progress:

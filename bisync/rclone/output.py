@@ -60,10 +60,12 @@ def count_unchecked(outcome: Finished) -> int:
     return next((int(match.group(1)) for match in found if match), 0)
 
 
-def keeps_versions(stdout: str) -> bool:
-    """Whether a backend can move or copy on its own side, which `--backup-dir` needs. (rclone docs, --backup-dir.)"""
-    features = _parsed(stdout, {"Features?": dict}, "features of a backend").get("Features", {})
-    return bool(features.get("Move") or features.get("Copy"))
+def read_features(stdout: str) -> dict[str, Any]:
+    """What a remote promises, from what `backend features` printed. Raises RcloneError."""
+    found: dict[str, Any] = _parsed(
+        stdout, {"Features?": dict, "Hashes?": (None, [str]), "Precision?": int}, "features of a backend"
+    )
+    return found
 
 
 def _parsed(text: str | bytes, shape: Any, what: str) -> Any:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bisync.config import Compare, Profile
+from bisync.core.abilities import Abilities
+from bisync.errors import RcloneError
 
 # rclone's flag --header, from its environment.
 HEADER = "RCLONE_HEADER"
@@ -16,17 +18,13 @@ HEADER = "RCLONE_HEADER"
 class Remote:
     """The cloud side of a sync: `fs` as rclone spells it, with its trailing slash.
 
-    `hashes`: its listings carry MD5s for free. `keeps_versions`: it can move files on its own side, into
-    a backup folder. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
-    `own_times`: the times in its listings are the store's own, whatever it is told.
+    `can`: what it can do. `env`: what rclone needs to reach it (embedded servers). `label` is for people.
     `keys_cure`: what helps when its store refuses the keys, where that is not what the manifest's references give.
     """
 
     fs: str
-    hashes: bool
     label: str
-    keeps_versions: bool = True
-    own_times: bool = True
+    can: Abilities
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     keys_cure: str | None = None
 
@@ -34,11 +32,42 @@ class Remote:
         """The fs of a folder below this one, without a trailing slash."""
         return self.fs + path
 
+    @property
+    def hashes(self) -> bool:
+        """Whether its listings carry MD5s for free."""
+        return self.can.hashes
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it has no folders but in the names of what lies there."""
+        return self.can.is_bucket
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether it can move files on its own side, into a backup folder."""
+        return self.can.keeps_versions
+
     def compare(self, profile: Profile) -> Compare:
-        """What `auto` means here. (rclone: bisync's --compare; hashes come with S3's listings.)"""
-        if profile.compare is Compare.AUTO:
-            return Compare.CHECKSUM if self.hashes else Compare.MODTIME
-        return profile.compare
+        """How changes are told here by a profile. Raises RcloneError where that cannot be."""
+        if profile.compare is not Compare.AUTO:
+            why = self.can.why_not(profile.compare)
+            if why is not None:
+                raise RcloneError(
+                    f"{self.label}: changes cannot be told by {profile.compare.value} here: {why}",
+                    hint=f"write compare: auto into the profile {profile.name}, or leave it out",
+                )
+            return profile.compare
+        return self.told_by()
+
+    def told_by(self) -> Compare:
+        """How changes are told here unless somebody says otherwise. Raises RcloneError where nothing tells them."""
+        if self.can.told_by is None:
+            raise RcloneError(
+                f"{self.label}: nothing tells two versions of a file apart here: it keeps no modification times, "
+                "has no hashes, and does not say when a file was stored",
+                hint="have it keep times (WebDAV: the right vendor in rclone.conf), or use another: docs/remotes.md",
+            )
+        return self.can.told_by
 
 
 def consistent(endpoint: str | None, *, always: bool = False) -> dict[str, str]:

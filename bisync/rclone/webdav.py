@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 
 from bisync.config import WebDav
+from bisync.core.abilities import Abilities
 from bisync.rclone.conf import environment
 from bisync.rclone.remote import Remote
 from bisync.secret import Secret
 
 SECTION = "bisyncmigration"
+READ = Abilities(keeps_versions=False)
+"""Of a server that is read and nothing else: nothing is asked of it."""
 
 
 def by_address(server: WebDav, *, password: Secret | None, token: Secret | None) -> Remote:
@@ -26,9 +29,8 @@ def by_address(server: WebDav, *, password: Secret | None, token: Secret | None)
         values["headers"] = Secret(f"Authorization,Basic {base64.b64encode(pair.encode()).decode()}")
     return Remote(
         fs=f"{SECTION}:",
-        hashes=False,
         label=server.url,
-        keeps_versions=False,
+        can=READ,
         env=environment(SECTION, values),
     )
 
@@ -36,4 +38,4 @@ def by_address(server: WebDav, *, password: Secret | None, token: Secret | None)
 def by_name(name: str) -> Remote:
     """A remote of rclone.conf: `name`, `name:` or `name:path`."""
     fs = name if ":" in name else f"{name}:"
-    return Remote(fs=fs, hashes=False, label=fs, keeps_versions=False)
+    return Remote(fs=fs, label=fs, can=READ)

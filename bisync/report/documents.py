@@ -57,6 +57,7 @@ def status_document(statuses: Iterable[SyncStatus]) -> dict[str, Any]:
                 "left_out": list(one.left_out),
                 "running": one.running,
                 "keeps_cloud_versions": one.keeps_cloud_versions,
+                "abilities": one.abilities,
                 "lease": None if one.lease is None else _lease(one.lease),
                 "cloud": None if one.cloud is None else _cloud(one.cloud),
             }

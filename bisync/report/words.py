@@ -299,6 +299,8 @@ def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | No
         ("Storage Used", size_text(one.storage_bytes), None),
         ("Conflicts", str(one.conflicts), "yellow" if one.conflicts else None),
     ]
+    if one.abilities is not None:
+        rows.insert(3, ("Abilities", one.abilities, None))
     if not one.keeps_cloud_versions:
         rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
     if one.left_out:

@@ -38,6 +38,7 @@ _SHAPE = {
     "device": int,
     "listings": str,
     "keeps_versions": bool,
+    "as_listed?": bool,
     "files": dict,
     "arriving?": {str: Fields(({"local", "cloud"}, list))},
     "place?": _PLACE,
@@ -92,6 +93,7 @@ def save(path: Path, baseline: Baseline, rows: Wording[str] | None = None) -> No
         "device": baseline.device,
         "listings": baseline.listings,
         "keeps_versions": baseline.keeps_versions,
+        **({"as_listed": True} if baseline.as_listed else {}),
         **({"place": _place(baseline.place)} if baseline.place else {}),
         **({"arriving": arriving_rows(baseline.arriving)} if baseline.arriving else {}),
     }
@@ -194,6 +196,7 @@ def load(path: Path) -> Baseline | None:
             keeps_versions=document["keeps_versions"],
             arriving=expecting_rows(document.get("arriving", {})),
             place=Place(**document["place"]) if "place" in document else None,
+            as_listed=document.get("as_listed", False),
         )
     except FileNotFoundError:
         return None

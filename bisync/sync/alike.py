@@ -26,7 +26,7 @@ def agreed(here: LocalFile, there: CloudFile, compare: Compare, *, racy: bool) -
     by_checksum = compare is Compare.CHECKSUM
     return BaseFile(
         here.size,
-        here.md5 if by_checksum else None,
+        here.md5,
         None if racy else here.stamp,
         None if by_checksum and here.md5 is not None else here.stamp.mtime_ns,
         there.mtime_ns if there.md5 is None or not by_checksum else None,
@@ -57,7 +57,7 @@ def seen_alike(prepared: Prepared, left_out: tuple[LeftOut, ...]) -> dict[str, B
             continue
         base = files.get(path)
         changed = base is None or base.stamp != here.stamp or cloud_changed(base, there, compare)
-        if changed and is_open(path):
+        if (changed or is_unread(base, here, compare)) and is_open(path):
             files[path] = agreed(here, there, compare, racy=is_racy(here, seen))
     return files
 
@@ -73,6 +73,17 @@ def after(prepared: Prepared) -> dict[str, BaseFile]:
             if file is not None and not prepared.seen.is_ignored(path):
                 files[path] = file
     return files
+
+
+def is_unread(base: BaseFile | None, here: LocalFile, compare: Compare) -> bool:
+    """Whether nobody knew until now what a file holds, as after runs that went by times alone."""
+    return (
+        base is not None
+        and base.md5 is None
+        and base.stamp == here.stamp
+        and here.md5 is not None
+        and compare is not Compare.CHECKSUM
+    )
 
 
 def renamed(change: Change, before: BaseFile, prepared: Prepared) -> BaseFile:

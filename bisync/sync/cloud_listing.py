@@ -82,7 +82,7 @@ def _room(session: Session) -> int | None:
 
     S3's keys have 1,024 bytes (Amazon S3 User Guide, "Naming objects"), and that of an old version is longer.
     """
-    if not session.remote.hashes:
+    if not session.remote.is_bucket:
         return None
     prefix = session.remote.fs.partition(":")[2].partition("/")[2]
     run = runs.on_device(runs.new_run_id(session.app.now()), session.app.device)

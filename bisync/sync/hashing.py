@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from bisync import events, process
 from bisync.app import Session
-from bisync.config import Compare
 from bisync.core.private_keys import HEAD_BYTES, is_private_key
 from bisync.core.snapshot import LocalFile
 
@@ -28,9 +27,9 @@ BATCH_BYTES = 32 << 20
 
 
 class Content(NamedTuple):
-    """What reading a file told: `md5`, None by modtime; whether it begins like a private key."""
+    """What reading a file told: its MD5, and whether it begins like a private key."""
 
-    md5: str | None
+    md5: str
     is_key: bool
 
 
@@ -38,9 +37,9 @@ _Read = tuple[str, Content | OSError]
 
 
 def read_all(
-    session: Session, files: Sequence[tuple[str, LocalFile]], compare: Compare, held: Mapping[str, str]
+    session: Session, files: Sequence[tuple[str, LocalFile]], held: Mapping[str, str]
 ) -> list[_Read]:
-    """What each file holds, or why it cannot be read; by modtime no more than its beginning.
+    """What each file holds, or why it cannot be read.
 
     `held`: where files lie that are not in the tree (`ignore.Tree.held`).
     """
@@ -60,7 +59,7 @@ def read_all(
         for key, file in batch:
             path = root / held.get(file.name, file.name)
             try:
-                found.append((key, _content(path, on_bytes, file.size, compare)))
+                found.append((key, _content(path, on_bytes, file.size)))
             except OSError as error:
                 found.append((key, error))
             read_files[0] += 1
@@ -118,17 +117,13 @@ def file_md5(path: Path, on_bytes: Callable[[int], None] = lambda count: None, *
 
     `on_bytes` hears of every piece that was read, by its length. `size`: about how long it is.
     """
-    found = _content(path, on_bytes, size, Compare.CHECKSUM).md5
-    assert found is not None
-    return found
+    return _content(path, on_bytes, size).md5
 
 
-def _content(path: Path, on_bytes: Callable[[int], None], size: int, compare: Compare) -> Content:
-    """What a file holds, by checksum all of it. Raises as `file_md5`."""
+def _content(path: Path, on_bytes: Callable[[int], None], size: int) -> Content:
+    """What a file holds. Raises as `file_md5`."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb", buffering=0) as stream:
-        if compare is not Compare.CHECKSUM:
-            return Content(None, is_private_key(stream.read(HEAD_BYTES)))
         # A small file in one go, without a buffer that is larger than it. It may have grown.
         content = stream.read(CHUNK if size < CHUNK else HEAD_BYTES)
         on_bytes(len(content))

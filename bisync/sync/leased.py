@@ -138,6 +138,9 @@ def _protocol(session: Session, before: Known, seen: Seen) -> Protocol | None:
     Where another device goes by listings, or our last lease was written over, nothing can be left to creation any more:
     all who see that go by listings from then on.
     """
+    if not session.remote.can.is_bucket:
+        # A server of files looks first and writes then: two that look at once both find the name free.
+        return Protocol.LISTED
     own = [one for one in seen.entries if one.path == session.sync.path and one.kind is not Kind.WAITING]
     if any(one.claim for one in own):
         return Protocol.LISTED

@@ -142,16 +142,16 @@ def both(
     if remembered is not None and (remembered.filters, remembered.compare) == (text, compare):
         # (When it was listed is of no use to a lease by now: its folder is looked at before one is asked for.)
         at, found = NOTHING_SEEN.at, CloudListing.remembered(session, remembered, baseline)
-        local, here, waits = _local(tree, session, baseline, compare, held)
+        local, here, waits = _local(tree, session, baseline, held)
     elif ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         at = ahead.at
-        local, here, waits = _local(tree, session, baseline, compare, held)
+        local, here, waits = _local(tree, session, baseline, held)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
         # The cloud is listed while files here are read.
         with _listing_through(session, text, compare, fingerprinted=fingerprinted) as anew:
             at = anew.at
-            local, here, waits = _local(tree, session, baseline, compare, held)
+            local, here, waits = _local(tree, session, baseline, held)
             found = _ended(session, anew.argv, anew.running, anew.found)
     files: Mapping[str, CloudFile] = found.files
     twins: Sequence[LeftOut] = ()
@@ -196,7 +196,7 @@ def folds_case(root: Path) -> bool:
 
 
 def _local(
-    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], compare: Compare, held: Held
+    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], held: Held
 ) -> tuple[LocalSnapshot, ListedFile | None, Mapping[str, Waiting]]:
     """The local side, the marker there, and what waits."""
     root = session.sync.dir
@@ -229,7 +229,7 @@ def _local(
         base = baseline.get(key)
         stamp = Stamp(entry.mtime_ns, entry.ctime_ns, entry.inode)
         same = base is not None and base.stamp == stamp and base.size == entry.size
-        vouched = base is not None and same and (bool(base.md5) or compare is Compare.MODTIME)
+        vouched = base is not None and same and bool(base.md5)
         file = LocalFile(entry.path, entry.size, stamp, base.md5 if base is not None and vouched else None)
         if key in files:
             goes_on, twin = _goes_on(files[key], file, base)
@@ -249,7 +249,7 @@ def _local(
             f"bisync sync --only {session.sync.name} --reveal"
         )
         left_out.append(LeftOut(spelled, why, waits=True))
-    left_out += _read(session, tree, files, unread, baseline, compare)
+    left_out += _read(session, tree, files, unread, baseline)
     links, specials, occupied = _in_the_way(tree, others, left_out)
     snapshot = LocalSnapshot(files, tuple(left_out), device, marker is not None, occupied, links, specials)
     return snapshot, marker, waits
@@ -261,10 +261,9 @@ def _read(
     files: dict[str, LocalFile],
     unread: Iterable[str],
     baseline: Mapping[str, BaseFile],
-    compare: Compare,
 ) -> Iterator[LeftOut]:
     """Read the files that are `unread`; those that cannot be, or that begin like a private key, are out of `files`."""
-    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], compare, tree.held):
+    for key, read in hashing.read_all(session, [(key, files[key]) for key in unread], tree.held):
         file = files[key]
         if isinstance(read, OSError):
             del files[key]
@@ -283,7 +282,9 @@ def is_known(base: BaseFile | None, file: LocalFile, md5: str | None) -> bool:
     """Whether a file holds what both sides held: it is neither new nor edited."""
     if base is None or base.size != file.size:
         return False
-    return base.md5 == md5 if md5 is not None else base.local_mtime_ns == file.stamp.mtime_ns
+    if md5 is not None and base.md5 is not None:
+        return base.md5 == md5
+    return base.local_mtime_ns == file.stamp.mtime_ns
 
 
 def _in_the_way(
@@ -342,7 +343,7 @@ def _ended(session: Session, argv: Argv, running: Running, found: CloudListing) 
         found.read()
         return found
     # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
-    if outcome.code == 3 and not session.remote.hashes:
+    if outcome.code == 3 and not session.remote.is_bucket:
         return CloudListing(session)
     raise failure(argv, outcome, session.remote)
 
@@ -389,13 +390,20 @@ def _cloud_times(session: Session, cloud: CloudSnapshot, paths: Sequence[str]) -
 
 
 def _equal_contents(session: Session, cloud: CloudSnapshot, paths: Sequence[str]) -> frozenset[str]:
-    """Which of these files are byte for byte the same on both sides. Downloads them to compare."""
+    """Which of these files are byte for byte the same on both sides. Downloads them where the cloud has no hashes."""
     if not paths:
         return frozenset()
     with name_list(cloud.files[path].name for path in paths) as listed:
-        argv = check_argv(session.sync.dir, session.remote, filters=listed, names=listed, download=True)
+        argv = check_argv(
+            session.sync.dir, session.remote, filters=listed, names=listed, download=_by_download(session)
+        )
         outcome = session.rclone.run(argv, remote=session.remote)
     return frozenset(names.key(line[2:]) for line in outcome.stdout.splitlines() if line.startswith("= "))
+
+
+def _by_download(session: Session) -> bool:
+    """Whether contents are to be fetched to be compared: objects may have no hash though their store has."""
+    return session.remote.hashes or not session.remote.can.slow_hashes
 
 
 def _name_here(seen: Observation, path: str) -> str:

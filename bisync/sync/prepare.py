@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bisync.core.guard import Verdict
     from bisync.core.plan import Mode, Plan
     from bisync.providers.base import Projects
-    from bisync.sync.transfers import Step
+    from bisync.sync.steps import Step
 
 
 def _every(path: str) -> bool:
@@ -117,7 +117,14 @@ def baseline_of(session: Session) -> Baseline | None:
     if pair is None:
         return None
     try:
-        return baseline.current(saved, pair, session.compare)
+        found = baseline.current(saved, pair, session.compare)
+        why = session.remote.can.why_not(found.compare)
+        if why is not None:
+            raise BaselineNeeded(
+                f"what is known of {session.sync.name} goes by {found.compare.value}, which tells nothing here: {why}",
+                hint=f"type: bisync sync --only {session.sync.name} --resync   (it merges both sides, loses nothing)",
+            )
+        return found
     except ValueError as error:
         raise BaselineNeeded(
             f"the baseline is damaged: {error}",
@@ -198,7 +205,7 @@ def prepare(
     kept = Held() if reveal else _held(session)
     remembered = given.remembered
     with _listing(session, given, fingerprinted=fingerprinted) as ahead:
-        from bisync.core import arriving, guard, plan, reconcile
+        from bisync.core import guard, plan, reconcile
         from bisync.core.plan import Mode
         from bisync.sync import transfers
 
@@ -219,10 +226,9 @@ def prepare(
             held=kept, coming=coming.texts, remembered=remembered, fingerprinted=fingerprinted,
         )  # fmt: skip
     unsure = known is not None and not first and bool(known.arriving)
-    if known is not None and unsure:
-        # A run did not end well: what it did bring is told by what lies there.
-        before = arriving.confirmed(before, known.arriving, seen.local, seen.cloud, compare)
-        known = replace(known, files=before, arriving={})
+    if known is not None and not first:
+        known = _by_what_lies_there(known, seen, compare)
+        before = known.files
     base = None if first else before
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
     is_meant = _every if only is None else registry.scope(session, seen, only)
@@ -232,7 +238,10 @@ def prepare(
         found = reconcile.restricted(found, is_meant)
     make_sure_rules_can_come(session, found.changes, seen)
     resolve = session.profile.conflict_resolve
-    asked = plan.questions(found, resolve, first=first or moved_in, keeps_both=moved_in)
+    asked = plan.questions(
+        found, resolve, first=first or moved_in, keeps_both=moved_in,
+        own_times=session.remote.can.precision_ns is not None,
+    )  # fmt: skip
     answers = observe.answers(session, seen, asked)
     rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)
     compare_changed = known is not None and not first and known.compare is not session.compare
@@ -289,6 +298,19 @@ def prepare(
         registering=registering,
         is_meant=is_meant,
     )
+
+
+def _by_what_lies_there(known: Baseline, seen: Observation, compare: Compare) -> Baseline:
+    """The baseline with what only a look can tell: the cloud's times to the digit, and what a killed run had done."""
+    from bisync.core import arriving, reconcile
+
+    if compare is Compare.MODTIME and not known.as_listed:
+        known = replace(known, files=reconcile.as_listed(known.files, seen.cloud.files))
+    if known.arriving:
+        # A run did not end well: what it did bring is told by what lies there.
+        files = arriving.confirmed(known.files, known.arriving, seen.local, seen.cloud, compare)
+        known = replace(known, files=files, arriving={})
+    return known
 
 
 def _listing(session: Session, given: Given, *, fingerprinted: bool) -> AbstractContextManager[Ahead | None]:

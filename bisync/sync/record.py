@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
 from bisync.core.reconcile import same_content
 from bisync.core.result import Conflict, SyncResult, Version, facts
-from bisync.core.snapshot import BaseFile, Baseline, LocalFile
+from bisync.core.snapshot import BaseFile, Baseline, LeftOut, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline
 from bisync.state.wording import Wording
-from bisync.sync import hashing, swap
-from bisync.sync.alike import agreed, is_racy, renamed, seen_alike, sent
+from bisync.sync import hashing, own_copies, swap, upward
+from bisync.sync.alike import agreed, is_racy, is_unread, renamed, seen_alike, sent
 from bisync.sync.frame import in_lines, is_sent_first, listed
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -58,7 +58,10 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution, found:
     """
     told = None if done.failed else found.files
     files = seen_alike(prepared, done.left_out) if told is None else dict(told)
+    if upward.is_used(prepared.compare):
+        return _by_ourselves(session, prepared, done, files)
     framed = _framed(session, prepared, done)
+    done.failed += _unreported(prepared, done, framed)
     for path in map(names.key, done.frame.names):
         files.pop(path, None)
     files |= framed
@@ -79,6 +82,31 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution, found:
                 # bisync may have seen the old name as a conflict copy beside what it sent.
                 before = renamed(change, done.known[path], prepared)
                 files[change.to] = _vouched(session, prepared, change, before)
+    return _baseline(session, prepared, done, files)
+
+
+def _by_ourselves(
+    session: Session, prepared: Prepared, done: Execution, files: dict[str, BaseFile]
+) -> Baseline:
+    """As `baseline_after`, where bisync was not run. What did not come about is left out of the run."""
+    held, gone, missed = own_copies.recorded(prepared, done, lambda file: is_racy(file, prepared.seen))
+    done.failed += missed
+    for change in prepared.plan.changes:
+        path = change.path
+        if path in done.placed and change.winner != "folder":
+            files[path] = _fetched(session, prepared, change, done.placed[path])
+        elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
+            gone.add(path)
+        elif change.to is not None and path in done.tally.renamed:
+            before = renamed(change, done.known[path], prepared)
+            files[change.to] = _vouched(session, prepared, change, before)
+            gone.add(path)
+    for path in gone:
+        files.pop(path, None)
+    return _baseline(session, prepared, done, files | held)
+
+
+def _baseline(session: Session, prepared: Prepared, done: Execution, files: dict[str, BaseFile]) -> Baseline:
     seen = prepared.seen
     return Baseline(
         files=files,
@@ -90,6 +118,7 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution, found:
         listings="",
         keeps_versions=session.remote.keeps_versions,
         place=session.place,
+        as_listed=prepared.compare is not Compare.CHECKSUM,
     )
 
 
@@ -122,7 +151,7 @@ def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline 
             return None
         alike = same_content(here, there, compare)
         racy = is_racy(here, seen)
-        if alike or (alike is None and compare is Compare.CHECKSUM and base.stamp == here.stamp):
+        if alike or (alike is None and base.stamp == here.stamp):
             files[path] = agreed(here, there, compare, racy=racy)
         elif alike is None and compare is Compare.MODTIME:
             files[path] = agreed(here, there, compare, racy=True)._replace(local_mtime_ns=there.mtime_ns)
@@ -159,7 +188,7 @@ def _fetched(session: Session, prepared: Prepared, change: Change, placed: swap.
         stamp = None if young else fresh.stamp
     return BaseFile(
         there.size,
-        md5 if by_checksum else None,
+        md5,
         stamp,
         None if by_checksum and md5 is not None else placed.mtime_ns,
         there.mtime_ns if there.md5 is None or not by_checksum else None,
@@ -187,6 +216,22 @@ def _framed(session: Session, prepared: Prepared, done: Execution) -> Mapping[st
     return baseline.from_listings(pair, stamps, stored)
 
 
+def _unreported(prepared: Prepared, done: Execution, framed: Mapping[str, BaseFile]) -> Iterator[LeftOut]:
+    """What the plan left to bisync, and it neither said that it did nor holds to be done."""
+    seen = set(map(names.key, done.frame.names))
+    out = {*done.skipped, *(one.path for one in done.failed)}
+    for change in prepared.plan.changes:
+        path = change.path
+        if path not in seen or path in out:
+            continue
+        here = prepared.seen.local.files.get(path)
+        if change.action is Action.UPLOAD and path not in done.tally.uploaded:
+            if here is None or path not in framed or framed[path].md5 != here.md5:
+                yield LeftOut(path, own_copies.UNREPORTED.format("went up"))
+        elif change.action is Action.DELETE_CLOUD and path not in done.tally.deleted_cloud and path in framed:
+            yield LeftOut(path, own_copies.UNREPORTED.format("was deleted"))
+
+
 def _look_again(session: Session, name: str) -> LocalFile | None:
     """A file here as it is now; None when it is gone or changing."""
     file = session.sync.dir / name
@@ -204,11 +249,20 @@ def refreshed(known: Baseline, seen: Observation, profile: str) -> Baseline:
     files = dict(known.files)
     for path, file in seen.local.files.items():
         base = files.get(path)
+        if base is not None and is_unread(base, file, known.compare):
+            files[path] = base._replace(md5=file.md5)
         if base is None or base.stamp == file.stamp or is_racy(file, seen):
             continue
         if base.size == file.size and base.md5 is not None and base.md5 == file.md5:
             files[path] = base._replace(stamp=file.stamp)
-    return replace(known, files=files, device=seen.local.device, profile=profile, filters=seen.filters_digest)
+    return replace(
+        known,
+        files=files,
+        device=seen.local.device,
+        profile=profile,
+        filters=seen.filters_digest,
+        as_listed=known.compare is not Compare.CHECKSUM,
+    )
 
 
 def known_versions(session: Session, prepared: Prepared, done: Execution) -> tuple[Conflict, ...]:

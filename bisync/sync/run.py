@@ -119,6 +119,7 @@ def _preview(session: Session, options: Options) -> SyncResult:
 
 
 def _run_locked(session: Session, options: Options, expected: Expected | None, began: float) -> SyncResult:
+    session = session.proved()
     app, run = session.app, runs.unused_run_id(session.state, session.app.now(), session.app.device)
     remote = named_remote(session.remote.fs, app.place(session.sync).store)
     doing = _Doing(

@@ -20,16 +20,16 @@ from bisync.errors import UsageError
 from bisync.rclone import filters, listings
 from bisync.rclone.argv import Argv, File, move_argv, remove_empty_argv
 from bisync.rclone.remote import HEADER
-from bisync.sync import alike, transfers
+from bisync.sync import alike, steps, transfers
 from bisync.sync.frame import lines, listed
 from bisync.sync.prepare import Prepared
-from bisync.sync.transfers import Step
+from bisync.sync.steps import Step
 
 # A script has no clock in it: the same plan gives the same bytes.
 _NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
+def rendered(session: Session, prepared: Prepared) -> dict[str, Any]:
     """What `plan.sh.j2` needs for one sync. Raises UsageError for a tenant that needs more than rclone."""
     if providers.of(session.sync.tenant).needs_us:
         raise UsageError(
@@ -45,7 +45,7 @@ def steps(session: Session, prepared: Prepared) -> dict[str, Any]:
     return {
         "header": session.remote.env.get(HEADER),
         "folders": [str(folder) for folder in (session.state.work, session.state.frame, session.state.lists)],
-        "marker": str(marker) if transfers.PlaceMarker("local") in prepared.steps else None,
+        "marker": str(marker) if steps.PlaceMarker("local") in prepared.steps else None,
         "marker_text": MARKER_TEXT,
         "marker_folder": str(marker.parent),
         "steps": [
@@ -93,13 +93,15 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
     """The files that a step's command reads: path, text, and whether its MD5 stands beside it."""
     state = session.state
     match step:
-        case transfers.Fetch(names):
+        case steps.Fetch(names):
             return [_file(state.lists / "downloads", _lines(names))]
-        case transfers.Send(names=names):
+        case steps.Send(names=names):
             return [_file(state.lists / "uploads", _lines(names))]
-        case transfers.MoveThere(names=names):
+        case steps.MoveThere(names=names):
             return [_file(state.lists / "moves", _lines(names))]
-        case transfers.RunBisync(frame=frame, compare=compare):
+        case steps.DeleteAllThere(names=names):
+            return [_file(state.lists / "deletions", _lines(names))]
+        case steps.RunBisync(frame=frame, compare=compare):
             pair = listings.place(state.frame, session.sync.dir, session.remote.fs)
             texts = listed(frame.base, compare, prepared.seen.marker, _NO_MOMENT)
             return [
@@ -133,19 +135,19 @@ def _commands(step: Step, session: Session) -> Iterator[Argv]:
     area = transfers.area(session, transfers.RUN)
     root, staging, trash = str(area.root), str(area.staging), str(area.trash)
     match step:
-        case transfers.DeleteHere(name=name):
+        case steps.DeleteHere(name=name):
             yield move_argv(_here(root, name), _here(trash, name))
-        case transfers.StepAside(name=name, copy=copy):
+        case steps.StepAside(name=name, copy=copy):
             yield move_argv(_here(root, name), _here(root, copy))
-        case transfers.MoveHere(name=name, to=to):
+        case steps.MoveHere(name=name, to=to):
             yield move_argv(_here(root, name), _here(root, to))
-        case transfers.PutIn(change, staged, name, folder):
+        case steps.PutIn(change, staged, name, folder):
             if change.replaces:
                 yield move_argv(_here(root, name), _here(trash, name))
             if folder:
                 yield remove_empty_argv(f"{root}/{name}")
             yield move_argv(_here(staging, staged), _here(root, name))
-        case transfers.Settle(change, staged, name, copies):
+        case steps.Settle(change, staged, name, copies):
             fetched = _here(staging, staged)
             if change.winner == "local":
                 yield move_argv(fetched, _here(root, copies[0]))

@@ -9,7 +9,6 @@ meets two equal sides in everything done before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
 
 from bisync.app import Session
 from bisync.config import Compare
@@ -25,11 +24,32 @@ from bisync.rclone.argv import (
     bisync_argv,
     copy_argv,
     copy_one_argv,
+    delete_listed_argv,
     move_argv,
     move_listed_argv,
 )
-from bisync.sync import swap
+from bisync.sync import swap, upward
 from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed, is_sent_first
+from bisync.sync.steps import (
+    DeleteAllThere,
+    DeleteHere,
+    DeleteThere,
+    Fetch,
+    LookAgain,
+    MoveHere,
+    MoveOneThere,
+    MoveThere,
+    PlaceMarker,
+    PutIn,
+    ReadBack,
+    RenameThere,
+    RunBisync,
+    Send,
+    SendAs,
+    Settle,
+    Step,
+    StepAside,
+)
 
 # Stands for the run's id in printed commands, which are the same for the same plan.
 RUN = "{run}"
@@ -40,158 +60,6 @@ LISTED_AT_ONCE = 1000
 # Transfers at a time, by the mean size of the files.
 FEW, SEVERAL, MANY = 4, 16, 32
 SMALL, LARGE = 1 << 20, 16 << 20
-
-
-class PlaceMarker(NamedTuple):
-    """Both sides have the marker before bisync looks for it: on the first run, and after --force."""
-
-    side: Literal["local", "cloud"]
-
-
-class Fetch(NamedTuple):
-    """Copy these files (the cloud's names) beside the tree, each under the name it has in the cloud.
-
-    `width`, here and below: how many at a time.
-    """
-
-    names: tuple[str, ...]
-    width: int
-
-
-class DeleteHere(NamedTuple):
-    """The file `name` here goes to the trash."""
-
-    change: Change
-    name: str
-
-
-class StepAside(NamedTuple):
-    """The file `name` here becomes `copy`: the cloud has a folder of its name."""
-
-    change: Change
-    name: str
-    copy: str
-
-
-class PutIn(NamedTuple):
-    """The fetched file `staged` takes the place of `name` here; what lay there goes to the trash.
-
-    `folder`: a folder of that name goes with this plan.
-    """
-
-    change: Change
-    staged: str
-    name: str
-    folder: bool
-
-
-class Settle(NamedTuple):
-    """A conflict's versions get their names here: the fetched file `staged`, and `name`.
-
-    `copies`: what the losers are called, the local version's first.
-    """
-
-    change: Change
-    staged: str
-    name: str
-    copies: tuple[str, ...]
-
-
-class Send(NamedTuple):
-    """Copy these files (names as rclone spells them here) to the cloud by ourselves (see `is_sent_first`)."""
-
-    changes: tuple[Change, ...]
-    names: tuple[str, ...]
-    width: int
-
-
-class SendAs(NamedTuple):
-    """As `Send`, of one file `name` (rclone's spelling of ours) that the cloud spells as `there` (NFC, NFD)."""
-
-    change: Change
-    name: str
-    there: str
-
-
-class DeleteThere(NamedTuple):
-    """The file `name` in the cloud goes to the cloud's trash before anything is uploaded.
-
-    A file becomes a folder, or a folder a file: bisync copies first and deletes last, which only a store
-    without real folders can bear.
-    """
-
-    change: Change
-    name: str
-
-
-class RenameThere(NamedTuple):
-    """The file `name` in the cloud becomes `copy`: nobody won its name, or a folder needs it."""
-
-    change: Change
-    name: str
-    copy: str
-
-
-class MoveHere(NamedTuple):
-    """The file `name` here becomes `to`, as it did in the cloud."""
-
-    change: Change
-    name: str
-    to: str
-
-
-class MoveOneThere(NamedTuple):
-    """The file `name` in the cloud becomes `to`, as it did here."""
-
-    change: Change
-    name: str
-    to: str
-
-
-class MoveThere(NamedTuple):
-    """These files (`names` below the folder `source`) move to the folder `target` in the cloud, as they did here.
-
-    Just these: what else lies in the folder there is in no plan.
-    """
-
-    changes: tuple[Change, ...]
-    source: str
-    target: str
-    names: tuple[str, ...]
-    width: int
-
-
-class RunBisync(NamedTuple):
-    """One run of bisync in the frame of the plan. `percent`: its `--max-delete`.
-
-    `fast_list`: the whole remote is listed with fewer requests than the folders of the frame. `check_sync`: it
-    compares its two listings at the end.
-    """
-
-    frame: Frame
-    compare: Compare
-    percent: int
-    fast_list: bool
-    width: int
-    check_sync: bool = True
-
-
-Step = (
-    PlaceMarker
-    | Fetch
-    | DeleteHere
-    | StepAside
-    | PutIn
-    | Settle
-    | Send
-    | SendAs
-    | DeleteThere
-    | RenameThere
-    | MoveHere
-    | MoveOneThere
-    | MoveThere
-    | RunBisync
-)
 
 
 def steps(
@@ -215,29 +83,65 @@ def steps(
         yield PlaceMarker("local")
     if not cloud.marker:
         yield PlaceMarker("cloud")
+    if upward.is_used(compare):
+        yield from fetching_steps(plan, local, cloud, folders=True)
+        yield from _by_ourselves(plan, local, cloud, is_ignored)
+        return
     yield from fetching_steps(plan, local, cloud)
     yield from _sent_first(plan, local, cloud)
     yield from _moved_there(plan, local, cloud)
     cleared = _in_the_way(plan) if keeps_versions else []
     yield from (DeleteThere(change, cloud.files[change.path].name) for change in cleared)
-    for change in plan.changes:
-        if change.action is Action.CONFLICT and (
-            change.winner == "both" or (change.winner == "folder" and change.side == "cloud")
-        ):
-            name = cloud.files[change.path].name
-            yield RenameThere(change, name, beside(name, change, change.copies[-1]))
+    yield from _renamed_there(plan, cloud)
     known = baseline.files if baseline else {}
     frame = frame_of(framed(plan), local, cloud, known, is_ignored)
     if frame.names:
         yield _bisync_run(frame, plan, local, cloud, compare)
 
 
-def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[Step]:
+def _by_ourselves(
+    plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, is_ignored: Callable[[str], bool]
+) -> Iterator[Step]:
+    """What happens in the cloud where bisync is not run (see `own_copies`). What makes room comes first."""
+    up = list(upward.going(plan, local, cloud, is_ignored))
+    gone = [change for change in plan.changes if change.action is Action.DELETE_CLOUD]
+    copies = [there for _, _, there in upward.renamed_there(plan, local, cloud)]
+    touched = {one.there for one in up} | {cloud.files[change.path].name for change in gone}
+    if touched:
+        yield LookAgain(tuple(sorted(touched)))
+    yield from _moved_there(plan, local, cloud)
+    if gone:
+        named = tuple(cloud.files[change.path].name for change in gone)
+        yield DeleteAllThere(tuple(gone), named, width([0] * len(gone)))
+    yield from _renamed_there(plan, cloud)
+    alike = [one for one in up if one.name == one.there]
+    if alike:
+        sizes = [one.change.size for one in alike]
+        sent = tuple(one.change for one in alike)
+        yield Send(sent, tuple(one.name for one in alike), width(sizes))
+    yield from (SendAs(one.change, one.name, one.there) for one in up if one.name != one.there)
+    if touched or copies:
+        yield ReadBack(tuple(sorted({*touched, *copies})))
+
+
+def _renamed_there(plan: Plan, cloud: CloudSnapshot) -> Iterator[RenameThere]:
+    for change in plan.changes:
+        if change.action is Action.CONFLICT and (
+            change.winner == "both" or (change.winner == "folder" and change.side == "cloud")
+        ):
+            name = cloud.files[change.path].name
+            yield RenameThere(change, name, beside(name, change, change.copies[-1]))
+
+
+def fetching_steps(
+    plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, *, folders: bool = False
+) -> Iterator[Step]:
     """The steps that bring the plan's changes here, and change nothing in the cloud. Pure.
 
-    Deletions come first: a folder may take the place of a file.
+    Deletions come first: a folder may take the place of a file. `folders`: a file of the cloud that makes room for a
+    folder comes here under its new name; bisync would bring it.
     """
-    fetched = [change for change in plan.changes if _is_fetched(change)]
+    fetched = [change for change in plan.changes if _is_fetched(change, folders=folders)]
     if fetched:
         found = [cloud.files[change.path] for change in fetched]
         yield Fetch(tuple(file.name for file in found), width([file.size for file in found]))
@@ -248,13 +152,15 @@ def fetching_steps(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> It
             name = local.files[change.path].name
             yield StepAside(change, name, beside(name, change, change.copies[0]))
     yield from _moved_here(plan, local, cloud)
-    folders = {folder for change in gone for folder in names.parents(change.path)}
+    emptied = {folder for change in gone for folder in names.parents(change.path)}
     for change in fetched:
         here = local.files.get(change.path)
         staged = names.from_rclone(cloud.files[change.path].name)
         name = here.name if here is not None else staged
         if change.action is Action.DOWNLOAD:
-            yield PutIn(change, staged, name, change.path in folders)
+            yield PutIn(change, staged, name, change.path in emptied)
+        elif change.winner == "folder":
+            yield PutIn(change, staged, beside(name, change, change.copies[0]), folder=False)
         else:
             yield Settle(change, staged, name, tuple(beside(name, change, copy) for copy in change.copies))
 
@@ -274,9 +180,9 @@ def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Itera
     yield from otherwise
 
 
-def _is_fetched(change: Change) -> bool:
+def _is_fetched(change: Change, *, folders: bool) -> bool:
     if change.action is Action.CONFLICT:
-        return change.winner != "folder"
+        return change.winner != "folder" or (folders and change.side == "cloud")
     return change.action is Action.DOWNLOAD
 
 
@@ -380,6 +286,12 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
             )  # fmt: skip
         case SendAs(name=name, there=there):
             return copy_one_argv(File(str(session.sync.dir), name), File(remote.fs, there), backup=backup)
+        case DeleteAllThere(width=width) if backup is not None:
+            return move_listed_argv(
+                remote.fs, backup, lists / "deletions", profile=session.profile, width=width
+            )  # fmt: skip
+        case DeleteAllThere(width=width):
+            return delete_listed_argv(remote.fs, lists / "deletions", profile=session.profile, width=width)
         case DeleteThere(name=name):
             return move_argv(File(remote.fs, name), File(remote.fs, f"{CLOUD_TRASH}/{run}/{name}"))
         case RenameThere(name=name, copy=copy):

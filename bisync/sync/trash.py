@@ -78,8 +78,8 @@ def cloud_versions(session: Session) -> list[Kept]:
 def _trash_remote(session: Session) -> Remote:
     return Remote(
         fs=session.remote.below(CLOUD_TRASH) + "/",
-        hashes=session.remote.hashes,
         label=session.remote.label,
+        can=session.remote.can,
         env=session.remote.env,
     )
 

@@ -20,7 +20,8 @@ word, and another word is another content; then, in any order,
     no-md5      in a baseline: the two listings did not agree on the hash
     unvouched   in a baseline: without a stamp, so that the local file is read again
 
-By modtime there are no hashes anywhere. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
+By modtime there are no hashes anywhere. `as_noted`: the baseline's times of the cloud are those that bisync noted of
+its copies. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
 path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud` are left out because another
 spelling of them goes on. `answers` holds `equal`, `times` (seconds), `taken` and `kept`. `moved_in`: a migration has
 brought files.
@@ -52,7 +53,7 @@ from bisync.core.change import Action, Change
 from bisync.core.guard import judge, refusals
 from bisync.core.names import key, to_rclone
 from bisync.core.plan import Answers, Mode, Plan, Questions, make_plan, questions
-from bisync.core.reconcile import compare_sides
+from bisync.core.reconcile import as_listed, compare_sides
 from bisync.core.snapshot import (
     BaseFile,
     Baseline,
@@ -74,7 +75,7 @@ TIME = 1_000_000_123_456_789
 ACTIONS = tuple(action.value for action in Action)
 EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "edited", "left_out", "one_way")
 KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "twins_local", "twins_cloud",
-        "compare", "resolve", "rules_changed", "idle_allowed", "moved_in", "answers", "max_delete",
+        "as_noted", "compare", "resolve", "rules_changed", "idle_allowed", "moved_in", "answers", "max_delete",
         *EXPECTATIONS)  # fmt: skip
 
 
@@ -318,11 +319,15 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
         for side in ("local", "cloud")
     )
     baseline = said.get("baseline")
+    known = None if baseline is None else _base(f"{where}: baseline", baseline, compare)
+    lies = _cloud(f"{where}: cloud", said["cloud"], compare)
+    if known is not None and _flag(f"{where}: as_noted", said.get("as_noted", "false")):
+        known = as_listed(known, lies)
     changed = _flag(f"{where}: rules_changed", said.get("rules_changed", "false"))
     return Situation(
-        baseline=None if baseline is None else _base(f"{where}: baseline", baseline, compare),
+        baseline=known,
         local=LocalSnapshot(_local(f"{where}: local", said["local"], compare), here, DEVICE, True),
-        cloud=CloudSnapshot(_cloud(f"{where}: cloud", said["cloud"], compare), there, True),
+        cloud=CloudSnapshot(lies, there, True),
         compare=compare,
         resolve=resolve,
         mode=Mode.BASELINE if baseline is None else Mode.REBASELINE if changed else Mode.SYNC,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bisync.config import Compare
-from bisync.core.reconcile import cloud_changed, local_changed, same_content, same_time
+from bisync.core.reconcile import as_listed, cloud_changed, local_changed, same_content, same_time
 from bisync.core.snapshot import BaseFile, CloudFile, LocalFile, Stamp
 
 pytestmark = pytest.mark.pure
 
 A, B = "a" * 32, "b" * 32
-CHECKSUM, MODTIME = Compare.CHECKSUM, Compare.MODTIME
+CHECKSUM, MODTIME, STORED = Compare.CHECKSUM, Compare.MODTIME, Compare.STORED
 OLD, NEW = Stamp(5_000_000_001, 2, 3), Stamp(6_000_000_001, 2, 3)
 
 
@@ -37,7 +37,16 @@ OLD, NEW = Stamp(5_000_000_001, 2, 3), Stamp(6_000_000_001, 2, 3)
         ((10, None, None, OLD.mtime_ns), (10, OLD, A), CHECKSUM, False),
         ((10, None, None, OLD.mtime_ns), (10, NEW, A), CHECKSUM, True),
         ((10, None, None, None), (10, OLD, A), CHECKSUM, True),
-        ((10, A, None, OLD.mtime_ns), (10, OLD, B), MODTIME, False),
+        ((10, A, None, OLD.mtime_ns), (10, OLD, A), MODTIME, False),
+        ((10, A, NEW, OLD.mtime_ns), (10, OLD, B), MODTIME, True),  # saved, and the time put back
+        ((10, A, None, OLD.mtime_ns), (10, OLD, None), MODTIME, False),
+        ((10, None, None, OLD.mtime_ns), (10, OLD, B), MODTIME, False),
+        # By what is stored in the cloud the content tells, whatever its time is.
+        ((10, A, OLD, OLD.mtime_ns), (10, OLD, None), STORED, False),
+        ((10, A, OLD, OLD.mtime_ns), (10, NEW, A), STORED, False),
+        ((10, A, OLD, OLD.mtime_ns), (10, NEW, B), STORED, True),
+        ((10, A, NEW, OLD.mtime_ns), (10, OLD, B), STORED, True),
+        ((10, A, OLD, OLD.mtime_ns), (11, OLD, A), STORED, True),
         ((10, A, None, OLD.mtime_ns), (10, NEW, A), MODTIME, True),
         ((10, None, None, 5_000_000_000), (10, OLD, None), MODTIME, True),
     ],
@@ -73,13 +82,16 @@ def test_a_local_file_has_changed(
         ((10, A, None), (10, None, 9), CHECKSUM, True),
         ((10, A, None), (10, None, None), CHECKSUM, True),
         ((10, A, 9), (10, None, None), CHECKSUM, True),
-        # By modtime, as far as the coarser clock can tell, whatever the hashes are.
+        # By modtime, and by when it was stored, to the nanosecond, whatever the hashes are.
         ((10, None, 9), (10, None, 9), MODTIME, False),
         ((10, None, 9), (10, None, 8), MODTIME, True),
         ((10, None, 9), (11, None, 9), MODTIME, True),
         ((10, A, 9), (10, B, 9), MODTIME, False),
         ((10, A, 9), (10, A, 8), MODTIME, True),
-        ((10, None, 5_300_000_001), (10, None, 5_000_000_000), MODTIME, False),
+        ((10, None, 5_300_000_001), (10, None, 5_000_000_000), MODTIME, True),
+        ((10, A, 9), (10, None, 9), STORED, False),
+        ((10, A, 9), (10, None, 8), STORED, True),
+        ((10, A, 9), (11, None, 9), STORED, True),
         ((10, None, None), (10, None, None), MODTIME, False),
         ((10, None, None), (10, None, 9), MODTIME, True),
         ((10, None, 9), (10, None, None), MODTIME, True),
@@ -152,7 +164,10 @@ def test_two_times_are_one_as_far_as_the_coarser_clock_can_tell(
         ((10, None, 5), (10, None, 6), MODTIME, None),
         ((10, None, 5), (10, None, None), MODTIME, None),
         ((10, None, 5), (11, None, 5), MODTIME, False),
-        ((10, None, 5), (10, None, 0), MODTIME, True),
+        ((10, None, 5), (10, None, 0), MODTIME, None),
+        ((10, None, 5_000_000_000), (10, None, 5_000_000_000), MODTIME, None),  # a second may be told of two
+        ((10, A, 5), (10, None, 5), STORED, None),
+        ((10, A, 5), (11, None, 5), STORED, False),
         ((10, A, 5), (10, A, 9), MODTIME, True),
         ((10, A, 5), (10, B, 5), MODTIME, False),
         ((10, A, 5), (10, None, 5), MODTIME, True),
@@ -169,3 +184,26 @@ def test_two_files_are_alike(
     here = LocalFile("n", size, Stamp(time, 1, 1), md5)
 
     assert same_content(here, CloudFile("n", *cloud), compare) is same
+
+
+def test_times_that_were_noted_become_those_that_are_listed() -> None:
+    """bisync notes the time of the file here as that of its copy, which a remote may keep by the second only."""
+    fine, whole = 5_300_000_001, 5_000_000_000
+    noted = {name: BaseFile(10, A, OLD, fine, fine) for name in ("cut", "up", "edited", "grown", "gone")}
+    there = {
+        "cut": CloudFile("cut", 10, None, whole),
+        "up": CloudFile("up", 10, None, whole + SECOND),
+        "edited": CloudFile("edited", 10, None, whole + 2 * SECOND),
+        "grown": CloudFile("grown", 11, None, whole),
+        "new": CloudFile("new", 10, None, whole),
+    }
+
+    found = as_listed(noted, there)
+
+    assert {name: base.cloud_mtime_ns for name, base in found.items()} == {
+        "cut": whole, "up": whole + SECOND, "edited": fine, "grown": fine, "gone": fine,
+    }  # fmt: skip
+    assert {name for name, file in there.items() if name in found and cloud_changed(found[name], file, MODTIME)} == {
+        "edited", "grown",
+    }  # fmt: skip
+    assert all(base._replace(cloud_mtime_ns=fine) == noted[name] for name, base in found.items())

@@ -15,6 +15,7 @@ from bisync.tasks._commands import COMMANDS
 from bisync.tasks.program import FRONT_FLAGS
 
 from bisync import errors
+from bisync.core.abilities import OBJECTS
 from bisync.manifest.load import load
 from bisync.rclone import diagnosis
 from bisync.rclone.argv import BisyncCall, bisync_argv
@@ -267,7 +268,7 @@ def test_every_exit_code_is_told() -> None:
 
 def test_every_flag_given_to_bisync_is_argued_for() -> None:
     text = (DOCS / "safety.md").read_text()
-    remote = Remote(fs="r:b/", hashes=True, label="")
+    remote = Remote(fs="r:b/", can=OBJECTS, label="")
     from bisync.config import BUILTIN_PROFILES, Compare
 
     used: set[str] = set()

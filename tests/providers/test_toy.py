@@ -17,6 +17,7 @@ from tests.support.world import Device, Ran
 ROOT = Path(__file__).parents[2]
 
 MODULE = """
+from bisync.core.abilities import Abilities
 from bisync.config import ToyTenant
 from bisync.providers.base import Credentials, Provider
 from bisync.rclone.remote import Remote
@@ -24,7 +25,7 @@ from bisync.rclone.remote import Remote
 
 class Toy(Provider[ToyTenant]):
     def remote(self, tenant, path, rclone):
-        return Remote(fs=f"{tenant.storage / path}/", hashes=False, label=self.label(tenant))
+        return Remote(fs=f"{tenant.storage / path}/", can=Abilities(), label=self.label(tenant))
 
     def label(self, tenant):
         return f"toy:{tenant.storage}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisync.config import BUILTIN_PROFILES, Compare
+from bisync.core.abilities import OBJECTS
 from bisync.events import Problem, Text
 from bisync.rclone.argv import BisyncCall, bisync_argv, list_argv, serve_s3_argv, serve_s3_env
 from bisync.rclone.diagnosis import failure, refuses_keys
@@ -17,7 +18,7 @@ from bisync.rclone.remote import Remote
 
 pytestmark = pytest.mark.pure
 
-REMOTE = Remote(fs="r:bucket/p/", hashes=True, label="s3://bucket/p")
+REMOTE = Remote(fs="r:bucket/p/", can=OBJECTS, label="s3://bucket/p")
 CALL = BisyncCall(
     local=Path("/h/notes"), remote=REMOTE, profile=BUILTIN_PROFILES["balanced"], compare=Compare.CHECKSUM,
     filters=Path("/s/filters.rclone"), workdir=Path("/s/work"), backup_local=Path("/s/trash/1"),

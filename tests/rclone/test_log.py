@@ -42,6 +42,10 @@ STATS = (
          ConflictCopy("x.md", "x.md.conflict1")),
         ('{"level":"info","msg":"Copied (server-side copy) to: y.conflict2","object":"y","objectType":"*s3.Object"}',
          ConflictCopy("y", "y.conflict2")),
+        # chunker gives what it has written its name: that was meant.
+        ('{"level":"info","msg":"Copied (server-side copy) to: y.conflict2","object":"y.conflict2.rclone_chunk.001_x",'
+         '"objectType":"*s3.Object"}',
+         Text("Copied (server-side copy) to: y.conflict2")),
         ('{"level":"error","msg":"Failed to copy: open a: permission denied","object":"a","objectType":"*local.Object"}',
          Problem("error", "Failed to copy: open a: permission denied", "a")),
         ('{"level":"critical","msg":"Failed to bisync: no","object":"Safety abort","objectType":"string"}',

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bisync.core.abilities import OBJECTS
 from bisync.errors import RcloneError
 from bisync.rclone.output import Written
 from bisync.rclone.program import Rclone
@@ -40,7 +41,7 @@ def reached(server: S3, folder: Path) -> tuple[Rclone, Remote]:
     config = folder / "rclone.conf"
     config.touch()
     rclone = Rclone(binary=rclone_path(), config=config, version="", env=dict(os.environ))
-    return rclone, Remote(fs=f"r:{BUCKET}/", hashes=True, label="here", env=env)
+    return rclone, Remote(fs=f"r:{BUCKET}/", can=OBJECTS, label="here", env=env)
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_what_the_store_refuses_is_an_error(there: tuple[Resident, str], proxy: 
 def test_an_rclone_that_cannot_start_says_why(any_s3: S3, tmp_path: Path) -> None:
     rclone, _ = reached(any_s3, tmp_path)
     rclone.config.write_text("[unclosed\nnonsense")
-    wrong = Remote(fs="nowhere:x/", hashes=True, label="nowhere")
+    wrong = Remote(fs="nowhere:x/", can=OBJECTS, label="nowhere")
     with resident(rclone, wrong) as found, pytest.raises(RcloneError):
         found.list("nowhere:x/")
 

@@ -85,6 +85,7 @@ CASES = {
             results.status(last_sync=None, last_outcome=None, blocked="no baseline", left_out=("a",)),
             results.status(cloud=results.overview()),
             results.status(lease=results.holder()),
+            results.status(abilities="changes are told by checksum"),
             results.status(cloud=results.never_asked()),
         ],
         "syncs",
@@ -92,7 +93,7 @@ CASES = {
             "name": str, "tenant": str, "initialised": bool, "local": str, "remote": str, "profile": str,
             "last_sync": (str, NONE), "last_outcome": (str, NONE), "projects": int, "storage_bytes": int,
             "conflicts": int, "blocked": (str, NONE), "left_out": [str], "running": bool,
-            "keeps_cloud_versions": bool,
+            "keeps_cloud_versions": bool, "abilities": (str, NONE),
             "lease": Perhaps({"device": str, "run": str, "seconds": int, "dead": bool}),
             "cloud": Perhaps({
                 "host": str, "answers": bool, "as_of": (str, NONE), "trouble": (str, NONE), "health": (str, NONE),

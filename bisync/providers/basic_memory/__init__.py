@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.config import BasicMemoryTenant
+from bisync.core.abilities import OBJECTS
 from bisync.core.drift import Purpose
 from bisync.core.result import Finding
 from bisync.errors import BaselineNeeded, CloudError, KeysRefused, RcloneError
@@ -68,7 +69,7 @@ class BasicMemory(Provider[BasicMemoryTenant]):
         folder = f"{tenant.bucket}/{path}/" if path else f"{tenant.bucket}/"
         return Remote(
             fs=f"{conf.section_name(tenant.id)}:{folder}",
-            hashes=True,
+            can=OBJECTS,
             label=f"s3://{folder.rstrip('/')} at {tenant.endpoint}",
             env=consistent(tenant.endpoint, always=True),
             keys_cure="have new ones made: bisync sync, or bisync setup --rotate",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -19,6 +20,7 @@ from bisync.actions.history import History
 from bisync.actions.log import Logged
 from bisync.config import BasicMemoryTenant, Compare
 from bisync.core import conflict_names, metrics
+from bisync.core.abilities import OBJECTS
 from bisync.core.lease_folder import Kind, Protocol
 from bisync.core.place import Place
 from bisync.core.projects import Project
@@ -44,13 +46,29 @@ from bisync.rclone import binary, conf, listings, log, output
 from bisync.report import log_words, words
 from bisync.schedule import texts
 from bisync.secret import Secret
-from bisync.state import aside, baseline, lease, runs
+from bisync.state import abilities, aside, baseline, lease, runs
 from bisync.state import held as held_state
 from bisync.state.migration import Entry, Journal, MigrationState, read_entries, write_entries
 from bisync.state.paths import SyncState
 from bisync.sync import plan_file, trash
 from bisync.sync.frame import in_lines
 from tests.support.fuzz import grant
+
+ABOUT = abilities.About("nas:x", "0" * 32, "1.75.2")
+
+
+def _note_of_abilities(state_dir: Path) -> Path:
+    abilities.save(state_dir, ABOUT, abilities.Found("nas:x", OBJECTS))
+    [note] = (state_dir / "bisync-state" / ".remotes").iterdir()
+    return note
+
+
+def _abilities(path: Path) -> object:
+    with TemporaryDirectory() as folder:
+        _note_of_abilities(Path(folder)).write_bytes(path.read_bytes())
+        found = abilities.load(Path(folder), ABOUT)
+        return None if found is None else (found.can.told_by, found.fs + "x")
+
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 MD5 = "0cc175b9c0f1b6a831c399e269772661"
@@ -420,6 +438,12 @@ READERS = {
         read=lambda path: aside.add(path, [*aside.load(path), "0" * 32]),
         name="aside.txt",
     ),
+    "abilities": Reader(
+        sample=_made(
+            lambda path: path.write_bytes(_note_of_abilities(path.with_name("made")).read_bytes()), "note.json"
+        ),
+        read=_abilities, name="note.json",
+    ),
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),
     "lock": Reader(sample=b"4194305", read=_lock, name="lock"),
     "rclone log": Reader(sample=LOG, read=_log, is_file=False),
@@ -429,7 +453,7 @@ READERS = {
     ),
     "rclone features": Reader(
         sample=b'{"Features": {"Move": true, "Copy": false}}',
-        read=lambda path: output.keeps_versions(path.read_bytes().decode(errors="replace")), is_file=False,
+        read=lambda path: output.read_features(path.read_bytes().decode(errors="replace")), is_file=False,
     ),
     "lease object": Reader(
         sample=lease_objects.text(Told("ab-1", "laptop", "r", 5), Kind.HELD), read=_lease_object, is_file=False

@@ -14,7 +14,7 @@ from bisync.core.arriving import arriving
 from bisync.core.change import Action, Change
 from bisync.core.plan import Plan
 from bisync.core.snapshot import BaseFile, Baseline, Stamp
-from bisync.sync import transfers
+from bisync.sync import steps, transfers
 from bisync.sync.frame import Frame
 from tests.support.paper.world import (
     Agreed,
@@ -67,12 +67,12 @@ class Run:
     def changes(self) -> Iterator[None]:
         """The run to its end. Stops before the first change and after each. Raises Obstructed."""
         yield
-        steps = transfers.steps(
+        taken = transfers.steps(
             self.plan, self.seen.local, self.seen.cloud, self.case.known,
             compare=self.device.compare, keeps_versions=True,
             is_ignored=lambda path: is_ignored(path, self.device.rules),
         )  # fmt: skip
-        for step in steps:
+        for step in taken:
             yield from self._take(step)
             yield
         self.device.trash |= {file.content for file in self._held.values()}
@@ -119,26 +119,26 @@ class Run:
         """Whether the run goes without that path."""
         return hides(self.plan, path)
 
-    def _take(self, step: transfers.Step) -> Iterator[None]:
+    def _take(self, step: steps.Step) -> Iterator[None]:
         match step:
-            case transfers.PlaceMarker("local"):
+            case steps.PlaceMarker("local"):
                 self.device.marker = True
-            case transfers.PlaceMarker():
+            case steps.PlaceMarker():
                 self.world.store_marker = True
-            case transfers.Fetch():
+            case steps.Fetch():
                 wanted = map(names.key, step.names)
                 self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
-            case transfers.RunBisync(frame=frame, percent=percent):
+            case steps.RunBisync(frame=frame, percent=percent):
                 self.frame, self.admitted = frame, percent
                 self.missing = self._count_missing()
                 yield from self._bisync()
-            case transfers.DeleteHere() | transfers.StepAside() | transfers.MoveHere():
+            case steps.DeleteHere() | steps.StepAside() | steps.MoveHere():
                 yield from self._take_here(step)
-            case transfers.PutIn() | transfers.Settle():
+            case steps.PutIn() | steps.Settle():
                 yield from self._take_here(step)
-            case transfers.MoveOneThere(change, to=to):
+            case steps.MoveOneThere(change, to=to):
                 self._move_object(change, to)
-            case transfers.MoveThere(changes, target=target, names=below):
+            case steps.MoveThere(changes, target=target, names=below):
                 for change, name in zip(changes, below, strict=True):
                     self._move_object(change, f"{target}/{name}" if target else name)
                     yield
@@ -147,17 +147,17 @@ class Run:
 
     # -- here -----------------------------------------------------------------------------------------
 
-    def _take_here(self, step: transfers.Step) -> Iterator[None]:
+    def _take_here(self, step: steps.Step) -> Iterator[None]:
         match step:
-            case transfers.DeleteHere(change, name):
+            case steps.DeleteHere(change, name):
                 self._note(change, self._take_away(change.path, name))
-            case transfers.StepAside(change, name, copy):
+            case steps.StepAside(change, name, copy):
                 self._note(change, self._move(name, copy))
-            case transfers.MoveHere(change, name, to):
+            case steps.MoveHere(change, name, to):
                 yield from self._rename_file(change, name, to)
-            case transfers.PutIn():
+            case steps.PutIn():
                 yield from self._put_in(step.change, step.name)
-            case transfers.Settle():
+            case steps.Settle():
                 yield from self._settle(step)
 
     def _note(self, change: Change, done: bool) -> None:
@@ -226,7 +226,7 @@ class Run:
         self._agreed[path] = Agreed(self.device.tree[name], self._staged[path])
         return True
 
-    def _settle(self, step: transfers.Settle) -> Iterator[None]:
+    def _settle(self, step: steps.Settle) -> Iterator[None]:
         path, winner, copies = step.change.path, step.change.winner, step.copies
         done = path in self._staged and step.name in self.device.tree
         if done and winner != "local":
@@ -242,17 +242,17 @@ class Run:
 
     # -- in the cloud ---------------------------------------------------------------------------------
 
-    def _take_there(self, step: transfers.Step) -> Iterator[None]:
+    def _take_there(self, step: steps.Step) -> Iterator[None]:
         match step:
-            case transfers.Send(changes, spelled, _):
+            case steps.Send(changes, spelled, _):
                 for change, name in zip(changes, spelled, strict=True):
                     if change.path not in self.skipped:
                         yield from self._upload(change.path, names.from_rclone(name), blindly=True)
-            case transfers.SendAs(change, name) if change.path not in self.skipped:
+            case steps.SendAs(change, name) if change.path not in self.skipped:
                 yield from self._upload(change.path, name, blindly=True)
-            case transfers.DeleteThere(change):
+            case steps.DeleteThere(change):
                 self._keep_object(change.path)
-            case transfers.RenameThere(change, copy=copy) if change.path not in self.skipped:
+            case steps.RenameThere(change, copy=copy) if change.path not in self.skipped:
                 self._rename_object(change, copy)
 
     def _keep_object(self, path: str) -> None:

@@ -1,0 +1,153 @@
+"""Two devices, a foreign program and chance, on any kind of remote.
+
+    python -m tests.support.kinds_game --seeds 1-10 --steps 40 --kinds sftp,webdav
+
+All texts have one size, and devices put times back: nothing but what the remote can tell shows an edit. What must hold:
+no run fails, after things have calmed down devices and remote are equal, and every version that a sync has seen is
+somewhere: in the trees, in a conflict copy or in a trash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from bisync.core.result import SyncResult
+from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
+from tests.support.world import Device
+
+NAMES = ("a.md", "b.md", "d/c.md", "d/e/f.md")
+# What lists the second of its clock cannot tell two programs that save within one.
+APART = 1.1
+
+
+class Lost(AssertionError):
+    """Something did not hold."""
+
+
+class Game:
+    """The game on a folder of its own of one remote."""
+
+    def __init__(self, kinds: Kinds, kind: str, home: Path, seed: int, *, profile: str = "safe") -> None:
+        self.chance = random.Random(seed)
+        self.kinds, self.kind, self.path = kinds, kind, f"game-{seed}"
+        self.home = home
+        self.devices = [
+            kinds.device(home / name, kind, self.path, profile=profile) for name in ("one", "two")
+        ]
+        self.versions = 0
+        self.at_stake: set[str] = set()
+        for device in self.devices:
+            device.setup()
+
+    def step(self) -> None:
+        """One thing happens."""
+        device = self.chance.choice(self.devices)
+        here = sorted(device.tree())
+        deed = self.chance.choice(
+            ("edit", "edit", "edit", "new", "delete", "rename", "foreign", "sync", "sync")
+        )
+        if deed in ("edit", "delete", "rename") and not here:
+            deed = "new"
+        match deed:
+            case "edit":
+                file = device.notes / self.chance.choice(here)
+                before = file.stat()
+                file.write_text(self.text())
+                if self.chance.random() < 0.5:
+                    os.utime(file, ns=(before.st_mtime_ns, before.st_mtime_ns))
+            case "new":
+                with suppress(OSError):  # a file where a folder is needed
+                    device.write(self.chance.choice(NAMES), self.text())
+            case "delete":
+                (device.notes / self.chance.choice(here)).unlink()
+            case "rename":
+                target = device.notes / f"r{self.chance.randrange(4)}.md"
+                if not target.exists():
+                    (device.notes / self.chance.choice(here)).rename(target)
+            case "foreign":
+                time.sleep(APART)
+                self.kinds.put(self.kind, self.chance.choice(NAMES), self.text(), self.path)
+                time.sleep(APART)
+            case "sync":
+                self.sync(device)
+
+    def text(self) -> str:
+        self.versions += 1
+        return f"v{self.versions:06d}"
+
+    def sync(self, device: Device) -> SyncResult:
+        before = {*device.tree().values()}
+        result = device.sync()
+        if result.error is not None or result.left_out:
+            raise Lost(f"{self.kind}: a run ended badly: {result}")
+        self.at_stake |= before
+        return result
+
+    def settle(self) -> None:
+        """Things calm down. Raises Lost where something does not hold."""
+        for _ in range(6):
+            ended = [self.sync(device) for device in self.devices]
+            if all(one.outcome == "idle" for one in ended):
+                break
+        else:
+            raise Lost(f"{self.kind}: it does not come to rest: {ended}")
+        one, two = (device.tree() for device in self.devices)
+        there = self.kinds.tree(self.kind, self.path)
+        if not one == two == there:
+            raise Lost(f"{self.kind}: not equal:\n{one}\n{two}\n{there}")
+        gone = self.at_stake - {*one.values()} - {*self._kept()}
+        if gone:
+            raise Lost(f"{self.kind}: lost: {sorted(gone)}")
+
+    def _kept(self) -> Iterator[str]:
+        folder = Path(tempfile.mkdtemp(dir=self.home))
+        self.kinds.rclone("copy", f"{self.kind}:{self.path}", str(folder))
+        for root in (folder, *(device.state / "trash" for device in self.devices)):
+            for file in root.rglob("*"):
+                if file.is_file():
+                    yield file.read_text()
+
+
+def play(kinds: Kinds, kind: str, home: Path, seed: int, steps: int) -> Game:
+    """One game to its end. Raises Lost."""
+    game = Game(kinds, kind, home, seed)
+    for _ in range(steps):
+        game.step()
+    game.settle()
+    return game
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--seeds", default="1-10")
+    asked.add_argument("--steps", type=int, default=40)
+    asked.add_argument("--kinds", default=",".join(KINDS))
+    said = asked.parse_args()
+    first, _, last = said.seeds.partition("-")
+    wanted = said.kinds.split(",")
+    bad = 0
+    with (
+        tempfile.TemporaryDirectory(prefix="bisync-kinds-") as folder,
+        kinds_of_remotes(Path(folder, "remotes"), wanted) as kinds,
+    ):
+        for kind in wanted:
+            for seed in range(int(first), int(last or first) + 1):
+                try:
+                    game = play(kinds, kind, Path(folder, f"{kind}-{seed}"), seed, said.steps)
+                    print(f"{kind} {seed}: {len(game.at_stake)} versions at stake, none lost", flush=True)
+                except Lost as problem:
+                    bad += 1
+                    print(f"{kind} {seed}: {problem}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""Whatever kind a remote is of, a day on it goes well, and what it can do was found out and not guessed."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bisync.core.result import Outcome
+from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
+from tests.support.machine import everything
+from tests.support.world import Device
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinds]:
+    with kinds_of_remotes(tmp_path_factory.mktemp("kinds")) as found:
+        yield found
+
+
+def synced(device: Device, **options: object) -> str:
+    """One sync; how it ended, as far as it counts."""
+    result = device.sync(**options)
+    assert result.error is None and result.left_out == (), result
+    counts = {
+        "up": result.uploaded, "down": result.downloaded, "gone here": result.deleted_local,
+        "gone there": result.deleted_cloud, "renamed": result.renamed, "conflicts": len(result.conflicts),
+    }  # fmt: skip
+    return " ".join(f"{name} {count}" for name, count in counts.items() if count) or "nothing"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    one, two = (kinds.device(tmp_path / name, kind, "day") for name in ("one", "two"))
+    one.write("a.md", "one")
+    one.write("d/b ä.md", "bee")
+    one.write("d/c.md", "cee")
+    said = one.run("setup").out
+    assert f"changes are told by {KINDS[kind]};" in re.sub(r"\s+", " ", said)
+    assert "changed" not in one.run("setup").out, "what was found out is known"
+    two.setup()
+    assert two.tree() == one.tree() == kinds.tree(kind, "day")
+    assert synced(one) == synced(two) == "nothing"
+
+    # Saved within the second, of the same size, and with the time put back.
+    there = (one.notes / "a.md").stat()
+    one.write("a.md", "two")
+    os.utime(one.notes / "a.md", ns=(there.st_atime_ns, there.st_mtime_ns))
+    assert synced(one) == "up 1"
+    assert synced(one) == "nothing"
+    assert synced(two) == "down 1"
+    assert two.tree()["a.md"] == "two"
+
+    one.write("new/n.md", "new")
+    (two.notes / "d" / "c.md").unlink()
+    (one.notes / "d" / "b ä.md").rename(one.notes / "d" / "e.md")
+    one.write("a.md", "AAA")
+    two.write("a.md", "BBB")
+    synced(one)
+    assert "conflicts 1" in synced(two)
+    synced(one)
+    assert synced(one) == synced(two) == "nothing"
+    assert one.tree() == two.tree() == kinds.tree(kind, "day") == {
+        "a.md.conflict1": "BBB", "a.md.conflict2": "AAA", "d/e.md": "bee", "new/n.md": "new",
+    }  # fmt: skip
+    kept = one.run("history", "--versions", "--json").out
+    assert "c.md" in kept, "what was deleted is in a trash"
+    assert one.run("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "winner"),
+    [("webdav", "none"), ("sftp", "newer"), ("crypt-s3", "cloud"), ("crypt-folder", "local")],
+)
+def test_every_end_of_a_conflict_is_the_same_on_both_sides(
+    kind: str, winner: str, kinds: Kinds, tmp_path: Path
+) -> None:
+    path = f"conflict-{winner}"
+    devices = [kinds.device(tmp_path / name, kind, path) for name in ("one", "two")]
+    for device in devices:
+        text = (device.home / "bisync.yaml").read_text().replace("profile: safe", "profile: mine")
+        device.write_manifest(f"{text}profiles: {{mine: {{conflict_resolve: {winner}, max_delete: 5}}}}\n")
+    one, two = devices
+    one.write("a.md", "old")
+    one.write("file", "a file")
+    one.setup()
+    two.setup()
+    one.write("a.md", "one's")
+    two.write("a.md", "two's, and longer")
+    (two.notes / "file").unlink()
+    two.write("file/inside.md", "a folder")
+    one.write("file", "a file, edited")
+    synced(one)
+
+    assert "conflicts 2" in synced(two)
+
+    synced(one)
+    assert synced(one) == synced(two) == "nothing"
+    assert one.tree() == two.tree() == kinds.tree(kind, path)
+    assert {"one's", "two's, and longer", "a folder", "a file, edited"} <= {*one.tree().values()}
+
+
+@pytest.mark.parametrize("kind", ["webdav", "crypt-s3"])
+def test_where_no_times_are_kept_a_first_meeting_keeps_both(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    one, two = (kinds.device(tmp_path / name, kind, "meet") for name in ("one", "two"))
+    one.write("a.md", "one's")
+    one.write("same.md", "same")
+    one.setup()
+    two.write("a.md", "two's")
+    two.write("same.md", "same")
+    os.utime(two.notes / "a.md", (1, 1))
+
+    two.setup()
+
+    kept = {"a.md.conflict1": "two's", "a.md.conflict2": "one's"} if kind == "webdav" else {"a.md": "one's"}
+    assert two.tree() == {**kept, "same.md": "same"}
+    assert synced(two) == "nothing"
+
+
+@pytest.mark.parametrize("kind", ["webdav", "webdav-seconds", "sftp"])
+def test_what_another_program_writes_is_seen_by_the_second(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    """bisync takes times that are less than a second apart for one where a clock tells seconds."""
+    device = kinds.device(tmp_path / "one", kind, "foreign")
+    device.write("a.md", "mine")
+    os.utime(device.notes / "a.md", ns=(1_600_000_000_700_000_000,) * 2)
+    device.setup()
+    assert synced(device) == "nothing"
+    time.sleep(1.1)  # a server that tells nothing but the second cannot tell more
+    other = tmp_path / "theirs.md"
+    other.write_text("thei")
+    os.utime(other, (1_600_000_001, 1_600_000_001))
+
+    kinds.rclone("copyto", str(other), f"{kind}:foreign/a.md", "--ignore-times")
+
+    assert synced(device) == "down 1"
+    assert device.tree() == {"a.md": "thei"}
+
+
+@pytest.mark.parametrize("kind", ["webdav", "sftp"])
+def test_what_changes_there_after_the_look_is_not_written_over(
+    kind: str, kinds: Kinds, tmp_path: Path
+) -> None:
+    device = kinds.device(tmp_path / "one", kind, "late")
+    for name in ("a.md", "b.md", "c.md"):
+        device.write(name, name)
+    device.setup()
+    device.write("a.md", "edited here")
+    (device.notes / "b.md").unlink()
+    device.write("c.md", "edited here, too")
+
+    def meanwhile(sync: str, changes: object) -> None:
+        kinds.put(kind, "a.md", "edited there, later", "late")
+        kinds.put(kind, "b.md", "edited there, later", "late")
+
+    result = device.sync(app=device.app(on_plan=meanwhile))
+
+    assert result.outcome is Outcome.DONE and result.uploaded == 1 and result.deleted_cloud == 0
+    assert sum("changed while the run was at work" in note for note in result.notes) == 2
+    synced(device)
+    assert {"edited here", "edited there, later"} <= {*device.tree().values()}
+    assert kinds.tree(kind, "late") == device.tree()
+
+
+@pytest.mark.parametrize("kind", ["crypt-folder", "crypt-names"])
+def test_a_wrong_password_makes_no_second_tree(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    one, two = (kinds.device(tmp_path / name, kind, "pass") for name in ("one", "two"))
+    one.write("a.md", "one")
+    one.setup()
+    before = everything(kinds.folder / "secret", kinds.folder / "names")
+    two.write("b.md", "two")
+    kinds.with_other_password(two)
+    kinds.with_other_password(one)
+    one.write("a.md", "edited")
+    refused = f"the password of [{kind}] in rclone.conf does not open what lies in {kind}:pass"
+
+    for device, typed in (
+        (two, "setup"),
+        (two, "sync --resync"),
+        (one, "plan"),
+        (one, "sync"),
+        (one, "check"),
+        (one, "setup"),
+    ):
+        ran = device.run(*typed.split(), expect=1)
+
+        said = re.sub(r"\s+", " ", ran.out + ran.err)
+        assert refused in said, typed
+        assert "rclone config --config" in said and "--resync" not in said
+    assert everything(kinds.folder / "secret", kinds.folder / "names") == before
+    assert (one.tree(), two.tree()) == ({"a.md": "edited"}, {"b.md": "two"})
+
+
+def test_plain_files_beside_those_that_are_enciphered_are_no_wrong_password(
+    kinds: Kinds, tmp_path: Path
+) -> None:
+    device = kinds.device(tmp_path / "one", "crypt-folder", "beside")
+    device.write("a.md", "one")
+    device.setup()
+    stray = kinds.folder / "secret" / ".DS_Store"
+    stray.write_text("x")
+
+    other = kinds.device(tmp_path / "two", "crypt-folder", "beside")
+    other.setup()
+
+    assert other.tree() == {"a.md": "one"}
+    stray.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "compare", "why"),
+    [
+        ("crypt-folder", "checksum", "it has no MD5 of what lies there"),
+        ("webdav", "modtime", "it keeps no modification times"),
+    ],
+)
+def test_what_a_remote_cannot_tell_is_refused(
+    kind: str, compare: str, why: str, kinds: Kinds, tmp_path: Path
+) -> None:
+    device = kinds.device(tmp_path / "one", kind, "cannot")
+    text = (device.home / "bisync.yaml").read_text().replace("profile: safe", "profile: mine")
+    device.write_manifest(f"{text}profiles: {{mine: {{extends: safe, compare: {compare}}}}}\n")
+
+    ran = device.run("setup", expect=1)
+
+    said = re.sub(r"\s+", " ", ran.out + ran.err)
+    assert why in said and "compare: auto" in said
+
+
+def test_a_baseline_that_tells_nothing_there_is_made_anew_on_a_word(kinds: Kinds, tmp_path: Path) -> None:
+    """As of a version that went by times where none are kept."""
+    device = kinds.device(tmp_path / "one", "webdav", "anew")
+    device.write("a.md", "one")
+    device.setup()
+    saved = device.state / "baseline.json"
+    saved.write_text(saved.read_text().replace('"compare":"stored"', '"compare":"modtime"'))
+
+    result = device.sync()
+
+    assert (
+        result.exit_code == 5 and result.error is not None and "keeps no modification times" in result.error
+    )
+    assert result.hint is not None and "--resync" in result.hint
+    assert synced(device, resync=True) == "nothing"
+    assert synced(device) == "nothing"
