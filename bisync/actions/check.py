@@ -13,7 +13,7 @@ from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
 from bisync.errors import BisyncError, disk_error
 from bisync.rclone.argv import Argv, check_argv, list_argv
-from bisync.rclone.diagnosis import failure
+from bisync.rclone.diagnosis import failure, is_unlisted
 from bisync.rclone.output import count_unchecked, read_listing
 from bisync.rclone.program import name_list
 
@@ -86,7 +86,8 @@ def _compare(session: Session, argv: Argv, doing: str) -> tuple[dict[str, str], 
     session.emit(events.Step(doing))
     outcome = session.rclone.run(argv, remote=session.remote)
     # 0 equal, 1 differences; a general failure has no file lines to show for itself.
-    if outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip()):
+    failed = outcome.code not in (0, 1) or (outcome.code == 1 and not outcome.stdout.strip())
+    if failed or is_unlisted(outcome):
         raise failure(argv, outcome, session.remote)
     found = {
         names.from_rclone(line[2:]): line[0]

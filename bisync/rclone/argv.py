@@ -17,6 +17,9 @@ Argv = tuple[str, ...]
 
 # Few low-level retries: the default 10 takes 225 s to notice a dead server.
 _NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
+# A store that stands behind another remote (crypt, union) is first asked for a file of the folder's name: with nobody
+# there that takes as long as the listing, and once more for each remote between. Listings need no answer to it.
+_NO_FILE: Argv = ("--s3-no-head-object",)
 # A WebDAV server that says 429 or 503 wants to be asked again later.
 # A request is sent ten times in some seconds. A file that is copied is, too, as often as there are low-level retries,
 # and each time with as many requests: ten of them are minutes for one that the server never gives.
@@ -102,7 +105,7 @@ def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) 
     argv += _asked_of_each(compare)
     if filters is not None:
         argv += ["--filter-from", str(filters)]
-    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, *_NO_FILE, *_NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def _asked_of_each(compare: Compare) -> Argv:
@@ -198,7 +201,9 @@ def check_argv(
 ) -> Argv:  # fmt: skip
     """Compare both sides by content: one line a file on stdout (`=`, `*`, `+`, `-`, `!`)."""
     argv = ["rclone", "check", str(local), remote.fs, "--combined", "-", "--fast-list"]
-    argv += ["--files-from-raw", str(names)] if names is not None else ["--filter-from", str(filters)]
+    argv += (
+        ["--files-from-raw", str(names)] if names is not None else ["--filter-from", str(filters), *_NO_FILE]
+    )
     argv += ["--one-way"] if one_way else []
     argv += ["--download"] if download else []
     return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
@@ -288,7 +293,7 @@ def remove_empty_argv(fs: str) -> Argv:
 
 def probe_argv(remote: Remote) -> Argv:
     """One request that tells whether the remote can be read."""
-    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NETWORK)
+    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NO_FILE, *_NETWORK)
 
 
 def list_folders_argv(fs: str) -> Argv:
@@ -297,8 +302,8 @@ def list_folders_argv(fs: str) -> Argv:
 
 
 def features_argv(fs: str) -> Argv:
-    """What a remote's backend can do."""
-    return ("rclone", "backend", "features", fs)
+    """What a remote's backend can do. Of one that stands before others, they are asked (225 s, with nobody there)."""
+    return ("rclone", "backend", "features", fs, *_NO_FILE, *_NETWORK)
 
 
 def listremotes_argv() -> Argv:

@@ -39,9 +39,12 @@ SECRET_KEYS = frozenset({"access_key_id", "secret_access_key", "session_token"})
 ENCRYPTED = "RCLONE_ENCRYPT_V0:"
 
 
+OURS = "basic-memory-"
+
+
 def section_name(tenant_id: str) -> str:
     """The name of a tenant's remote in rclone.conf."""
-    return f"basic-memory-{tenant_id}"
+    return f"{OURS}{tenant_id}"
 
 
 def s3_values(

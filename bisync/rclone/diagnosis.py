@@ -8,11 +8,12 @@ from dataclasses import replace
 from bisync import events
 from bisync.errors import KeysRefused, RcloneError
 from bisync.events import Problem
+from bisync.rclone import own_remote
 from bisync.rclone.argv import Argv
 from bisync.rclone.output import Finished
 from bisync.rclone.remote import Remote
 
-# What rclone says, what it means, and what to do. First match wins.
+# What rclone says, what it means, and what to do. First match wins. {at}: where it was asked.
 _CURES: tuple[tuple[str, str, str], ...] = (
     ("InvalidAccessKeyId", "the cloud does not know this access key",
      "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
@@ -31,14 +32,16 @@ _CURES: tuple[tuple[str, str, str], ...] = (
      "create it with your provider, or correct tenants.*.bucket in the manifest"),
     ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
     ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
-    ("connection refused", "nobody answers, connection refused",
+    ("connection refused", "nobody answers{at}, connection refused",
      "check tenants.*.endpoint and your network, then run again"),
     ("no such host", "the endpoint's host name is not known",
      "check tenants.*.endpoint and your network, then run again"),
     ("i/o timeout", "the cloud did not answer in time", "check your network, then run again"),
     ("context deadline exceeded", "the cloud did not answer in time", "check your network, then run again"),
     ("didn't find section in config file", "rclone.conf has no section for this tenant", "type: bisync setup"),
-    ("couldn't decrypt", "rclone.conf is encrypted and no password was given",
+    ("ecrypt configuration", "rclone.conf is encrypted and no password was given",
+     "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
+    ("Failed to read line: EOF", "rclone.conf is encrypted and no password was given",
      "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
     ("check file check failed", "the marker is missing on one side", "see what is wrong: bisync doctor"),
     ("too many deletes", "rclone's own deletion limit stopped the run: files vanished after the plan",
@@ -54,16 +57,39 @@ _CURES: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-def diagnose(outcome: Finished) -> tuple[str, str]:
-    """What went wrong in a failed run, and its cure, from rclone's own errors. Pure."""
+def _known(outcome: Finished) -> tuple[str, str] | None:
+    """What rclone's own words mean, and the cure; None where they are not known."""
     texts = [problem.text for problem in outcome.problems]
     texts += [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
     for needle, meaning, cure in _CURES:
         for text in texts:
             if needle in text:
-                return meaning, cure
-    last = next((text for text in texts if text), "no message")
-    return " ".join(last.split())[:300], "see all of rclone's words with: bisync sync --verbose"
+                return meaning.replace("{at}", own_remote.asked(text)), cure
+    return None
+
+
+def _errors(outcome: Finished) -> list[str]:
+    """What rclone said went wrong, the last word first; all it said where it called nothing an error.
+
+    Where a command writes no JSON, its last word is called a notice.
+    """
+    said = [e for e in outcome.events if isinstance(e, events.Text | Problem) and e.text]
+    wrong = [e.text for e in said if _is_error(e)] or [e.text for e in said]
+    return wrong[::-1]
+
+
+def _is_error(event: events.Text | Problem) -> bool:
+    return (isinstance(event, Problem) and event.level == "error") or event.text.startswith("Failed to ")
+
+
+# What rclone says at the end of what it has explained before.
+_AFTERWARDS = re.compile("(?i)(Failed to bisync: )?bisync aborted")
+
+
+def _last_word(outcome: Finished) -> str:
+    said = _errors(outcome)
+    last = next((text for text in said if not _AFTERWARDS.match(text)), said[0] if said else "no message")
+    return own_remote.bare(last)
 
 
 # What bisync says where it goes by less than it was told to, and on (rclone: cmd/bisync/compare.go).
@@ -160,6 +186,12 @@ def is_out_of_step(outcome: Finished) -> bool:
     return outcome.code == 7 and any("not equal in listing" in problem.text for problem in outcome.problems)
 
 
+def is_unlisted(outcome: Finished) -> bool:
+    """Whether a `check` could not list a folder, and took all that lies there for missing. (rclone's march.)"""
+    unread = "error reading (source|destination) (root )?directory: "
+    return any(re.match(unread, problem.text) for problem in outcome.problems)
+
+
 def _status(code: str) -> str:
     """An HTTP status as rclone tells it; not the digits of a port, a size or a name."""
     return rf"(?<![\w.:/%-]){code}(?![\w/])"
@@ -214,11 +246,23 @@ def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError
             f"rclone {argv[1]} was killed by signal {-outcome.code}",
             hint="nothing was lost; run again: bisync sync",
         )
-    meaning, cure = diagnose(outcome)
-    where = f" ({remote.label})" if remote else ""
-    if not any(meaning == known for _, known, _ in _CURES):
-        meaning = f"rclone {argv[1]} failed (exit {outcome.code}): {meaning}"
+    name = own_remote.section_of(remote.fs if remote is not None else _asked(argv))
+    known = own_remote.trouble(name, _errors(outcome), outcome.config) if name is not None else None
+    meaning, cure = (
+        known
+        or _known(outcome)
+        or (
+            f"rclone {argv[1]} failed (exit {outcome.code}): {_last_word(outcome)}",
+            "see all of rclone's words with: bisync sync --verbose",
+        )
+    )
+    where = f" ({own_remote.without_secrets(remote.label)})" if remote else ""
     if refuses_keys(outcome):
         keys_cure = remote.keys_cure if remote is not None else None
         return KeysRefused(f"{meaning}{where}", hint=keys_cure or cure)
     return RcloneError(f"{meaning}{where}", hint=cure)
+
+
+def _asked(argv: Argv) -> str:
+    """The remote that a command names; "" where it names none."""
+    return next((word for word in argv[2:] if own_remote.section_of(word)), "")

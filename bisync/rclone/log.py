@@ -1,20 +1,28 @@
 """One line of rclone's log -> one event. Pure.
 
 rclone writes one JSON object a line to stderr (`--use-json-log`). Names are read from `object`, which
-is plain, never from `msg`, which bisync quotes and pads.
+is plain, never from `msg`, which bisync quotes and pads. Commands without that flag, and what rclone says before it
+has read its flags, write "2026/11/29 10:37:24 NOTICE: text".
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Literal
 
 from bisync.events import ConflictCopy, Copied, Deleted, Event, Moved, Problem, Progress, Side, Text
 from bisync.stored import fits
 
 # "Copied (new)", and for files of 256 MiB and more "Multi-thread Copied (replaced existing)".
 _COPIED = re.compile(r"(Multi-thread )?Copied \((Rcat, )?(new|replaced existing)\)")
+
+# The level is padded: "ERROR :". What asks for a password may stand before it.
+_PLAIN = re.compile(r"(?:^|:)\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?P<level>[A-Z]+) *: (?P<text>.*)$")
+_LEVELS: dict[str, Literal["error", "notice"]] = {
+    **dict.fromkeys(("ERROR", "CRITICAL", "ALERT", "EMERGENCY", "FATAL"), "error"),
+    **dict.fromkeys(("NOTICE", "WARNING"), "notice"),
+}
 
 
 def parse(line: str) -> Event | None:
@@ -26,12 +34,20 @@ def parse(line: str) -> Event | None:
     if not line:
         return None
     if not line.startswith("{"):
-        return Text(line)
+        return _from_plain(line)
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return Text(line)
     return _from_record(record)
+
+
+def _from_plain(line: str) -> Event:
+    found = _PLAIN.search(line)
+    if found is None:
+        return Text(line)
+    level, text = _LEVELS.get(found["level"]), found["text"].strip()
+    return Problem(level, text, None) if level is not None else Text(text)
 
 
 def _from_record(record: dict[str, Any]) -> Event:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bisync import events
@@ -27,11 +28,12 @@ _ENTRY = {
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a command did: exit code, stdout, and the events in their order."""
+    """What a command did: exit code, stdout, and the events in their order. `config`: the rclone.conf it went by."""
 
     code: int
     stdout: str
     events: tuple[events.Event, ...]
+    config: Path | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:

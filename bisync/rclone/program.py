@@ -40,15 +40,16 @@ def environment(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, 
 
 
 class Running(NamedTuple):
-    """A command under way and what it has said so far."""
+    """A command under way, what it has said so far, and the rclone.conf it goes by."""
 
     child: process.Child
     seen: list[events.Event]
+    config: Path
 
     def outcome(self, timeout: float | None = None) -> Finished:
         """How it ended, once it has. Raises subprocess.TimeoutExpired after `timeout` seconds."""
         ended = self.child.wait(timeout)
-        return Finished(ended.code, ended.stdout, tuple(self.seen))
+        return Finished(ended.code, ended.stdout, tuple(self.seen), self.config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ class Rclone:
             leash=self.leash,
             deaf=deaf,
         ) as child:
-            yield Running(child, seen)
+            yield Running(child, seen, self.config)
 
     def run(
         self,

@@ -185,7 +185,7 @@ class Resident:
         return min(left, seconds)
 
     def _said(self) -> Finished:
-        return Finished(1, "", tuple(self._running.seen))
+        return Finished(1, "", tuple(self._running.seen), self._running.config)
 
     def _failed(self, doing: str, answer: bytes) -> RcloneError:
         return failure(("rclone", doing), self._outcome(answer), self._remote)
@@ -195,7 +195,7 @@ class Resident:
             text = str(json.loads(answer).get("error", ""))
         except (ValueError, AttributeError, RecursionError):
             text = answer.decode(errors="replace")
-        return Finished(1, "", (Problem("error", text, None),))
+        return Finished(1, "", (Problem("error", text, None),), self._running.config)
 
 
 def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:

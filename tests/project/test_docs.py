@@ -17,7 +17,7 @@ from bisync.tasks.program import FRONT_FLAGS
 from bisync import errors
 from bisync.core.abilities import OBJECTS
 from bisync.manifest.load import load
-from bisync.rclone import diagnosis
+from bisync.rclone import diagnosis, own_remote
 from bisync.rclone.argv import BisyncCall, bisync_argv
 from bisync.rclone.remote import Remote
 from tests.support.world import Device
@@ -247,7 +247,9 @@ def test_the_troubles_of_old_have_a_cure(words: str) -> None:
 
 def test_everything_diagnosed_from_rclones_words_is_explained() -> None:
     text = " ".join((DOCS / "troubleshooting.md").read_text().split())
-    unexplained = {meaning for _, meaning, _ in diagnosis._CURES if meaning not in text}
+    meanings = {meaning for _, meaning, _ in (*diagnosis._CURES, *own_remote.TROUBLES)}
+    shown = {one.replace("known{at}", "known: HOST").replace("{at}", " at HOST:PORT") for one in meanings}
+    unexplained = {meaning for meaning in shown if meaning not in text}
 
     assert unexplained == set()
 

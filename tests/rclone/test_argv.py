@@ -18,11 +18,11 @@ from bisync.rclone.remote import Remote
 
 pytestmark = pytest.mark.pure
 
-REMOTE = Remote(fs="r:bucket/p/", can=OBJECTS, label="s3://bucket/p")
+REMOTE = Remote(fs="basic-memory-team:bucket/p/", can=OBJECTS, label="s3://bucket/p")
 CALL = BisyncCall(
     local=Path("/h/notes"), remote=REMOTE, profile=BUILTIN_PROFILES["balanced"], compare=Compare.CHECKSUM,
     filters=Path("/s/filters.rclone"), workdir=Path("/s/work"), backup_local=Path("/s/trash/1"),
-    backup_cloud="r:bucket/p/.basic-memory/trash/1", max_delete_percent=7,
+    backup_cloud="basic-memory-team:bucket/p/.basic-memory/trash/1", max_delete_percent=7,
 )  # fmt: skip
 
 
@@ -34,12 +34,13 @@ def pairs(argv: tuple[str, ...]) -> dict[str, str]:
 def test_a_plain_run() -> None:
     argv = bisync_argv(CALL)
 
-    assert argv[:4] == ("rclone", "bisync", "/h/notes", "r:bucket/p/")
+    assert argv[:4] == ("rclone", "bisync", "/h/notes", "basic-memory-team:bucket/p/")
     flags = pairs(argv)
     wanted = {"--compare": "size,checksum", "--conflict-resolve": "path1", "--max-lock": "2m",
               "--max-delete": "7",
               "--check-filename": ".bisync-marker", "--backup-dir1": "/s/trash/1",
-              "--backup-dir2": "r:bucket/p/.basic-memory/trash/1", "--partial-suffix": ".bisync-partial",
+              "--backup-dir2": "basic-memory-team:bucket/p/.basic-memory/trash/1",
+              "--partial-suffix": ".bisync-partial",
               "--filters-file": "/s/filters.rclone", "--workdir": "/s/work", "--low-level-retries": "3",
               "--color": "NEVER"}  # fmt: skip
     assert {flag: flags.get(flag) for flag in wanted} == wanted

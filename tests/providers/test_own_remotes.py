@@ -1,0 +1,169 @@
+"""What a person sees when a remote of their own rclone.conf does not let them in: real servers, every task."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.providers.test_same_day import rclone_device
+from tests.support.served import obscured, served
+from tests.support.world import Device, free_port
+
+RIGHT, WRONG = "the right password of this server", "not-that-one, which is nobody else's business"
+TASKS = ("sync", "plan", "check", "setup")
+
+
+@dataclass
+class Nas:
+    """A device that was set up with a server, and what can go wrong with it. `stop`: the server is gone."""
+
+    device: Device
+    port: int
+    stop: Callable[[], None]
+
+    @property
+    def conf(self) -> Path:
+        return self.device.home / ".config" / "rclone" / "rclone.conf"
+
+    @property
+    def mend(self) -> str:
+        return f"set it right with: rclone config --config {self.conf}"
+
+    def change(self, old: str, new: str) -> None:
+        text = self.conf.read_text()
+        assert old in text
+        self.conf.write_text(text.replace(old, new))
+
+    def says(self, meaning: str, cure: str, *secrets: str) -> None:
+        """That each task says this and its cure, and nothing else, within seconds."""
+        for task in TASKS:
+            began = time.monotonic()
+            said = self.device.run(task, expect=None)
+            words = said.out + said.err
+            assert said.code == 1, words
+            assert words.count(f"Error: {meaning}") == 1, words
+            assert cure in words
+            assert "NOTICE" not in words and "CRITICAL" not in words and "host key validation" not in words
+            assert not any(secret in words for secret in (RIGHT, WRONG, *secrets))
+            assert time.monotonic() - began < 20
+
+
+@pytest.fixture(params=["webdav", "sftp"])
+def nas(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nas]:
+    """The server's own host key is known."""
+    kind = str(request.param)
+    with ExitStack() as stack:
+        argv = [kind, str(tmp_path)]
+        more = f"url = http://127.0.0.1:%s\nvendor = rclone\nuser = me\npass = {obscured(RIGHT)}\n"
+        if kind == "sftp":
+            key = make_key(tmp_path / "server")
+            argv += ["--key", str(key)]
+            more = (
+                f"host = 127.0.0.1\nport = %s\nuser = me\npass = {obscured(RIGHT)}\nshell_type = none\n"
+                f"known_hosts_file = {tmp_path}/known_hosts\n"
+            )
+        (tmp_path / "shared").mkdir()
+        argv[1] = str(tmp_path / "shared")
+        port = stack.enter_context(served(*argv, env={"RCLONE_USER": "me", "RCLONE_PASS": RIGHT}))
+        if kind == "sftp":
+            known(tmp_path / "known_hosts", port, key)
+        conf = f"[nas]\ntype = {kind}\n{more % port}"
+        device = rclone_device(tmp_path / "home", conf, "nas:notes")
+        device.write("a.md", "a")
+        device.run("setup")
+        yield Nas(device, port, stack.close)
+
+
+def make_key(path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+def known(file: Path, port: int, key: Path) -> None:
+    """A known_hosts file with one key of a server (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT")."""
+    file.write_text(f"[127.0.0.1]:{port} {key.with_suffix('.pub').read_text()}")
+
+
+def test_the_wrong_password(nas: Nas) -> None:
+    wrong = obscured(WRONG)
+    nas.change(nas.conf.read_text().partition("pass = ")[2].partition("\n")[0], wrong)
+
+    nas.says("[nas] in rclone.conf: its server refuses the user, the password or the keys", nas.mend, wrong)
+
+
+def test_a_password_as_a_person_would_write_it(nas: Nas) -> None:
+    nas.change(nas.conf.read_text().partition("pass = ")[2].partition("\n")[0], WRONG)
+
+    nas.says(
+        "[nas] in rclone.conf: its password is not written there as rclone writes it (obscured)",
+        f"set the password anew with: rclone config --config {nas.conf}",
+    )
+
+
+def test_a_server_that_is_gone(nas: Nas) -> None:
+    nas.stop()
+
+    where = f"[nas] in rclone.conf: nobody answers at 127.0.0.1:{nas.port}, connection refused"
+    nas.says(where, "see that it is up, and your network; then run again")
+
+
+@pytest.mark.parametrize("nas", ["sftp"], indirect=True)
+def test_another_host_key(nas: Nas, tmp_path: Path) -> None:
+    known(tmp_path / "known_hosts", nas.port, make_key(tmp_path / "other"))
+
+    nas.says(
+        "[nas] in rclone.conf: its server shows another host key than the one that is known of it",
+        "make sure that it is your server",
+    )
+
+
+def set_up(tmp_path: Path, conf: str, remote: str) -> str:
+    """What the first word of a person gets who has this in rclone.conf."""
+    device = rclone_device(tmp_path / "home", conf, remote)
+    said = device.run("setup", expect=1)
+    return said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("conf", "says"),
+    [
+        ("type = crypt\nremote = /srv/x\npassword = not obscured",
+         "[nas] in rclone.conf: its password is not written there as rclone writes it (obscured)"),
+        ("type = crypt\nremote = /srv/x", "[nas] in rclone.conf: it has no password there"),
+        ("type = nosuchkind", "[nas] in rclone.conf: its type is none that this rclone knows"),
+        ("type = crypt\nremote = gone:x\npassword = wL7Cn4trOWRTKXw2AoH8q3iYMpZeIg",
+         "[gone] in rclone.conf: it is not there, or has no type"),
+        ("type = webdav\nurl = http://no-such-host.invalid\nvendor = other",
+         "[nas] in rclone.conf: its host name is not known: no-such-host.invalid"),
+        ("type = drive\nscope = drive", "[nas] in rclone.conf: its login is missing, or has expired"),
+    ],
+)  # fmt: skip
+def test_a_section_that_cannot_be_used(tmp_path: Path, conf: str, says: str) -> None:
+    words = set_up(tmp_path, f"[nas]\n{conf}\n", "nas:notes")
+
+    assert words.count(says) == 1, words
+    assert "rclone config" in words and f"--config {tmp_path}/home/.config/rclone/rclone.conf" in words
+    assert "not obscured" not in words and "CRITICAL" not in words and "NOTICE" not in words
+
+
+@pytest.mark.parametrize("remote", ["store:bucket/x", "vault:notes"])
+def test_a_bucket_behind_another_remote_is_missed_as_soon_as_a_bucket(tmp_path: Path, remote: str) -> None:
+    """Each of rclone's questions through crypt went on for minutes."""
+    port = free_port()
+    conf = (
+        f"[store]\ntype = s3\nprovider = Other\nendpoint = http://127.0.0.1:{port}\nregion = us-east-1\n"
+        "access_key_id = a\nsecret_access_key = b\n"
+        f"[vault]\ntype = crypt\nremote = store:bucket/x\npassword = {obscured(RIGHT)}\n"
+    )
+    began = time.monotonic()
+
+    words = set_up(tmp_path, conf, remote)
+
+    assert f"nobody answers at 127.0.0.1:{port}, connection refused ({remote})" in words
+    assert time.monotonic() - began < 20
