@@ -12,6 +12,7 @@
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
+#   make compat   a day on OpenStack Swift, an S3 server that nobody here wrote: installs it from PyPI the first time
 #   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
 #   make fuzz     every reader of a file or an answer, on what crashes and enemies leave: SECONDS=600 SEED=7
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
@@ -33,7 +34,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race duet moving fuzz bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race compat duet moving fuzz bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -80,6 +81,9 @@ lease: $(READY)
 race: $(READY)
 	$(BIN)/python -m tests.support.race --trials $(or $(TRIALS),200) --seed $(SEED) \
 		--store $(or $(STORE),moto) --devices $(or $(DEVICES),2)
+
+compat: $(READY)
+	$(BIN)/python -m tests.support.compat
 
 duet: $(READY)
 	$(BIN)/python -m tests.support.duet --edits $(or $(EDITS),500) --seed $(SEED) $(if $(TROUBLES),--troubles)

@@ -12,7 +12,7 @@ from bisync.config import KeysIn, S3Tenant
 from bisync.core.abilities import OBJECTS
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
-from bisync.providers import agreement
+from bisync.providers import agreement, listed_names
 from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import list_folders_argv, probe_argv
@@ -51,7 +51,9 @@ class S3(Provider[S3Tenant]):
     @contextmanager
     def reach(self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
         if rclone.keys is KeysIn.MEMORY:
-            yield self._by_environment(tenant, path, rclone, _section_values(tenant, rclone.env))
+            said = listed_names.noted(state_dir, conf.section_name(tenant.id), self.place(tenant, ""))
+            values = {**_section_values(tenant, rclone.env), **said}
+            yield self._by_environment(tenant, path, rclone, values)
             return
         name, wanted = conf.section_name(tenant.id), _wanted(tenant)
         agreement.agree(rclone.config, name, wanted, self.purpose(tenant), state_dir)
@@ -64,10 +66,16 @@ class S3(Provider[S3Tenant]):
         if rclone is not None and not rotate and not in_memory:
             working = self._working_section(tenant, path, rclone, around.state_dir)
             if working is not None:
-                return Credentials(text="kept: they still work", section=working)
+                listed = _listed(tenant, rclone, self.remote(tenant, path, rclone))
+                return Credentials(text="kept: they still work", section={**working, **listed})
         values = _section_values(tenant, around.env)
         if rclone is not None:
-            knock(rclone, self._by_environment(tenant, path, rclone, values))
+            remote = self._by_environment(tenant, path, rclone, values)
+            knock(rclone, remote)
+            if in_memory:
+                self._note_listing(tenant, rclone, remote, around.state_dir)
+            else:
+                values |= _listed(tenant, rclone, remote)
         if in_memory:
             return Credentials(
                 text="they work, and are kept nowhere: each run has them from the manifest's references"
@@ -76,6 +84,14 @@ class S3(Provider[S3Tenant]):
             return Credentials(text="the AWS SDK's own chain", section=values)
         again = " again" if rotate else ""
         return Credentials(text=f"resolved{again} from the manifest's references", section=values)
+
+    def _note_listing(self, tenant: S3Tenant, rclone: Rclone, remote: Remote, state_dir: Path) -> None:
+        """Find out how the bucket has to be listed, where no section can say it."""
+        name, store = conf.section_name(tenant.id), self.place(tenant, "")
+        if not listed_names.noted(state_dir, name, store):
+            found = listed_names.found_out(rclone, remote)
+            if found:
+                listed_names.note(state_dir, name, store, found)
 
     def _working_section(
         self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path
@@ -129,6 +145,16 @@ def _wanted(tenant: S3Tenant) -> dict[str, str]:
         "env_auth": "false" if tenant.credentials else "true",
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _listed(tenant: S3Tenant, rclone: Rclone, remote: Remote) -> Mapping[str, str]:
+    """How the bucket has to be listed, for its section, where that does not say so of this store already."""
+    have = conf.read_sections(conf.read(rclone.config)).get(conf.section_name(tenant.id), {})
+    said = listed_names.is_said(have)
+    if said and not differences(have, _wanted(tenant)):
+        return {}
+    found = listed_names.found_out(rclone, remote)
+    return found or (listed_names.UNSAID if said else {})
 
 
 def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:

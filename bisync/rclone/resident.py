@@ -72,6 +72,21 @@ class Resident:
         """The same rclone for another remote that it can reach."""
         return Resident(self._running, self._path, remote)
 
+    def names(self, fs: str, *, at_once: bool) -> Sequence[str]:
+        """The paths of the files below a folder, listed folder by folder or the whole `at_once`. Raises as `list`."""
+        asked = {
+            "fs": fs,
+            "remote": "",
+            "opt": {"recurse": True, "filesOnly": True, "noModTime": True, "noMimeType": True},
+            "_config": {"UseListR": at_once},
+        }
+        status, answer = self._ask("lsjson", "POST", "operations/list", asked)
+        if status == http.HTTPStatus.NOT_FOUND:
+            return []
+        if status != http.HTTPStatus.OK:
+            raise self._failed("lsjson", answer)
+        return [one.path for one in read_answer(answer)]
+
     def list(self, fs: str) -> list[Listed]:
         """The files of one folder, with the store's own times. Raises RcloneError, and TimeoutError as `_ask`."""
         asked = {"fs": fs, "remote": "", "opt": {"filesOnly": True, "noMimeType": True}}
@@ -123,6 +138,12 @@ class Resident:
         status, answer = self._ask("deletefile", "POST", "operations/deletefile", {"fs": fs, "remote": name})
         if status not in (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND):
             raise self._failed("deletefile", answer)
+
+    def purge(self, fs: str) -> None:
+        """Remove a folder and all in it, if there is one. Raises RcloneError, and TimeoutError as `_ask`."""
+        status, answer = self._ask("purge", "POST", "operations/purge", {"fs": fs, "remote": ""})
+        if status not in (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND):
+            raise self._failed("purge", answer)
 
     def remove_all(self, fs: str, names: Sequence[str]) -> None:
         """Remove these files of one folder, many at a time: one listing and one request each. Raises RcloneError."""

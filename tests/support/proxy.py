@@ -86,6 +86,13 @@ class Together:
     seconds: float = 0.2
 
 
+@dataclass(frozen=True)
+class Without:
+    """The request arrives without this parameter of its query. (moto looks at no signature.)"""
+
+    parameter: str
+
+
 class Gate:
     """Requests stop here until the gate is opened."""
 
@@ -104,7 +111,7 @@ class Gate:
         self._opened.wait(60)
 
 
-Action = Status | Drop | Delay | Slow | Double | Together | Gate
+Action = Status | Drop | Delay | Slow | Double | Together | Without | Gate
 A = TypeVar("A", bound=Action)
 
 
@@ -232,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
                 rate = slower
             case Together(seconds):
                 bare = proxy._gathered(path, seconds)
+            case Without(parameter):
+                left = [one for one in query.split("&") if one.partition("=")[0] != parameter]
+                self.path = f"{self.path.partition('?')[0]}?{'&'.join(left)}"
             case Gate():
                 action._pass()
         if isinstance(action, Double):
