@@ -79,7 +79,8 @@ def trouble(section: str, said: Sequence[str], config: Path | None) -> tuple[str
 
 def _inner(text: str) -> str | None:
     """The remote that another stands before, where rclone could not make that one."""
-    behind = re.findall(rf'failed to make remote "({_NAME}):', text)
+    made = "make remote|create upstream|derive base remote"
+    behind = re.findall(rf'failed to (?:{made}) "?({_NAME}):', text)
     return behind[-1] if behind else None
 
 

@@ -94,6 +94,21 @@ RECORDED = {
         "[dav401] in rclone.conf: its server refuses the user, the password or the keys",
         f"set it right with: {TYPE}",
     ),
+    "comb:x/": (
+        """2026/11/29 11:13:19 CRITICAL: Failed to create file system for "comb:x/": failed to create upstream "dav401:x": read metadata failed: 401 Unauthorized: 401 Unauthorized""",
+        "[dav401] in rclone.conf: its server refuses the user, the password or the keys",
+        f"set it right with: {TYPE}",
+    ),
+    "has:x/": (
+        """2026/11/29 11:13:20 CRITICAL: Failed to create file system for "has:x/": failed to derive base remote "sftp401:x": NewFs: couldn't connect SSH: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none password], no supported methods remain""",
+        "[sftp401] in rclone.conf: its server refuses the user, the password or the keys",
+        f"set it right with: {TYPE}",
+    ),
+    "comp:x/": (
+        """2026/11/29 11:13:20 CRITICAL: Failed to create file system for "comp:x/": failed to make remote sftp401:"x/x" to wrap: NewFs: couldn't connect SSH: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none password], no supported methods remain""",
+        "[sftp401] in rclone.conf: its server refuses the user, the password or the keys",
+        f"set it right with: {TYPE}",
+    ),
     "drv:x/": (
         """2026/11/29 10:49:06 NOTICE: drv: This remote uses rclone's shared Google Drive client_id, which is being retired and will stop working during 2026. Create your own client_id to avoid interruption: https://rclone.org/drive/#making-your-own-client-id
 2026/11/29 10:49:06 CRITICAL: Failed to create file system for "drv:x/": drive: failed when making oauth client: failed to create oauth client: empty token found - please run "rclone config reconnect drv:\"""",
