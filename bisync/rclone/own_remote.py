@@ -92,8 +92,8 @@ def _typed(cure: str, name: str, config: Path | None) -> str:
 
 def asked(text: str) -> str:
     """Where a server was asked that did not answer, as in " at nas.lan:5005 (192.168.1.5:5005)"; "" if not said."""
-    dialled = re.search(r"dial (?:tcp|udp)[46]? (\S+:\d+):", text)
-    url = re.search(r'"(https?://[^"\s]+)": ', text)
+    dialled = re.search(r"dial (?:tcp|udp)[46]? (\S{1,255}:\d{1,5}):", text)
+    url = re.search(r'"(https?://[^"\s/]{1,255})(?:/[^"\s]*)?": ', text)
     places = [_place(url[1])] if url else []
     places += [dialled[1]] if dialled else []
     first, *more = list(dict.fromkeys(filter(None, places))) or [""]
@@ -112,7 +112,7 @@ def _place(url: str) -> str:
 
 
 def _name(text: str) -> str:
-    found = re.search(r"lookup (\S+?)(?: on \S+)?: no such host", text)
+    found = re.search(r"lookup (\S{1,255}?)(?: on \S+)?: no such host", text)
     return f": {found[1]}" if found else ""
 
 

@@ -52,7 +52,7 @@ from bisync.state.migration import Entry, Journal, MigrationState, read_entries,
 from bisync.state.paths import SyncState
 from bisync.sync import plan_file, trash
 from bisync.sync.frame import in_lines
-from tests.support.fuzz import grant
+from tests.support.fuzz import grant, stores
 
 ABOUT = abilities.About("nas:x", "0" * 32, "1.75.2")
 
@@ -447,6 +447,8 @@ READERS = {
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),
     "lock": Reader(sample=b"4194305", read=_lock, name="lock"),
     "rclone log": Reader(sample=LOG, read=_log, is_file=False),
+    "rclone words": Reader(sample=stores.WORDS, read=stores.words, is_file=False),
+    "store listing": Reader(sample=stores.SAMPLE, read=stores.listing, name=stores.NAME),
     "rclone listing": Reader(sample=LISTING, read=_listing, is_file=False),
     "rclone answer": Reader(
         sample=b'{"list": ' + LISTING + b"}", read=lambda path: output.read_answer(path.read_bytes()), is_file=False
