@@ -27,12 +27,14 @@ from bisync.stored import load as load_stored
 FOLDER = f"{METADATA_DIR}/listing-probe"
 NAMES = ("a +%2B&é.txt", "b%20 +/+c%3D.txt", "plain.txt")
 """Decoded without being encoded they are others, but as many. Folders are listed in another place than files."""
+_FILES = [(folder + slash, file) for folder, slash, file in (name.rpartition("/") for name in NAMES)]
 PATIENCE = 30.0
 
 VERSION = 1
 _SHAPE = {"version": int, "store": str, "said": {"list_version?": str, "list_url_encode?": str}}
 
 # rclone docs, "S3": `list_version`, `list_url_encode`. What is left out is what rclone knows of the provider.
+KEYS = ("list_version", "list_url_encode")
 ENCODED = {"list_version": "2", "list_url_encode": "true"}
 PLAIN = {"list_url_encode": "false"}
 UNSAID = {"list_version": "0", "list_url_encode": "unset"}
@@ -70,13 +72,14 @@ def found_out(rclone: Rclone, remote: Remote) -> Mapping[str, str]:
     probe = f"{remote.below(FOLDER)}/"
     with suppress(RcloneError, TimeoutError), resident(rclone, remote, patience=PATIENCE) as asked:
         try:
-            for name in NAMES:
-                folder, slash, file = name.rpartition("/")
-                asked.write(f"{probe}{folder}{slash}", file, b"")
+            for folder, file in _FILES:
+                asked.write(probe + folder, file, b"")
             encoded = _listed(asked, probe, ENCODED)
             plain = () if is_right(encoded) else _listed(asked, probe, PLAIN)
         finally:
-            asked.purge(probe)
+            # One by one: a listing of theirs may not come right.
+            for folder, file in _FILES:
+                asked.remove(probe + folder, file)
         return decided(encoded, plain)
     return {}
 

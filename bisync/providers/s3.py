@@ -12,11 +12,12 @@ from bisync.config import KeysIn, S3Tenant
 from bisync.core.abilities import OBJECTS
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
+from bisync.errors import KeysRefused
 from bisync.providers import agreement, listed_names
-from bisync.providers.base import Around, Credentials, Provider, knock
+from bisync.providers.base import Around, Credentials, Provider
 from bisync.rclone import conf
 from bisync.rclone.argv import list_folders_argv, probe_argv
-from bisync.rclone.diagnosis import failure, refuses_keys
+from bisync.rclone.diagnosis import failure, is_server_error
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote, consistent
 from bisync.secret import Secret, resolve
@@ -66,16 +67,18 @@ class S3(Provider[S3Tenant]):
         if rclone is not None and not rotate and not in_memory:
             working = self._working_section(tenant, path, rclone, around.state_dir)
             if working is not None:
-                listed = _listed(tenant, rclone, self.remote(tenant, path, rclone))
-                return Credentials(text="kept: they still work", section={**working, **listed})
+                return Credentials(text="kept: they still work", section=working)
         values = _section_values(tenant, around.env)
-        if rclone is not None:
-            remote = self._by_environment(tenant, path, rclone, values)
-            knock(rclone, remote)
-            if in_memory:
-                self._note_listing(tenant, rclone, remote, around.state_dir)
-            else:
-                values |= _listed(tenant, rclone, remote)
+        if rclone is not None and in_memory:
+            name, store = conf.section_name(tenant.id), self.place(tenant, "")
+            said = listed_names.noted(around.state_dir, name, store)
+            found = _opened(rclone, self._by_environment(tenant, path, rclone, {**values, **said}), said)
+            if found:
+                listed_names.note(around.state_dir, name, store, found)
+        elif rclone is not None:
+            said = _said(tenant, rclone)
+            remote = self._by_environment(tenant, path, rclone, {**values, **said})
+            values |= _opened(rclone, remote, said if listed_names.is_said(said) else {}) or said
         if in_memory:
             return Credentials(
                 text="they work, and are kept nowhere: each run has them from the manifest's references"
@@ -84,14 +87,6 @@ class S3(Provider[S3Tenant]):
             return Credentials(text="the AWS SDK's own chain", section=values)
         again = " again" if rotate else ""
         return Credentials(text=f"resolved{again} from the manifest's references", section=values)
-
-    def _note_listing(self, tenant: S3Tenant, rclone: Rclone, remote: Remote, state_dir: Path) -> None:
-        """Find out how the bucket has to be listed, where no section can say it."""
-        name, store = conf.section_name(tenant.id), self.place(tenant, "")
-        if not listed_names.noted(state_dir, name, store):
-            found = listed_names.found_out(rclone, remote)
-            if found:
-                listed_names.note(state_dir, name, store, found)
 
     def _working_section(
         self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path
@@ -109,14 +104,12 @@ class S3(Provider[S3Tenant]):
         if bool(tenant.credentials) != bool(have.get("secret_access_key")):
             return None
         remote = self.remote(tenant, path, rclone)
-        argv = probe_argv(remote)
-        outcome = rclone.run(argv, remote=remote)
-        if outcome.code == 0:
-            # The same values will be written once more: that mends the file's mode, where it is too wide.
-            return {key: have[key] for key in conf.OUR_KEYS if key in have}
-        if refuses_keys(outcome):
+        try:
+            found = _opened(rclone, remote, have if listed_names.is_said(have) else {})
+        except KeysRefused:
             return None
-        raise failure(argv, outcome, remote)
+        # The same values will be written once more: that mends the file's mode, where it is too wide.
+        return {**{key: have[key] for key in conf.OUR_KEYS if key in have}, **found}
 
     def _by_environment(
         self, tenant: S3Tenant, path: str, rclone: Rclone, values: Mapping[str, str | Secret]
@@ -147,14 +140,29 @@ def _wanted(tenant: S3Tenant) -> dict[str, str]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _listed(tenant: S3Tenant, rclone: Rclone, remote: Remote) -> Mapping[str, str]:
-    """How the bucket has to be listed, for its section, where that does not say so of this store already."""
+def _opened(rclone: Rclone, remote: Remote, known: Mapping[str, str]) -> Mapping[str, str]:
+    """See that a bucket can be read; how it has to be listed, where that is not `known` and can be found out.
+
+    Raises RcloneError, KeysRefused.
+    """
+    argv = probe_argv(remote)
+    outcome = rclone.run(argv, remote=remote)
+    # A key that XML cannot hold may be what the store fails on: then another kind of listing is what opens it.
+    may_list = outcome.code == 0 or is_server_error(outcome)
+    found = listed_names.found_out(rclone, remote) if may_list and not known else {}
+    if outcome.code != 0 and not found:
+        raise failure(argv, outcome, remote)
+    return found
+
+
+def _said(tenant: S3Tenant, rclone: Rclone) -> Mapping[str, str]:
+    """What the tenant's section says of how its bucket is listed: of another store, that nothing is known."""
     have = conf.read_sections(conf.read(rclone.config)).get(conf.section_name(tenant.id), {})
-    said = listed_names.is_said(have)
-    if said and not differences(have, _wanted(tenant)):
+    if not listed_names.is_said(have):
         return {}
-    found = listed_names.found_out(rclone, remote)
-    return found or (listed_names.UNSAID if said else {})
+    if differences(have, _wanted(tenant)):
+        return listed_names.UNSAID
+    return {key: have[key] for key in listed_names.KEYS if key in have}
 
 
 def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str | Secret]:

@@ -173,6 +173,11 @@ def troubled_files(outcome: Finished, *, others_follow: bool = False) -> tuple[P
     return tuple(found.values())
 
 
+def is_server_error(outcome: Finished) -> bool:
+    """Whether a store answered with an error of its own (HTTP 5xx)."""
+    return any(_SERVER in text for text in _errors(outcome))
+
+
 def is_no_file(outcome: Finished) -> bool:
     """Whether a single file that was to be moved or copied is gone (rclone docs, Exit code: 4), or a folder by now."""
     gone = outcome.code == 4

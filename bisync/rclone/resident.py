@@ -139,12 +139,6 @@ class Resident:
         if status not in (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND):
             raise self._failed("deletefile", answer)
 
-    def purge(self, fs: str) -> None:
-        """Remove a folder and all in it, if there is one. Raises RcloneError, and TimeoutError as `_ask`."""
-        status, answer = self._ask("purge", "POST", "operations/purge", {"fs": fs, "remote": ""})
-        if status not in (http.HTTPStatus.OK, http.HTTPStatus.NOT_FOUND):
-            raise self._failed("purge", answer)
-
     def remove_all(self, fs: str, names: Sequence[str]) -> None:
         """Remove these files of one folder, many at a time: one listing and one request each. Raises RcloneError."""
         asked = {

@@ -229,7 +229,8 @@ def test_a_dead_endpoint_is_noticed_soon(fresh: Device, cloud: S3) -> None:
     said = fresh.run("setup", expect=1)
 
     assert time.monotonic() - began < 20
-    assert f"nobody answers, connection refused (s3://{BUCKET}" in said.err
+    where = address.removeprefix("http://")
+    assert f"nobody answers at {where}, connection refused (s3://{BUCKET}" in said.err
     assert address in said.err
     assert "check tenants.team.endpoint" in said.err
     assert but_grants(everything(fresh.home)) == before

@@ -68,6 +68,17 @@ def test_a_store_that_takes_no_notice_of_the_encoding_is_asked_for_plain_names(
     assert "nothing to do" in device.run("sync").out
 
 
+def test_a_store_that_fails_on_what_is_in_its_bucket_already(tmp_path: Path, proxy: Proxy) -> None:
+    proxy.on("LIST", Status(500, unless="encoding-type=url"))
+    device = Device(tmp_path / "device", proxy.s3)
+    device.write("a.md", "a")
+
+    device.run("setup")
+
+    device.write("b.md", "b")
+    assert "1 file uploaded" in device.run("sync").out
+
+
 @pytest.mark.parametrize(("kind", "path"), [("PUT", listed_names.FOLDER), ("DELETE", "")])
 def test_setup_goes_on_where_nothing_can_be_found_out(
     tmp_path: Path, proxy: Proxy, kind: str, path: str

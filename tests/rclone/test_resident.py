@@ -102,7 +102,7 @@ def test_what_the_store_refuses_is_an_error(there: tuple[Resident, str], proxy: 
         lambda: found.list(fs),
         lambda: found.remove_all(fs, ["a"]),
     ):
-        with pytest.raises(RcloneError, match="denied access"):
+        with pytest.raises(RcloneError, match="denies access"):
             refused()
 
 

@@ -47,10 +47,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Status:
-    """Answer with this status and S3 error code; the server behind never hears of the request."""
+    """Answer with this status and S3 error code; the server behind never hears of the request.
+
+    `unless`: but pass on what has this in its query.
+    """
 
     status: int
     code: str = "InternalError"
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         rate, bare = proxy.rate, False
         time.sleep(proxy.delay)
         match action:
-            case Status(status, code):
+            case Status(status, code, unless) if not unless or unless not in query:
                 self._read_body(None, rate)
                 self._answer(status, code)
                 return
