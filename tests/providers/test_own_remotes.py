@@ -152,8 +152,7 @@ def test_a_section_that_cannot_be_used(tmp_path: Path, conf: str, says: str) -> 
     assert "not obscured" not in words and "CRITICAL" not in words and "NOTICE" not in words
 
 
-@pytest.mark.parametrize("remote", ["store:bucket/x", "vault:notes"])
-def test_a_bucket_behind_another_remote_is_missed_as_soon_as_a_bucket(tmp_path: Path, remote: str) -> None:
+def test_a_bucket_behind_another_remote_is_missed_as_soon_as_a_bucket(tmp_path: Path) -> None:
     """Each of rclone's questions through crypt went on for minutes."""
     port = free_port()
     conf = (
@@ -163,7 +162,7 @@ def test_a_bucket_behind_another_remote_is_missed_as_soon_as_a_bucket(tmp_path: 
     )
     began = time.monotonic()
 
-    words = set_up(tmp_path, conf, remote)
+    words = set_up(tmp_path, conf, "vault:notes")
 
-    assert f"nobody answers at 127.0.0.1:{port}, connection refused ({remote})" in words
+    assert f"nobody answers at 127.0.0.1:{port}, connection refused (vault:notes)" in words
     assert time.monotonic() - began < 20
