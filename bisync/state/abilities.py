@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.core.abilities import Abilities
-from bisync.errors import StateError
 from bisync.files import private_dir, write_if_changed
 from bisync.stored import MOST, Damaged
 from bisync.stored import load as load_stored
@@ -48,12 +47,12 @@ class Found(NamedTuple):
 
 
 def load(state_dir: Path, about: About) -> Found | None:
-    """What is noted of a remote; None where nothing is that still holds."""
+    """What is noted of a remote; None where nothing is that still holds. Raises StateError, OSError."""
     if not about.address:
         return None  # where it is nobody can tell: it may be another one by now
     try:
         note = load_stored(_place(state_dir, about.remote), _SHAPE)
-    except (OSError, Damaged, StateError):
+    except (FileNotFoundError, Damaged):
         return None  # it is asked again
     precision = note["can"]["precision_ns"]
     if note["version"] != VERSION or (precision is not None and not 0 < precision < MOST):

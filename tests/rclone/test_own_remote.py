@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bisync.core.abilities import Abilities
 from bisync.errors import KeysRefused, RcloneError
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.log import parse
@@ -24,7 +25,7 @@ OBSCURED = "zAOx-UFynilYUCBQfDkgeL82pFqxoqUBaKyMBI21Ww"
 def said(log: str, fs: str | None, argv: tuple[str, ...] = ("rclone", "lsf"), code: int = 1) -> RcloneError:
     """The error for what rclone wrote to stderr, of a remote or (None) of one that the command names."""
     seen = tuple(event for line in log.splitlines() if (event := parse(line)) is not None)
-    remote = Remote(fs=fs, hashes=False, label=fs.rstrip("/")) if fs is not None else None
+    remote = Remote(fs=fs, can=Abilities(), label=fs.rstrip("/")) if fs is not None else None
     return failure(argv, Finished(code, "", seen, CONF), remote)
 
 

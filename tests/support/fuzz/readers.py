@@ -6,6 +6,7 @@ program does, so that a value which slips through is met here and not on somebod
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -55,19 +56,18 @@ from bisync.sync.frame import in_lines
 from tests.support.fuzz import grant, stores
 
 ABOUT = abilities.About("nas:x", "0" * 32, "1.75.2")
+NOTE = f"bisync-state/.remotes/{hashlib.sha256(b'nas:x').hexdigest()[:32]}.json"
 
 
-def _note_of_abilities(state_dir: Path) -> Path:
-    abilities.save(state_dir, ABOUT, abilities.Found("nas:x", OBJECTS))
-    [note] = (state_dir / "bisync-state" / ".remotes").iterdir()
-    return note
+def _note_of_abilities() -> bytes:
+    with TemporaryDirectory() as folder:
+        abilities.save(Path(folder), ABOUT, abilities.Found("nas:x", OBJECTS))
+        return Path(folder, NOTE).read_bytes()
 
 
 def _abilities(path: Path) -> object:
-    with TemporaryDirectory() as folder:
-        _note_of_abilities(Path(folder)).write_bytes(path.read_bytes())
-        found = abilities.load(Path(folder), ABOUT)
-        return None if found is None else (found.can.told_by, found.fs + "x")
+    found = abilities.load(path.parents[2], ABOUT)
+    return None if found is None else (found.can.told_by, found.fs + "x")
 
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -438,12 +438,7 @@ READERS = {
         read=lambda path: aside.add(path, [*aside.load(path), "0" * 32]),
         name="aside.txt",
     ),
-    "abilities": Reader(
-        sample=_made(
-            lambda path: path.write_bytes(_note_of_abilities(path.with_name("made")).read_bytes()), "note.json"
-        ),
-        read=_abilities, name="note.json",
-    ),
+    "abilities": Reader(sample=_note_of_abilities(), read=_abilities, name=NOTE),
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),
     "lock": Reader(sample=b"4194305", read=_lock, name="lock"),
     "rclone log": Reader(sample=LOG, read=_log, is_file=False),

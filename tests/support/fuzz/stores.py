@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from bisync.core.abilities import Abilities
 from bisync.providers import listed_names
 from bisync.rclone import diagnosis, log
 from bisync.rclone.output import Finished
@@ -25,7 +26,7 @@ def words(path: Path) -> None:
     events = [log.parse(line) for line in path.read_bytes().decode(errors="replace").split("\n")]
     seen = tuple(event for event in events if event is not None)
     for fs in ("nas:x/", "basic-memory-team:x/"):
-        remote = Remote(fs=fs, hashes=False, label=fs)
+        remote = Remote(fs=fs, can=Abilities(), label=fs)
         error = diagnosis.failure(("rclone", "lsf"), Finished(1, "", seen, Path("/c")), remote)
         assert error.hint and "\n" not in error.message and len(error.message) < 1000
 
