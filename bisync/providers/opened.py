@@ -23,7 +23,9 @@ def check(rclone: Rclone, top: str, remote: Remote) -> None:
     What does not answer, or is not there yet, is for others to tell.
     """
     strict = rclone.run(top_argv(top), remote=replace(remote, env={**remote.env, **STRICT_ENV}))
-    if strict.code != 0 and _says(strict, "undecryptable"):
+    if strict.code != 0 and not _says(strict, "undecryptable"):
+        return
+    if strict.code != 0:
         # Somebody may have put plain files beside those that are enciphered.
         lenient = rclone.run(top_argv(top), remote=remote)
         if lenient.code == 0 and not lenient.stdout.strip():

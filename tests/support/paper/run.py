@@ -17,6 +17,7 @@ from bisync.core.snapshot import BaseFile, Baseline, Stamp
 from bisync.sync import steps, transfers
 from bisync.sync.frame import Frame
 from tests.support.paper.world import (
+    SECOND,
     Agreed,
     Case,
     Device,
@@ -63,6 +64,8 @@ class Run:
         self._renamed: dict[str, str] = {}
         self._agreed: dict[str, Agreed] = {}
         self._swapped: dict[str, str] = {}
+        self._changed: set[str] = set()
+        self._sent: dict[str, File] = {}
 
     def changes(self) -> Iterator[None]:
         """The run to its end. Stops before the first change and after each. Raises Obstructed."""
@@ -128,6 +131,8 @@ class Run:
             case steps.Fetch():
                 wanted = map(names.key, step.names)
                 self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
+            case steps.LookAgain() | steps.ReadBack():
+                self._look(step)
             case steps.RunBisync(frame=frame, percent=percent):
                 self.frame, self.admitted = frame, percent
                 self.missing = self._count_missing()
@@ -144,6 +149,18 @@ class Run:
                     yield
             case _:
                 yield from self._take_there(step)
+
+    def _look(self, step: steps.LookAgain | steps.ReadBack) -> None:
+        """What lies there otherwise by now is left alone; what could not be told from what lay there is sent anew."""
+        for path in map(names.key, step.names):
+            before, now = self.seen.store.get(path), self.world.store.get(path)
+            same = _as_listed(before) == _as_listed(now)
+            if isinstance(step, steps.LookAgain):
+                self._changed |= set() if same else {path}
+            elif same and now is not None and path in self._sent:
+                later = self.world.kept_time(max(self._sent[path].stamp.mtime_ns, now.mtime) + 2 * SECOND)
+                anew = self.world.store[path] = now._replace(mtime=later, stored=self.world.tick())
+                self._agreed[path] = self._agreed[path]._replace(object=anew)
 
     # -- here -----------------------------------------------------------------------------------------
 
@@ -212,6 +229,11 @@ class Run:
 
     def _put_in(self, change: Change, name: str) -> Iterator[None]:
         path = change.path
+        if change.winner == "folder":
+            done = path in self._staged and self._place_staged(path, name)
+            self._renamed[key_of(name)] = name
+            self._note(change, done)
+            return
         done = path in self._staged
         if done and path in self.seen.tree:
             done = self._take_away(path, name)
@@ -246,14 +268,39 @@ class Run:
         match step:
             case steps.Send(changes, spelled, _):
                 for change, name in zip(changes, spelled, strict=True):
-                    if change.path not in self.skipped:
-                        yield from self._upload(change.path, names.from_rclone(name), blindly=True)
-            case steps.SendAs(change, name) if change.path not in self.skipped:
-                yield from self._upload(change.path, name, blindly=True)
+                    yield from self._send(change, names.from_rclone(name))
+            case steps.SendAs(change, name):
+                yield from self._send(change, names.from_rclone(name))
+            case steps.DeleteAllThere(changes, spelled):
+                for change, name in zip(changes, spelled, strict=True):
+                    if change.path in self._changed or names.from_rclone(name) in self.device.tree:
+                        self.skipped.add(change.path)
+                    else:
+                        self._keep_object(change.path)
+                    yield
             case steps.DeleteThere(change):
                 self._keep_object(change.path)
             case steps.RenameThere(change, copy=copy) if change.path not in self.skipped:
                 self._rename_object(change, copy)
+
+    def _send(self, change: Change, name: str) -> Iterator[None]:
+        """A copy of our own, which writes over what it finds, unless that has changed since it was seen."""
+        path = key_of(name)
+        if change.path in self.skipped or name not in self.device.tree:
+            return
+        if path in self._changed:
+            self.skipped.add(change.path)
+            return
+        planned = self.seen.tree.get(path, self.device.tree[name])
+        yield from self._upload(path, name, blindly=True)
+        if path not in self._agreed:
+            return
+        sent = self._agreed[path]
+        self._sent[path] = planned
+        if size_of(sent.file.content) != size_of(planned.content):
+            self.skipped.add(path)  # saved in that very moment
+        else:
+            self._agreed[path] = sent._replace(file=planned)
 
     def _keep_object(self, path: str) -> None:
         """Move what the store holds there, if anything, to its trash."""
@@ -297,8 +344,7 @@ class Run:
         mtime = file.stamp.mtime_ns
         sent = Object(spelled, file.content, self.world.kept_time(mtime), self.world.tick(), hashed=True)
         self.world.store[path] = sent
-        # bisync notes the local file's own time as that of the copy.
-        self._agreed[path] = Agreed(file, sent._replace(mtime=mtime))
+        self._agreed[path] = Agreed(file, sent)
         yield
 
     def _bisync(self) -> Iterator[None]:
@@ -368,7 +414,7 @@ class Run:
         device.arriving = {}
         device.baseline = Baseline(
             files=files, compare=compare, profile="", filters=device.filters,
-            device=device.disk, run="", listings="",
+            device=device.disk, run="", listings="", as_listed=compare is Compare.MODTIME,
         )  # fmt: skip
 
     def _known(self, path: str) -> Agreed:
@@ -396,7 +442,8 @@ class Run:
         stamp = self._stamp(path, file) if self.vouched else None
         size = size_of(file.content)
         if compare is Compare.MODTIME:
-            return BaseFile(size, None, stamp, file.stamp.mtime_ns, there.mtime)
+            listed = self.world.kept_time(there.mtime)
+            return BaseFile(size, str(file.content), stamp, file.stamp.mtime_ns, listed)
         return BaseFile(size, str(file.content), stamp, None, None if there.hashed else there.stored)
 
     def _stamp(self, path: str, file: File) -> Stamp | None:
@@ -407,6 +454,11 @@ class Run:
         if now is None or now.content != file.content or now.stamp.mtime_ns != file.stamp.mtime_ns:
             return None
         return now.stamp
+
+
+def _as_listed(there: Object | None) -> tuple[int, int] | None:
+    """By what a listing by time tells two versions apart."""
+    return None if there is None else (size_of(there.content), there.mtime)
 
 
 def _is_untouched(now: File, expected: File) -> bool:

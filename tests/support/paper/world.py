@@ -17,7 +17,7 @@ from bisync.core import guard, names, plan, reconcile
 from bisync.core.arriving import confirmed
 from bisync.core.guard import Verdict
 from bisync.core.plan import Answers, Mode, Plan, Questions
-from bisync.core.reconcile import Comparison
+from bisync.core.reconcile import Comparison, as_listed
 from bisync.core.snapshot import (
     OCCUPIED,
     Baseline,
@@ -225,7 +225,7 @@ class World:
             if before is not None and before.stamp == file.stamp and before.size == size:
                 md5 = before.md5
             else:
-                md5 = str(file.content) if by_hash else None
+                md5 = str(file.content)
             files[path] = LocalFile(name, size, file.stamp, md5)
         store = {path: one for path, one in self.store.items() if not is_ignored(path, device.rules)}
         listed = {
@@ -265,6 +265,8 @@ class World:
         compare = device.compare if known is None else known.compare
         seen = self.look(device, compare, unreadable)
         unsure = known is not None and bool(known.arriving)
+        if known is not None and compare is Compare.MODTIME and not known.as_listed:
+            known = replace(known, files=as_listed(known.files, seen.cloud.files))
         if known is not None and unsure:
             files = confirmed(known.files, known.arriving, seen.local, seen.cloud, compare)
             known = replace(known, files=files, arriving={})
