@@ -12,6 +12,7 @@ from bisync.core.metadata import MARKER_PATH
 from bisync.core.printable import typed
 from bisync.errors import RcloneError
 from bisync.rclone.argv import STRICT_ENV, few_files_argv, first_byte_argv, top_argv
+from bisync.rclone.diagnosis import failure, refuses_keys
 from bisync.rclone.output import Finished, read_listing
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
@@ -20,11 +21,14 @@ from bisync.rclone.remote import Remote
 def check(rclone: Rclone, top: str, remote: Remote) -> None:
     """Raise RcloneError where what lies in `remote`, or at the `top` of it, is enciphered with another password.
 
-    What does not answer, or is not there yet, is for others to tell.
+    Raises it for one that does not answer, too: each question takes long there.
     """
-    strict = rclone.run(top_argv(top), remote=replace(remote, env={**remote.env, **STRICT_ENV}))
+    argv = top_argv(top)
+    strict = rclone.run(argv, remote=replace(remote, env={**remote.env, **STRICT_ENV}))
     if strict.code != 0 and not _says(strict, "undecryptable"):
-        return
+        if strict.code == 3 or refuses_keys(strict):
+            return  # it is not there yet, or only a folder of it may be looked at
+        raise failure(argv, strict, remote)
     if strict.code != 0:
         # Somebody may have put plain files beside those that are enciphered.
         lenient = rclone.run(top_argv(top), remote=remote)

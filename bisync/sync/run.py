@@ -59,12 +59,10 @@ class Options:
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
-    """Observe, plan, guard, apply, record: every way this can end is a result.
-
-    Raises KeyboardInterrupt when everything is in order again, and UsageError for bad options.
-    """
-    if (refused := app.refusal(sync, resync=options.resync)) is not None:
-        return _failed(sync, refused, None, "blocked", time.monotonic())  # hooks and pings may be what is new
+    """Observe, plan, guard, apply, record: every way this can end is a result. Raises UsageError, KeyboardInterrupt."""
+    # Hooks and pings may be what is new. (A wrong profile is said first.)
+    if (refused := app.refusal(sync, resync=options.resync)) and app.profile(sync, options.profile):
+        return _failed(sync, refused, None, "blocked", time.monotonic())
     work = partial(_run, app, sync, options, expected)
     return work() if options.dry_run else pings.around(app, sync, work)
 
