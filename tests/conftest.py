@@ -45,6 +45,27 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_OUR_FOLDER] = Path(config.option.basetemp)
 
 
+# What takes longest comes first: begun at the end it would keep one worker busy while the others have nothing to do.
+LONG = (
+    "test_200_steps_lose_nothing",
+    "test_kill_9_",
+    "test_the_recipes_hold_to_the_letter",
+    "test_two_devices_that_watch",
+    "test_packaging.py",
+    "test_a_short_game",
+    "test_random_cases",
+    "test_devices_that_start_together",
+    "test_moving",
+    "test_remotes.py",
+    "test_sweep.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """No server outlives the tests; what was left in the temporary folder may go when nothing failed."""
     end_motos()

@@ -134,9 +134,11 @@ def local_copy(session: Session, name: str) -> LocalFile | None:
 
 def may_go(done: Undertaking, change: Change, name: str) -> bool:
     """Whether a file still is to be sent; `name` as rclone spells it here. What it holds is noted."""
-    if change.path in done.skipped or not swap.is_file_here(done.area.root, names.from_rclone(name)):
+    if change.path in done.skipped:
         return False
     key = names.key(name)
+    if not swap.is_file_here(done.area.root, names.from_rclone(name)):
+        return upward.is_used(done.prepared.compare) and done.note(change, False)
     if key in done.changed:
         return done.note(change, False)
     if upward.is_used(done.prepared.compare):

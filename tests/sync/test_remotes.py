@@ -15,6 +15,9 @@ from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.machine import everything
 from tests.support.world import Device
 
+# The others differ from these in nothing that a day shows.
+DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
+
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinds]:
@@ -33,7 +36,20 @@ def synced(device: Device, **options: object) -> str:
     return " ".join(f"{name} {count}" for name, count in counts.items() if count) or "nothing"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - DAYS))
+def test_what_it_can_do_is_found_out_once(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    device = kinds.device(tmp_path / "one", kind, "found")
+    device.write("a.md", "one")
+
+    said = device.run("setup").out
+
+    assert f"changes are told by {KINDS[kind]};" in re.sub(r"\s+", " ", said)
+    assert KINDS[kind] in device.run("status", "--json").json["syncs"][0]["abilities"]
+    assert "found out" not in device.run("doctor", expect=None).out
+    assert synced(device) == "nothing"
+
+
+@pytest.mark.parametrize("kind", sorted(DAYS))
 def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     one, two = (kinds.device(tmp_path / name, kind, "day") for name in ("one", "two"))
     one.write("a.md", "one")
@@ -74,7 +90,7 @@ def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "winner"),
-    [("webdav", "none"), ("sftp", "newer"), ("crypt-s3", "cloud"), ("crypt-folder", "local")],
+    [("webdav", "none"), ("sftp", "newer"), ("crypt-folder", "local")],
 )
 def test_every_end_of_a_conflict_is_the_same_on_both_sides(
     kind: str, winner: str, kinds: Kinds, tmp_path: Path

@@ -286,9 +286,9 @@ class Run:
     def _send(self, change: Change, name: str) -> Iterator[None]:
         """A copy of our own, which writes over what it finds, unless that has changed since it was seen."""
         path = key_of(name)
-        if change.path in self.skipped or name not in self.device.tree:
+        if change.path in self.skipped:
             return
-        if path in self._changed:
+        if path in self._changed or name not in self.device.tree:
             self.skipped.add(change.path)
             return
         planned = self.seen.tree.get(path, self.device.tree[name])
