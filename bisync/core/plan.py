@@ -137,11 +137,11 @@ def make_plan(
         else:
             decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
     decided, unnamed = _without_long_copies(decided, local, cloud)
-    carried = list(renames.carried(decided, baseline or {}, local, cloud, in_cloud=moves))
+    carried = list(renames.carried(decided, baseline or {}, local, cloud, compare, in_cloud=moves))
     ends = {path for change in carried for path in change.paths}
     decided = [change for change in decided if change.path not in ends] + carried
     decided, blocked = _without_blocked(decided, local)
-    renamed = dict(renames.answered(decided, baseline or {}, local, cloud))
+    renamed = dict(renames.answered(decided, baseline or {}, local, cloud, compare))
     if compare is Compare.CHECKSUM:
         decided = [
             change._replace(unhashed=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from bisync.config import Compare
 from bisync.core.change import Action, Change
 from bisync.core.names import parents
 from bisync.core.snapshot import BaseFile, CloudSnapshot, LocalSnapshot
@@ -24,13 +25,17 @@ class _Content(NamedTuple):
 
 
 def answered(
-    changes: Iterable[Change], baseline: Mapping[str, BaseFile], local: LocalSnapshot, cloud: CloudSnapshot
+    changes: Iterable[Change],
+    baseline: Mapping[str, BaseFile],
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
 ) -> Iterator[tuple[str, str]]:
     """Deleted paths whose content turned up under a new name on the side that deleted: (old, new).
 
     One new file answers for one deleted file: two copies collapsed into one are a deletion.
     """
-    gone, came = _contents(changes, baseline, local, cloud)
+    gone, came = _contents(changes, baseline, local, cloud, compare)
     used: Counter[_Content] = Counter()
     for content, path in gone:
         targets = came.get(content, [])
@@ -44,6 +49,7 @@ def carried(
     baseline: Mapping[str, BaseFile],
     local: LocalSnapshot,
     cloud: CloudSnapshot,
+    compare: Compare,
     *,
     in_cloud: bool,
 ) -> Iterator[Change]:
@@ -52,7 +58,7 @@ def carried(
     Only what is certain: the hash is known, and one file alone left with this content and one alone came. And
     only what is in nobody's way: no file becomes a folder by it, no folder a file.
     """
-    gone, came = _contents(changes, baseline, local, cloud)
+    gone, came = _contents(changes, baseline, local, cloud, compare)
     often = Counter(content for content, _ in gone)
     touched = {change.path for change in changes}
     folders = {folder for path in touched for folder in parents(path)}
@@ -70,7 +76,11 @@ def carried(
 
 
 def _contents(
-    changes: Iterable[Change], baseline: Mapping[str, BaseFile], local: LocalSnapshot, cloud: CloudSnapshot
+    changes: Iterable[Change],
+    baseline: Mapping[str, BaseFile],
+    local: LocalSnapshot,
+    cloud: CloudSnapshot,
+    compare: Compare,
 ) -> tuple[list[tuple[_Content, str]], dict[_Content, list[str]]]:
     """The deleted files with their content, and the new files by theirs. What tells nothing is left away."""
     gone: list[tuple[_Content, str]] = []
@@ -80,7 +90,9 @@ def _contents(
         if (side := _GONE.get(change.action)) is not None:
             base = baseline[path]
             time = base.local_mtime_ns if side == "local" else base.cloud_mtime_ns
-            content = _Content(side, base.size, base.md5 or time)
+            # Of a file in the cloud nothing but the time is listed where changes are told by that.
+            hashed = side == "local" or compare is Compare.CHECKSUM
+            content = _Content(side, base.size, (base.md5 if hashed else None) or time)
             # Where neither hash nor time is known, two files of one size are strangers.
             if content.tell is not None:
                 gone.append((content, path))

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from bisync.core.abilities import Abilities, Seen, Trial, kept_precision, proved
 from bisync.core.metadata import TRIALS
+from bisync.errors import RcloneError
 from bisync.rclone.argv import (
     RESIDENT_ENV,
     File,
@@ -80,5 +81,10 @@ def _listed(rclone: Rclone, folder: Remote, name: str) -> Seen:
         if outcome.code != 0:
             raise failure(argv, outcome, folder)
         found += read_listing(outcome.stdout)
+    if len(found) != 2:
+        raise RcloneError(
+            f"{folder.label}: what was written there is not listed: {name}",
+            hint="run again: bisync setup; if that stays so, this remote cannot be used",
+        )
     own, other = found
     return Seen(own.size, own.md5, parse_time(own.modtime), parse_time(other.modtime))

@@ -46,7 +46,8 @@ def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, 
     if not paths:
         return {}
     remote = session.remote
-    if len(paths) > ASKED:
+    each = compare is Compare.MODTIME and remote.can.asks_each  # the whole would cost more
+    if len(paths) > ASKED and not each:
         argv = list_argv(remote, compare=compare, filters=session.state.filters)
         outcome = session.rclone.run(argv, remote=remote)
     else:
@@ -84,6 +85,8 @@ def look_for(done: Undertaking, step: LookAgain | ReadBack) -> None:
             for path in done.sent
             if _as_stored(done.seen.cloud.files.get(path)) == _as_stored(now.get(path))
         ]
+        if twins and done.prepared.compare is Compare.STORED:
+            time.sleep(APART)
         again = [_send_anew(done, path) for path in twins]
         if any(again):
             done.there = look(done.session, done.prepared.compare, step.names)
@@ -102,9 +105,7 @@ def _send_anew(done: Undertaking, path: str) -> bool:
         return False
     folder = done.session.sync.dir
     name = names.to_rclone(sent.name)
-    if done.prepared.compare is Compare.STORED:
-        time.sleep(APART)
-    else:
+    if done.prepared.compare is Compare.MODTIME:
         folder = done.area.staging / "anew"
         staged = folder / sent.name
         staged.parent.mkdir(parents=True, exist_ok=True)

@@ -14,17 +14,11 @@ from bisync.sync.frame import beside
 
 
 class Goes(NamedTuple):
-    """A file that goes up: `name` here and `there` in the cloud, both in rclone's spelling. `copy`: of a conflict."""
+    """A file that goes up: `name` here and `there` in the cloud, both in rclone's spelling."""
 
     change: Change
     name: str
     there: str
-    copy: bool
-
-    @property
-    def path(self) -> str:
-        """Its key."""
-        return names.key(self.name)
 
 
 def is_used(compare: Compare) -> bool:
@@ -43,12 +37,12 @@ def going(
         ours = names.to_rclone(here.name)
         theirs = there.name if there is not None else ours
         if change.action is Action.UPLOAD or change.winner == "local":
-            yield Goes(change, ours, theirs, copy=False)
+            yield Goes(change, ours, theirs)
         if change.action is Action.CONFLICT:
             # Of two copies the first is that of the version here; the other one stays in the cloud, under its new name.
             copy = change.copies[0]
             if not is_ignored(copy):
-                yield Goes(change, beside(ours, change, copy), beside(theirs, change, copy), copy=True)
+                yield Goes(change, beside(ours, change, copy), beside(theirs, change, copy))
 
 
 def renamed_there(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Iterator[tuple[str, str, str]]:

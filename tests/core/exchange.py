@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from bisync.config import ConflictResolve
+from bisync.config import Compare, ConflictResolve
 from bisync.core.change import Action, Change
 from bisync.core.names import from_rclone, obstacle, to_rclone
 from bisync.core.plan import Plan
@@ -34,6 +34,8 @@ def exchanged(one: Situation) -> Situation | None:
     The stamps go: they tell nothing that hashes or times do not. Where the cloud was asked for a file's own time,
     that is the time the file now has here.
     """
+    # By modtime only files here have hashes: without any the times tell all there is to tell.
+    hashed = one.compare is Compare.CHECKSUM
     here, times = {}, {}
     if any(path.startswith(f"{file}/") for path in one.cloud.files for file in one.cloud.files):
         return None
@@ -44,7 +46,7 @@ def exchanged(one: Situation) -> Situation | None:
             return None
         here[path] = LocalFile(name, file.size, Stamp(time, time, 2), file.md5)
     there = {
-        path: CloudFile(to_rclone(file.name), file.size, file.md5, file.stamp.mtime_ns)
+        path: CloudFile(to_rclone(file.name), file.size, file.md5 if hashed else None, file.stamp.mtime_ns)
         for path, file in one.local.files.items()
     }
     for path in one.asked().times:
@@ -56,7 +58,9 @@ def exchanged(one: Situation) -> Situation | None:
         baseline=None
         if one.baseline is None
         else {
-            path: BaseFile(base.size, base.md5, None, base.cloud_mtime_ns, base.local_mtime_ns)
+            path: BaseFile(
+                base.size, base.md5 if hashed else None, None, base.cloud_mtime_ns, base.local_mtime_ns
+            )
             for path, base in one.baseline.items()
         },
         local=LocalSnapshot(here, one.cloud.left_out, DEVICE, one.cloud.marker),

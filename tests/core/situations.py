@@ -17,10 +17,10 @@ word, and another word is another content; then, in any order,
     @5/6        in a baseline: the local time and the cloud's
     touched     here: a stamp of its own though content and time are as they were
     no-hash     the cloud has no hash of it, or nobody has read it here; `@` is when the cloud stored it
-    no-md5      in a baseline: the two listings did not agree on the hash
+    no-md5      in a baseline: the two listings did not agree on the hash, or by modtime nobody has read it
     unvouched   in a baseline: without a stamp, so that the local file is read again
 
-By modtime there are no hashes anywhere. `as_noted`: the baseline's times of the cloud are those that bisync noted of
+By modtime the cloud has no hashes. `as_noted`: the baseline's times of the cloud are those that bisync noted of
 its copies. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
 path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud` are left out because another
 spelling of them goes on. `answers` holds `equal`, `times` (seconds), `taken` and `kept`. `moved_in`: a migration has
@@ -260,7 +260,7 @@ def _local(where: str, said: Any, compare: Compare) -> dict[str, LocalFile]:
     files = {}
     for name, text in said.items():
         file = _words(f"{where}: {name}", text, ("touched", "no-hash"))
-        hashed = compare is Compare.CHECKSUM and "no-hash" not in file.marks
+        hashed = "no-hash" not in file.marks
         files[key(to_rclone(name))] = LocalFile(name, file.size, file.stamp, file.md5 if hashed else None)
     return files
 
@@ -280,7 +280,8 @@ def _base(where: str, said: Any, compare: Compare) -> dict[str, BaseFile]:
         file = _words(f"{where}: {name}", text, ("@none", "no-hash", "no-md5", "unvouched"))
         stamp = None if "unvouched" in file.marks else file.stamp
         if compare is Compare.MODTIME:
-            files[name] = BaseFile(file.size, None, stamp, file.here_ns, file.there_ns)
+            md5 = None if {"no-hash", "no-md5"} & file.marks else file.md5
+            files[name] = BaseFile(file.size, md5, stamp, file.here_ns, file.there_ns)
         else:
             md5 = None if "no-md5" in file.marks else file.md5
             stored = file.there_ns if "no-hash" in file.marks else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from bisync.core.result import Outcome
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.machine import everything
-from tests.support.world import Device
+from tests.support.world import Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
 DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
@@ -261,4 +262,26 @@ def test_a_baseline_that_tells_nothing_there_is_made_anew_on_a_word(kinds: Kinds
     )
     assert result.hint is not None and "--resync" in result.hint
     assert synced(device, resync=True) == "nothing"
+    assert synced(device) == "nothing"
+
+
+@pytest.mark.parametrize("kind", ["sftp", "webdav"])
+def test_a_script_does_what_a_run_would(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    device = kinds.device(tmp_path / "one", kind, "script")
+    for name in ("a.md", "b.md"):
+        device.write(name, name)
+    device.setup()
+    device.write("a.md", "A.MD")
+    (device.notes / "b.md").unlink()
+    device.write("d/new.md", "new")
+    device.run("plan", "--script", "x.sh")
+
+    done = subprocess.run(
+        ["/bin/sh", "x.sh"], cwd=device.home, capture_output=True, text=True, check=False, timeout=60,
+        env={**device.environment, "PATH": f"{rclone_path().parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert kinds.tree(kind, "script") == device.tree() == {"a.md": "A.MD", "d/new.md": "new"}
+    assert synced(device) == "nothing"
     assert synced(device) == "nothing"
