@@ -25,6 +25,10 @@ from bisync.secret import Secret, resolve
 SKEW_SECONDS = 60.0
 
 
+# rclone's word for a store of a maker that it does not know (rclone docs, S3: `provider`).
+UNNAMED = "Other"
+
+
 class S3(Provider[S3Tenant]):
     """A bucket. Its listings carry ETags, which are MD5s."""
 
@@ -72,13 +76,15 @@ class S3(Provider[S3Tenant]):
         if rclone is not None and in_memory:
             name, store = conf.section_name(tenant.id), self.place(tenant, "")
             said = listed_names.noted(around.state_dir, name, store)
-            found = _opened(rclone, self._by_environment(tenant, path, rclone, {**values, **said}), said)
+            found = _opened(
+                tenant, rclone, self._by_environment(tenant, path, rclone, {**values, **said}), said
+            )
             if found:
                 listed_names.note(around.state_dir, name, store, found)
         elif rclone is not None:
             said = _said(tenant, rclone)
             remote = self._by_environment(tenant, path, rclone, {**values, **said})
-            values |= _opened(rclone, remote, said if listed_names.is_said(said) else {}) or said
+            values |= _opened(tenant, rclone, remote, said if listed_names.is_said(said) else {}) or said
         if in_memory:
             return Credentials(
                 text="they work, and are kept nowhere: each run has them from the manifest's references"
@@ -105,7 +111,7 @@ class S3(Provider[S3Tenant]):
             return None
         remote = self.remote(tenant, path, rclone)
         try:
-            found = _opened(rclone, remote, have if listed_names.is_said(have) else {})
+            found = _opened(tenant, rclone, remote, have if listed_names.is_said(have) else {})
         except KeysRefused:
             return None
         # The same values will be written once more: that mends the file's mode, where it is too wide.
@@ -140,15 +146,15 @@ def _wanted(tenant: S3Tenant) -> dict[str, str]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _opened(rclone: Rclone, remote: Remote, known: Mapping[str, str]) -> Mapping[str, str]:
+def _opened(tenant: S3Tenant, rclone: Rclone, remote: Remote, known: Mapping[str, str]) -> Mapping[str, str]:
     """See that a bucket can be read; how it has to be listed, where that is not `known` and can be found out.
 
-    Raises RcloneError, KeysRefused.
+    Of a maker that rclone knows by name it knows that, unless it fails. Raises RcloneError, KeysRefused.
     """
     argv = probe_argv(remote)
     outcome = rclone.run(argv, remote=remote)
     # A key that XML cannot hold may be what the store fails on: then another kind of listing is what opens it.
-    may_list = outcome.code == 0 or is_server_error(outcome)
+    may_list = is_server_error(outcome) or (outcome.code == 0 and tenant.s3_provider == UNNAMED)
     found = listed_names.found_out(rclone, remote) if may_list and not known else {}
     if outcome.code != 0 and not found:
         raise failure(argv, outcome, remote)

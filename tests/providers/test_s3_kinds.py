@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote_plus
 
@@ -26,7 +27,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3]:
             yield moto
     else:
         with serve_s3_staying(tmp_path / "cloud") as served:
-            yield served
+            yield replace(served, provider="Other")  # as if rclone did not know it by name
 
 
 @pytest.mark.parametrize("scene", compat.SCENES)
@@ -135,6 +136,15 @@ def test_what_is_known_of_a_store_is_not_asked_again_and_not_carried_to_another(
     device.write_manifest(device.s3_manifest())
     device.run("setup", "--yes")
     assert conf_of(device)["list_url_encode"] == "true" and conf_of(device)["list_version"] == "2"
+
+
+def test_of_a_store_that_rclone_knows_by_name_nothing_is_tried(tmp_path: Path) -> None:
+    with serve_s3_staying(tmp_path / "cloud") as served:
+        device = Device(tmp_path / "device", served)
+        device.run("setup")
+
+    assert served.provider == "Rclone"
+    assert "list_url_encode" not in conf_of(device)
 
 
 DECODED = tuple(map(unquote_plus, GOOD))
