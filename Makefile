@@ -13,6 +13,7 @@
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
 #   make compat   a day on OpenStack Swift, an S3 server that nobody here wrote: installs it from PyPI the first time
+#   make kinds    two devices and a foreign program on every kind of remote: SEEDS=1-10, STEPS=40, KINDS=sftp,webdav
 #   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
 #   make fuzz     every reader of a file or an answer, on what crashes and enemies leave: SECONDS=600 SEED=7
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
@@ -34,7 +35,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race compat duet moving fuzz bench release venv clean
+.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race compat kinds duet moving fuzz bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -84,6 +85,10 @@ race: $(READY)
 
 compat: $(READY)
 	$(BIN)/python -m tests.support.compat
+
+kinds: $(READY)
+	$(BIN)/python -m tests.support.kinds_game --seeds $(or $(SEEDS),1-10) --steps $(if $(filter command%,$(origin STEPS)),$(STEPS),40) \
+		$(if $(KINDS),--kinds $(KINDS))
 
 duet: $(READY)
 	$(BIN)/python -m tests.support.duet --edits $(or $(EDITS),500) --seed $(SEED) $(if $(TROUBLES),--troubles)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.providers.test_same_day import rclone_device
 from tests.support.served import obscured, served
-from tests.support.world import Device, free_port
+from tests.support.world import Device
 
 RIGHT, WRONG = "the right password of this server", "not-that-one, which is nobody else's business"
 TASKS = ("sync", "plan", "check", "setup")
@@ -41,9 +42,8 @@ class Nas:
         self.conf.write_text(text.replace(old, new))
 
     def says(self, meaning: str, cure: str, *secrets: str) -> None:
-        """That each task says this and its cure, and nothing else, within seconds."""
+        """That each task says this and its cure, and nothing else."""
         for task in TASKS:
-            began = time.monotonic()
             said = self.device.run(task, expect=None)
             words = said.out + said.err
             assert said.code == 1, words
@@ -51,7 +51,6 @@ class Nas:
             assert cure in words
             assert "NOTICE" not in words and "CRITICAL" not in words and "host key validation" not in words
             assert not any(secret in words for secret in (RIGHT, WRONG, *secrets))
-            assert time.monotonic() - began < 20
 
 
 @pytest.fixture(params=["webdav", "sftp"])
@@ -152,17 +151,40 @@ def test_a_section_that_cannot_be_used(tmp_path: Path, conf: str, says: str) -> 
     assert "not obscured" not in words and "CRITICAL" not in words and "NOTICE" not in words
 
 
-def test_a_bucket_behind_another_remote_is_missed_as_soon_as_a_bucket(tmp_path: Path) -> None:
-    """Each of rclone's questions through crypt went on for minutes."""
-    port = free_port()
-    conf = (
-        f"[store]\ntype = s3\nprovider = Other\nendpoint = http://127.0.0.1:{port}\nregion = us-east-1\n"
-        "access_key_id = a\nsecret_access_key = b\n"
-        f"[vault]\ntype = crypt\nremote = store:bucket/x\npassword = {obscured(RIGHT)}\n"
-    )
-    began = time.monotonic()
+def test_a_bucket_behind_another_remote_is_not_asked_for_ever(tmp_path: Path) -> None:
+    """Each of rclone's questions through crypt went on for minutes, with ten tries for each of its own."""
+    with nobody_home() as (port, knocks):
+        conf = (
+            f"[store]\ntype = s3\nprovider = Other\nendpoint = http://127.0.0.1:{port}\nregion = us-east-1\n"
+            "access_key_id = a\nsecret_access_key = b\n"
+            f"[vault]\ntype = crypt\nremote = store:bucket/x\npassword = {obscured(RIGHT)}\n"
+        )
 
-    words = set_up(tmp_path, conf, "vault:notes")
+        words = set_up(tmp_path, conf, "vault:notes")
 
-    assert f"nobody answers at 127.0.0.1:{port}, connection refused (vault:notes)" in words
-    assert time.monotonic() - began < 20
+    assert "(vault:notes)" in words
+    assert 0 < len(knocks) <= 2 * TRIES * TRIES
+
+
+# rclone tries each request of a bucket so often, and its SDK each of these.
+TRIES = 3
+
+
+@contextmanager
+def nobody_home() -> Iterator[tuple[int, list[object]]]:
+    """A port where whoever calls is hung up on; and all who called."""
+    knocks: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, address = server.accept()
+                    knocks.append(address)
+                    caller.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], knocks
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)

@@ -13,6 +13,7 @@ import pytest
 
 from bisync.core.result import Outcome
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
+from tests.support.kinds_game import Lost, play
 from tests.support.machine import everything
 from tests.support.world import Device, rclone_path
 
@@ -285,3 +286,18 @@ def test_a_script_does_what_a_run_would(kind: str, kinds: Kinds, tmp_path: Path)
     assert kinds.tree(kind, "script") == device.tree() == {"a.md": "A.MD", "d/new.md": "new"}
     assert synced(device) == "nothing"
     assert synced(device) == "nothing"
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("webdav", 1)])
+def test_a_short_game_loses_nothing(kind: str, seed: int, kinds: Kinds, tmp_path: Path) -> None:
+    game = play(kinds, kind, tmp_path, seed, steps=8)
+
+    assert game.at_stake
+
+
+def test_a_version_that_is_nowhere_is_noticed(kinds: Kinds, tmp_path: Path) -> None:
+    game = play(kinds, "crypt-folder", tmp_path, 3, steps=3)
+    game.at_stake.add("v999999")
+
+    with pytest.raises(Lost, match="v999999"):
+        game.settle()
