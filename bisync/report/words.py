@@ -293,14 +293,13 @@ def status_rows(one: SyncStatus, now: datetime) -> list[tuple[str, str, str | No
         ("Status", *(("✓ Initialized", "green") if one.initialised else ("✗ Not initialized", "red"))),
         ("Local Directory", home_text(one.local), None),
         ("Remote", one.remote, None),
+        *([("Abilities", one.abilities, None)] if one.abilities is not None else ()),
         ("Profile", one.profile, None),
         ("Last Sync", ago(one.last_sync, now) + (" (one is running)" if one.running else ""), None),
         ("Total Projects", str(one.projects), None),
         ("Storage Used", size_text(one.storage_bytes), None),
         ("Conflicts", str(one.conflicts), "yellow" if one.conflicts else None),
     ]
-    if one.abilities is not None:
-        rows.insert(3, ("Abilities", one.abilities, None))
     if not one.keeps_cloud_versions:
         rows.append(("Old Versions", "not kept in the cloud: this remote cannot move files", "yellow"))
     if one.left_out:
