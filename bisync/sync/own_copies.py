@@ -80,18 +80,21 @@ def look_for(done: Undertaking, step: LookAgain | ReadBack) -> None:
     now = look(done.session, done.prepared.compare, step.names)
     if isinstance(step, ReadBack):
         done.there = now
-        twins = [
-            path
-            for path in done.sent
-            if _as_stored(done.seen.cloud.files.get(path)) == _as_stored(now.get(path))
-        ]
-        if twins and done.prepared.compare is Compare.STORED:
+        if _twins(done) and done.prepared.compare is Compare.STORED:
             time.sleep(APART)
-        again = [_send_anew(done, path) for path in twins]
+            # What another program has stored meanwhile is told from ours by now, and left alone.
+            done.there = look(done.session, done.prepared.compare, step.names)
+        again = [_send_anew(done, path) for path in _twins(done)]
         if any(again):
             done.there = look(done.session, done.prepared.compare, step.names)
     else:
         done.changed = changed_since(done.seen.cloud.files, now, [names.key(name) for name in step.names])
+
+
+def _twins(done: Undertaking) -> list[str]:
+    """What was sent and has the size and time of what lay there before."""
+    before = done.seen.cloud.files
+    return [path for path in done.sent if _as_stored(before.get(path)) == _as_stored(done.there.get(path))]
 
 
 def _send_anew(done: Undertaking, path: str) -> bool:
@@ -105,15 +108,18 @@ def _send_anew(done: Undertaking, path: str) -> bool:
         return False
     folder = done.session.sync.dir
     name = names.to_rclone(sent.name)
-    if done.prepared.compare is Compare.MODTIME:
-        folder = done.area.staging / "anew"
-        staged = folder / sent.name
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(done.session.sync.dir / sent.name, staged)
-        later = max(sent.stamp.mtime_ns, there.mtime_ns or 0) + LATER_NS
-        os.utime(staged, ns=(later, later))
-    if swap.stamp_of(done.session.sync.dir / sent.name) != (sent.size, sent.stamp):
-        return False  # edited since: the next run has it
+    try:
+        if done.prepared.compare is Compare.MODTIME:
+            folder = done.area.staging / "anew"
+            staged = folder / sent.name
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(done.session.sync.dir / sent.name, staged)
+            later = max(sent.stamp.mtime_ns, there.mtime_ns or 0) + LATER_NS
+            os.utime(staged, ns=(later, later))
+        if swap.stamp_of(done.session.sync.dir / sent.name) != (sent.size, sent.stamp):
+            return False  # edited since: the next run has it
+    except FileNotFoundError:
+        return False  # deleted since: the next run has that
     argv = copy_one_argv(File(str(folder), name), File(done.session.remote.fs, there.name))
     outcome = done.attempt(argv, count=False)
     if outcome.code != 0:
