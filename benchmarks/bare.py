@@ -100,7 +100,8 @@ def remote_of(server: S3, bucket: str) -> Remote:
 
 def run_rclone(argv: Argv, remote: Remote, cwd: Path) -> Cost:
     """The cost of one rclone command."""
-    command = (str(rclone_path()), *argv[1:], "--config", os.devnull)
+    conf = remote.env.get("RCLONE_CONFIG", os.devnull)
+    command = (str(rclone_path()), *argv[1:], "--config", conf)
     return timed(command, environment(os.environ, remote.env), cwd)
 
 
@@ -112,10 +113,14 @@ def listing(remote: Remote, cwd: Path) -> Cost:
 class Bare:
     """A folder kept by `rclone bisync` alone, with the flags that serve it best."""
 
-    def __init__(self, home: Path, remote: Remote, filters: str) -> None:
+    def __init__(
+        self, home: Path, remote: Remote, filters: str, *, compare: Compare = Compare.CHECKSUM, fast_list: bool = True,
+        flags: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self.tree = home / "notes"
         self.home = home
         self.remote = remote
+        self.compare, self.fast_list, self.flags = compare, fast_list, flags
         self.filters = home / "filters.rclone"
         for folder in (self.tree, home / "work", home / "trash"):
             folder.mkdir(parents=True)
@@ -133,8 +138,8 @@ class Bare:
         """What one run takes; `more` flags, such as `--resync`. `width`: files at a time, rclone's own when None."""
         call = BisyncCall(
             local=self.tree, remote=self.remote, profile=BUILTIN_PROFILES[DEFAULT_PROFILE],
-            compare=Compare.CHECKSUM, filters=self.filters, workdir=self.home / "work",
-            backup_local=self.home / "trash" / "run", max_delete_percent=50, fast_list=True, width=width,
+            compare=self.compare, filters=self.filters, workdir=self.home / "work", fast_list=self.fast_list,
+            backup_local=self.home / "trash" / "run", max_delete_percent=50, width=width,
             backup_cloud=self.remote.below(".basic-memory/trash/run"),
         )  # fmt: skip
-        return run_rclone((*bisync_argv(call), *more), self.remote, self.home)
+        return run_rclone((*bisync_argv(call), *self.flags, *more), self.remote, self.home)

@@ -45,16 +45,23 @@ async def _serve(port: int, upstream: int, seconds: float) -> None:
 
 
 @contextmanager
-def moved_away(server: S3, seconds: float = SECONDS) -> Iterator[S3]:
-    """The same server, `seconds` farther away."""
-    port, upstream = free_port(), server.endpoint.rpartition(":")[2].rstrip("/")
-    argv = [sys.executable, "-m", "benchmarks.far", str(port), upstream, str(seconds)]
+def port_away(upstream: int, seconds: float = SECONDS) -> Iterator[int]:
+    """A port that leads to another one, which is `seconds` farther away."""
+    port = free_port()
+    argv = [sys.executable, "-m", "benchmarks.far", str(port), str(upstream), str(seconds)]
     with subprocess.Popen(argv) as process:
         time.sleep(0.5)
         try:
-            yield replace(server, endpoint=f"http://127.0.0.1:{port}")
+            yield port
         finally:
             process.terminate()
+
+
+@contextmanager
+def moved_away(server: S3, seconds: float = SECONDS) -> Iterator[S3]:
+    """The same server, `seconds` farther away."""
+    with port_away(int(server.endpoint.rpartition(":")[2].rstrip("/")), seconds) as port:
+        yield replace(server, endpoint=f"http://127.0.0.1:{port}")
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ class Child:
 
     def __exit__(self, *exception: object) -> None:
         if self.running:
-            self._stop()
+            self.stop()
         if self._leash is not None:
             self._leash._discard(self)
         with _guard:
@@ -194,7 +194,7 @@ class Child:
         try:
             self._child.wait(timeout)
         except KeyboardInterrupt:
-            self._stop()
+            self.stop()
             raise
         except BaseException:
             self._child.kill()
@@ -251,7 +251,14 @@ class Child:
         """End it at once."""
         self._child.kill()
 
-    def _stop(self) -> None:
+    def depend_on(self, leash: Leash) -> None:
+        """It ends when `leash` is cut, from now on. Raises what that was cut for."""
+        leash.check()
+        self._leash = leash
+        leash._add(self)
+
+    def stop(self) -> None:
+        """Ask it to end in order, and end it where it does not within its grace, or at a second Ctrl-C."""
         if not _interrupted.is_set():
             self.signal()
         try:

@@ -16,7 +16,7 @@ from bisync.rclone.remote import Remote
 Argv = tuple[str, ...]
 
 # Few low-level retries: the default 10 takes 225 s to notice a dead server.
-_NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
+NETWORK: Argv = ("--low-level-retries", "3", "--retries", "1", "--contimeout", "15s", "--timeout", "1m")
 # A store that stands behind another remote (crypt, union) is first asked for a file of the folder's name: with nobody
 # there that takes as long as the listing, and once more for each remote between. Listings need no answer to it.
 _NO_FILE: Argv = ("--s3-no-head-object",)
@@ -91,7 +91,7 @@ def bisync_argv(call: BisyncCall) -> Argv:
     argv += ["--filters-file", str(call.filters), "--workdir", str(call.workdir)]
     if not (call.check_sync and call.profile.check_sync):
         argv += ["--check-sync", "false"]
-    return (*argv, *_profile_flags(call.profile, call.width), *_NETWORK, *_LOG)
+    return (*argv, *_profile_flags(call.profile, call.width), *NETWORK, *_LOG)
 
 
 def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) -> Argv:
@@ -105,7 +105,7 @@ def list_argv(remote: Remote, *, compare: Compare, filters: Path | None = None) 
     argv += _asked_of_each(compare)
     if filters is not None:
         argv += ["--filter-from", str(filters)]
-    return (*argv, *_NO_FILE, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, *_NO_FILE, *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def _asked_of_each(compare: Compare) -> Argv:
@@ -119,13 +119,13 @@ def _asked_of_each(compare: Compare) -> Argv:
 def look_argv(remote: Remote, names: Path, *, compare: Compare) -> Argv:
     """List just the files named in `names` (raw, one a line), as `list_argv` does; what is not there is missing."""
     argv = ("rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--files-from-raw")
-    return (*argv, str(names), *_asked_of_each(compare), *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, str(names), *_asked_of_each(compare), *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def modtimes_argv(remote: Remote, names: Path) -> Argv:
     """The files' own modification times, for just the files named in `names` (one HEAD each)."""
     argv = ("rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype")
-    return (*argv, "--files-from-raw", str(names), *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, "--files-from-raw", str(names), *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def copy_argv(
@@ -141,7 +141,7 @@ def copy_argv(
     argv = ["rclone", "copy", source, target, "--files-from-raw", str(names), "--ignore-times"]
     argv += ["--no-traverse", "--partial-suffix", PARTIAL_SUFFIX]
     argv += ["--backup-dir", backup] if backup is not None else []
-    return (*argv, *_profile_flags(profile, width), *_NETWORK, *_LOG)
+    return (*argv, *_profile_flags(profile, width), *NETWORK, *_LOG)
 
 
 class File(NamedTuple):
@@ -174,7 +174,7 @@ def _from_to(source: File, target: File, backup: str | None) -> Argv:
         f"dstRemote={target.path}",
     )
     kept = ("--backup-dir", backup) if backup is not None else ()
-    return (*ends, *kept, *_NETWORK, *_LOG)
+    return (*ends, *kept, *NETWORK, *_LOG)
 
 
 def tree_argv(fs: str) -> Argv:
@@ -206,7 +206,7 @@ def check_argv(
     )
     argv += ["--one-way"] if one_way else []
     argv += ["--download"] if download else []
-    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def move_listed_argv(
@@ -222,13 +222,13 @@ def move_listed_argv(
     argv = ["rclone", "move", source, target, "--files-from-raw", str(names), "--no-traverse"]
     argv += ["--backup-dir", backup] if backup is not None else []
     argv += _profile_flags(profile, width) if profile is not None else []
-    return (*argv, *_NETWORK, *_LOG)
+    return (*argv, *NETWORK, *_LOG)
 
 
 def delete_listed_argv(fs: str, names: Path, *, profile: Profile, width: int | None = None) -> Argv:
     """Delete just the files listed in `names` (raw, one a line), from a remote that can keep nothing of them."""
     argv = ("rclone", "delete", fs, "--files-from-raw", str(names))
-    return (*argv, *_profile_flags(profile, width), *_NETWORK, *_LOG)
+    return (*argv, *_profile_flags(profile, width), *NETWORK, *_LOG)
 
 
 def delete_one_argv(file: File) -> Argv:
@@ -240,13 +240,13 @@ def delete_one_argv(file: File) -> Argv:
         "operations/deletefile",
         f"fs={file.fs}",
         f"remote={file.path}",
-        *_NETWORK,
+        *NETWORK,
     )
 
 
 def top_argv(fs: str) -> Argv:
     """What lies at the top of a remote, folders too."""
-    return ("rclone", "lsf", fs, "--max-depth", "1", *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return ("rclone", "lsf", fs, "--max-depth", "1", *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def few_files_argv(fs: str) -> Argv:
@@ -262,12 +262,12 @@ def few_files_argv(fs: str) -> Argv:
         "--no-mimetype",
         "--no-modtime",
     )
-    return (*argv, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def first_byte_argv(fs: str, path: str) -> Argv:
     """The first byte of a file, which a store that is enciphered gives only to who has its password."""
-    return ("rclone", "cat", f"{fs}{path}", "--head", "1", *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return ("rclone", "cat", f"{fs}{path}", "--head", "1", *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 # Names that a password does not decipher are errors (rclone docs, crypt); else they are passed over in silence.
@@ -278,32 +278,32 @@ def list_trial_argv(folder: Remote, name: str, *, stored: bool) -> Argv:
     """One small file as a listing has it, with its hash where there is one. `stored`: with the store's own time."""
     argv = ("rclone", "lsjson", folder.fs, "--files-only", "--no-mimetype", "--include", f"/{name}")
     more = ("--use-server-modtime",) if stored else ("--hash", "--hash-type", "md5")
-    return (*argv, *more, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (*argv, *more, *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def purge_argv(fs: str) -> Argv:
     """Remove a folder and everything in it."""
-    return ("rclone", "purge", fs, *_NETWORK, *_LOG)
+    return ("rclone", "purge", fs, *NETWORK, *_LOG)
 
 
 def remove_empty_argv(fs: str) -> Argv:
     """Remove a folder as far as it holds nothing but folders."""
-    return ("rclone", "rmdirs", fs, *_NETWORK, *_LOG)
+    return ("rclone", "rmdirs", fs, *NETWORK, *_LOG)
 
 
 def probe_argv(remote: Remote) -> Argv:
     """One request that tells whether the remote can be read."""
-    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NO_FILE, *_NETWORK)
+    return ("rclone", "lsf", remote.fs, "--max-depth", "1", "--files-only", *_NO_FILE, *NETWORK)
 
 
 def list_folders_argv(fs: str) -> Argv:
     """The folders (on S3's top level: the buckets) right below a remote."""
-    return ("rclone", "lsf", fs, "--dirs-only", "--max-depth", "1", *_NETWORK)
+    return ("rclone", "lsf", fs, "--dirs-only", "--max-depth", "1", *NETWORK)
 
 
 def features_argv(fs: str) -> Argv:
     """What a remote's backend can do. Of one that stands before others, they are asked (225 s, with nobody there)."""
-    return ("rclone", "backend", "features", fs, *_NO_FILE, *_NETWORK)
+    return ("rclone", "backend", "features", fs, *_NO_FILE, *NETWORK)
 
 
 def listremotes_argv() -> Argv:
@@ -316,23 +316,33 @@ def show_argv(name: str) -> Argv:
     return ("rclone", "config", "show", name)
 
 
-def resident_argv(socket: Path) -> Argv:
+def resident_argv(socket: Path, *, talks: bool = False) -> Argv:
     """An rclone that stays and does what it is asked on `socket` (rclone docs, Remote controlling rclone).
 
-    No password: whoever can open the socket can read rclone.conf as well.
+    No password: whoever can open the socket can read rclone.conf as well. `talks`: it says all that it does.
     """
     address = ("--rc-addr", f"unix://{socket}", "--rc-no-auth", "--rc-serve")
-    return ("rclone", "rcd", *address, *_NETWORK, "--use-json-log", "--color", "NEVER")
+    return (
+        "rclone",
+        "rcd",
+        *address,
+        *NETWORK,
+        *(("-v",) if talks else ()),
+        "--use-json-log",
+        "--color",
+        "NEVER",
+    )
 
 
 # A small object is written by one request: nobody asks for its bucket before, or for the object after it.
 # The times it lists are the store's own, which need no request for each object.
 # It says when things were stored; so stores that take over a file's time are not told one, as far as they can be kept
 # from asking (`rclone serve s3` takes it from this header; rclone docs, sftp and local).
+SERVER_TIMES_ENV = {"RCLONE_USE_SERVER_MODTIME": "true"}
 RESIDENT_ENV = {
+    **SERVER_TIMES_ENV,
     "RCLONE_S3_NO_CHECK_BUCKET": "true",
     "RCLONE_S3_NO_HEAD": "true",
-    "RCLONE_USE_SERVER_MODTIME": "true",
     "RCLONE_SFTP_SET_MODTIME": "false",
     "RCLONE_LOCAL_NO_SET_MODTIME": "true",
 }

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bisync import events, process
 from bisync.config import KeysIn
 from bisync.rclone import log
 from bisync.rclone.argv import Argv
+from bisync.rclone.calls import Call
 from bisync.rclone.diagnosis import failure
 from bisync.rclone.output import Finished
 from bisync.rclone.remote import Remote
@@ -52,10 +53,23 @@ class Running(NamedTuple):
         return Finished(ended.code, ended.stdout, tuple(self.seen), self.config)
 
 
+class Helper(Protocol):
+    """An rclone that is at work already, and does as commands do (`standby`)."""
+
+    def takes(self, argv: Argv, remote: Remote | None) -> Call | None:
+        """The call for a command that it can do; None where an rclone of its own is needed."""
+
+    def run(
+        self, call: Call, on_event: Callable[[events.Event], None], meanwhile: Callable[[], object]
+    ) -> Finished:
+        """What came of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rclone:
     """One rclone binary with one config file. `inherit`: locks its children keep; `leash`: what they depend on.
 
+    `helper`: one that is at work already, for what it can do.
     `keys`: where remotes of ours have theirs from: that file, or the environment of each command.
     """
 
@@ -66,6 +80,7 @@ class Rclone:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     inherit: tuple[int, ...] = ()
     leash: process.Leash | None = field(default=None, repr=False, compare=False)
+    helper: Helper | None = field(default=None, repr=False, compare=False)
 
     def holding(self, descriptor: int) -> Rclone:
         """The same rclone, whose children hold `descriptor` open."""
@@ -74,6 +89,10 @@ class Rclone:
     def leashed(self, leash: process.Leash) -> Rclone:
         """The same rclone, whose children end when `leash` is cut."""
         return replace(self, leash=leash)
+
+    def helped_by(self, helper: Helper) -> Rclone:
+        """The same rclone, with one that is at work already."""
+        return replace(self, helper=helper)
 
     def command(self, argv: Argv) -> Argv:
         """`argv` as it is run: the binary's path, and the config file said out loud."""
@@ -123,11 +142,28 @@ class Rclone:
         on_event: Callable[[events.Event], None] = lambda event: None,
         timeout: float | None = None,
         meanwhile: Callable[[], object] = lambda: None,
+        at_length: bool = False,
     ) -> Finished:
-        """Run one command to its end, whatever its exit code. `meanwhile` is called once it is under way."""
+        """Run one command to its end, whatever its exit code. `meanwhile` is called once it is under way.
+
+        `at_length`: it may take so long that somebody wants to hear how it goes on.
+        """
+        if self.helper is not None and timeout is None and not at_length:
+            call = self.helper.takes(argv, remote)
+            if call is not None:
+                self._check()
+                outcome = self.helper.run(call, on_event, meanwhile)
+                self._check()
+                return outcome
         with self.started(argv, remote=remote, on_event=on_event) as running:
             meanwhile()
             return running.outcome(timeout)
+
+    def _check(self) -> None:
+        """Raise what stops all children: an interrupt, or the end of what they depend on."""
+        process.check_interrupt()
+        if self.leash is not None:
+            self.leash.check()
 
     def check(
         self,

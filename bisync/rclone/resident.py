@@ -1,6 +1,6 @@
 """One rclone that stays, for small requests one after the other: starting one for each costs more than they do.
 
-It is asked on a socket in a folder that only its user can enter (rclone docs, Remote controlling rclone).
+Leases live by it (`locks`).
 """
 
 from __future__ import annotations
@@ -8,23 +8,21 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from bisync.errors import RcloneError
 from bisync.events import Problem
-from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV, Argv, resident_argv
+from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV
+from bisync.rclone.control import Control, controlled
 from bisync.rclone.diagnosis import failure, is_ambiguous
 from bisync.rclone.output import Finished, Listed, Written, read_answer
-from bisync.rclone.program import Rclone, Running
+from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 
 START_SECONDS = 20.0
@@ -34,17 +32,6 @@ SAID = 20
 """So much of what it said is kept, for its last words."""
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, seconds: float) -> None:
-        super().__init__("rclone", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 class Resident:
     """The rclone that stays, for one remote. Threads may ask it at the same time. `pid`: its process.
 
@@ -52,16 +39,13 @@ class Resident:
     `doubt`: why the last write may not have been done, of which nobody knows.
     """
 
-    def __init__(
-        self, running: Running, path: Path, remote: Remote, *, patience: float | None = None
-    ) -> None:
-        self._running = running
-        self._path = path
+    def __init__(self, control: Control, remote: Remote, *, patience: float | None = None) -> None:
+        self._control = control
+        self._running = control.running
         self._remote = remote
         self._ends = None if patience is None else time.monotonic() + patience
-        self._ready = False
         self.doubt: RcloneError | None = None
-        self.pid = running.child.pid
+        self.pid = control.running.child.pid
 
     @property
     def is_alive(self) -> bool:
@@ -70,7 +54,7 @@ class Resident:
 
     def beside(self, remote: Remote) -> Resident:
         """The same rclone for another remote that it can reach."""
-        return Resident(self._running, self._path, remote)
+        return Resident(self._control, remote)
 
     def names(self, fs: str, *, at_once: bool) -> Sequence[str]:
         """The paths of the files below a folder, listed folder by folder or the whole `at_once`. Raises as `list`."""
@@ -162,7 +146,7 @@ class Resident:
         elif body is not None:
             headers, raw = {"Content-Type": "application/json"}, json.dumps(body).encode()
         self._wait_until_ready(doing)
-        connection = _Connection(self._path, self._left(ANSWER_SECONDS))
+        connection = self._control.connection(self._left(ANSWER_SECONDS))
         try:
             connection.request(method, f"/{path}", raw, headers)
             answer = connection.getresponse()
@@ -177,18 +161,8 @@ class Resident:
 
     def _wait_until_ready(self, doing: str) -> None:
         """It takes a moment until it listens. Raises RcloneError when it never does."""
-        until = time.monotonic() + self._left(START_SECONDS)
-        while not self._ready:
-            connection = _Connection(self._path, ANSWER_SECONDS)
-            try:
-                connection.connect()
-                self._ready = True
-            except OSError:
-                if not self._running.child.running or time.monotonic() > until:
-                    raise failure(("rclone", doing), self._said(), self._remote) from None
-                time.sleep(0.005)
-            finally:
-                connection.close()
+        if not self._control.is_ready(time.monotonic() + self._left(START_SECONDS)):
+            raise failure(("rclone", doing), self._said(), self._remote)
 
     def _left(self, seconds: float) -> float:
         """How long to wait for something that may take so long. Raises TimeoutError when there is no time left."""
@@ -283,12 +257,8 @@ def resident(rclone: Rclone, remote: Remote, *, patience: float | None = None) -
     `patience`: so many seconds in all for whatever it is asked; None: as long as each answer may take.
     """
     reach = replace(remote, env={**remote.env, **RESIDENT_ENV})
-    # The path of a socket has 107 bytes at most (unix(7)); a state dir may have a longer one.
-    with tempfile.TemporaryDirectory(prefix="bisync-") as folder:
-        path = Path(folder, "rclone")
-        argv: Argv = resident_argv(path)
-        with rclone.started(argv, remote=reach, deaf=True) as running:
-            try:
-                yield Resident(running, path, remote, patience=patience)
-            finally:
-                running.child.kill()
+    with controlled(rclone, reach, deaf=True) as control:
+        try:
+            yield Resident(control, remote, patience=patience)
+        finally:
+            control.running.child.kill()

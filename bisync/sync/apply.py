@@ -202,8 +202,9 @@ class Execution(Undertaking):
     def _fetch(self, step: Fetch) -> None:
         self.area.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         argv = self.argv(step)
+        sizes = [self.seen.cloud.files[names.key(name)].size for name in step.names]
         with self.list_file("downloads", step.names):
-            outcome = self.attempt(argv, count=False)
+            outcome = self.attempt(argv, count=False, at_length=transfers.is_long(sizes))
         if outcome.code != 0:
             self.leave_out(self.troubled(argv, outcome).items())
 
@@ -230,8 +231,9 @@ class Execution(Undertaking):
         wanted = [name for change, name in named if own_copies.may_go(self, change, name)]
         if wanted:
             argv = self.argv(step)
+            sizes = [change.size for change in step.changes]
             with self.list_file("uploads", wanted):
-                outcome = self.attempt(argv)
+                outcome = self.attempt(argv, at_length=transfers.is_long(sizes))
             troubled = {} if outcome.code == 0 else self.troubled(argv, outcome)
             for change, name in zip(step.changes, step.names, strict=True):
                 if name in troubled:

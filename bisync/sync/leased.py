@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bisync import events
 from bisync.app import Session
+from bisync.config import Compare
 from bisync.core import lease_folder
 from bisync.core.lease_folder import Kind, Protocol, Seen
 from bisync.errors import KeysRefused, RcloneError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bisync.locks.bucket import Bucket
     from bisync.locks.lease import Holding
     from bisync.rclone.resident import Residents
+    from bisync.rclone.standby import Standby
 
 
 TOKENS = 16
@@ -99,6 +101,7 @@ def held(
         there = stack.enter_context(start(session.rclone, session.remote))
         # (One that others use, too, has a guard of its own, and asks for nothing that a lease protects.)
         tell = stack.enter_context(leases.guarded(there.pid if residents is None else None))
+        helper = stack.enter_context(_helper(session, run, tell))
         probe = Bucket(there, session.sync.path, session.remote.fs)
         protocol = _protocol(session, before, seen) or _found_out(probe, token)
         others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
@@ -120,7 +123,11 @@ def held(
         holding = Holding(own, lease, asking, tell, upon)
         outcome, mark = "failed", None
         try:
-            yield replace(session, rclone=session.rclone.leashed(holding)), holding
+            rclone = session.rclone.leashed(holding)
+            if helper is not None:
+                helper.child.depend_on(holding)
+                rclone = rclone.helped_by(helper)
+            yield replace(session, rclone=rclone), holding
             holding.sweep([one for one in seen.entries if one.path == session.sync.path])
             outcome = "done"
         finally:
@@ -130,6 +137,23 @@ def held(
             left = before.tokens if mark is not None else (*before.tokens[-TOKENS:], token)
             number = holding.number if mark is not None else None
             state.save(session.state.lease, Known(before.store, protocol, number, mark, left))
+
+
+@contextmanager
+def _helper(session: Session, run: str, tell: Callable[[str], None]) -> Iterator[Standby | None]:
+    """What does the small commands of a run where they are many (`own_copies`). `tell`: its guard."""
+    from bisync.rclone.standby import standby
+    from bisync.sync import transfers, upward
+
+    if not upward.is_used(session.compare):
+        yield None
+        return
+    server_times = session.compare is Compare.STORED
+    with standby(session.rclone, session.remote, server_times=server_times) as found:
+        tell(f"watch {found.child.pid}")
+        kept = transfers.backup(session.remote, run)
+        found.warm([session.remote.fs] if kept is None else [session.remote.fs, kept])
+        yield found
 
 
 def _protocol(session: Session, before: Known, seen: Seen) -> Protocol | None:

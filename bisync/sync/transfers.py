@@ -28,6 +28,7 @@ from bisync.rclone.argv import (
     move_argv,
     move_listed_argv,
 )
+from bisync.rclone.remote import Remote
 from bisync.sync import swap, upward
 from bisync.sync.frame import Frame, beside, delete_percent, frame_of, framed, is_sent_first
 from bisync.sync.steps import (
@@ -60,6 +61,8 @@ LISTED_AT_ONCE = 1000
 # Transfers at a time, by the mean size of the files.
 FEW, SEVERAL, MANY = 4, 16, 32
 SMALL, LARGE = 1 << 20, 16 << 20
+# So much is on its way for more than a moment.
+LONG_BYTES, LONG_FILES = 1 << 20, 32
 
 
 def steps(
@@ -264,15 +267,25 @@ def width(sizes: Sequence[int]) -> int:
     return FEW if mean > LARGE else SEVERAL if mean > SMALL else max(FEW, min(MANY, len(sizes)))
 
 
+def is_long(sizes: Sequence[int]) -> bool:
+    """Whether files of these sizes (bytes) may take so long that people want to see them travel."""
+    return sum(sizes) > LONG_BYTES or len(sizes) > LONG_FILES
+
+
 def area(session: Session, run: str) -> swap.Area:
     """The working places of a run in the sync dir, and its trash."""
     return swap.Area(session.sync.dir, run, session.state.trash / run)
 
 
+def backup(remote: Remote, run: str) -> str | None:
+    """Where a run keeps the old versions of what it changes in the cloud; None where it cannot keep them."""
+    return remote.below(f"{CLOUD_TRASH}/{run}/") if remote.keeps_versions else None
+
+
 def command(step: Step, session: Session, run: str) -> Argv | None:
     """The rclone command of one step of the run called `run`; None for what is done without rclone. Pure."""
     remote, lists = session.remote, session.state.lists
-    backup = remote.below(f"{CLOUD_TRASH}/{run}/") if remote.keeps_versions else None
+    kept = backup(remote, run)
     match step:
         case PlaceMarker(side="cloud"):
             return copy_one_argv(File(str(session.sync.dir), MARKER_PATH), File(remote.fs, MARKER_PATH))
@@ -282,26 +295,26 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
         case Send(width=width):
             return copy_argv(
                 str(session.sync.dir), remote.fs, lists / "uploads", profile=session.profile, width=width,
-                backup=backup,
+                backup=kept,
             )  # fmt: skip
         case SendAs(name=name, there=there):
-            return copy_one_argv(File(str(session.sync.dir), name), File(remote.fs, there), backup=backup)
-        case DeleteAllThere(width=width) if backup is not None:
+            return copy_one_argv(File(str(session.sync.dir), name), File(remote.fs, there), backup=kept)
+        case DeleteAllThere(width=width) if kept is not None:
             return move_listed_argv(
-                remote.fs, backup, lists / "deletions", profile=session.profile, width=width
+                remote.fs, kept, lists / "deletions", profile=session.profile, width=width
             )  # fmt: skip
         case DeleteAllThere(width=width):
             return delete_listed_argv(remote.fs, lists / "deletions", profile=session.profile, width=width)
         case DeleteThere(name=name):
             return move_argv(File(remote.fs, name), File(remote.fs, f"{CLOUD_TRASH}/{run}/{name}"))
         case RenameThere(name=name, copy=copy):
-            return move_argv(File(remote.fs, name), File(remote.fs, copy), backup=backup)
+            return move_argv(File(remote.fs, name), File(remote.fs, copy), backup=kept)
         case MoveOneThere(name=name, to=to):
-            return move_argv(File(remote.fs, name), File(remote.fs, to), backup=backup)
+            return move_argv(File(remote.fs, name), File(remote.fs, to), backup=kept)
         case MoveThere(source=source, target=target, width=width):
             return move_listed_argv(
                 remote.below(_folder(source)), remote.below(_folder(target)), lists / "moves",
-                profile=session.profile, width=width, backup=backup,
+                profile=session.profile, width=width, backup=kept,
             )  # fmt: skip
         case RunBisync(
             compare=compare, percent=percent, fast_list=fast_list, width=width, check_sync=check_sync
@@ -315,7 +328,7 @@ def command(step: Step, session: Session, run: str) -> Argv | None:
                     filters=session.state.frame / FILTERS,
                     workdir=session.state.frame,
                     backup_local=session.state.trash / run,
-                    backup_cloud=backup,
+                    backup_cloud=kept,
                     max_delete_percent=percent,
                     check_sync=check_sync,
                     fast_list=fast_list,

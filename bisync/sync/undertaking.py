@@ -130,8 +130,11 @@ class Undertaking:
         return argv
 
     def attempt(
-        self, argv: Argv, *, count: bool = True, on_event: Callable[[events.Event], None] | None = None
-    ) -> Finished:
+        self, argv: Argv, *, count: bool = True, at_length: bool = False,
+        on_event: Callable[[events.Event], None] | None = None,
+    ) -> Finished:  # fmt: skip
+        """Run an rclone for the plan. `at_length`: see `Rclone.run`."""
+
         def hear(event: events.Event) -> None:
             if count:
                 self._count(event)
@@ -140,7 +143,9 @@ class Undertaking:
             self.session.emit(self.way.seen(event) if isinstance(event, events.Progress) else event)
 
         remote = self.session.remote
-        outcome = self.session.rclone.run(argv, remote=remote, on_event=hear, meanwhile=self.meanwhile)
+        outcome = self.session.rclone.run(
+            argv, remote=remote, on_event=hear, meanwhile=self.meanwhile, at_length=at_length
+        )
         self.way.next_command()
         return outcome
 

@@ -35,9 +35,9 @@ def change_both_sides(device: Device, s3: S3) -> None:
 @pytest.fixture(autouse=True)
 def asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """rclone asks thrice, and waits ever longer: what is tested here is what follows when it gives up."""
-    network = argv._NETWORK
+    network = argv.NETWORK
     assert network[:2] == ("--low-level-retries", "3")
-    monkeypatch.setattr(argv, "_NETWORK", ("--low-level-retries", "1", *network[2:]))
+    monkeypatch.setattr(argv, "NETWORK", ("--low-level-retries", "1", *network[2:]))
 
 
 @pytest.fixture

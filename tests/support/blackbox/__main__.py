@@ -40,6 +40,8 @@ def main() -> int:
 
 def _play(seed: int, *, steps: int, log: Path | None) -> Played:
     began = time.monotonic()
+    if log is not None:
+        log.mkdir(parents=True, exist_ok=True)
     played = play(seed, steps, log=log)
     return played._replace(told=f"{played.told}, {time.monotonic() - began:.0f} s")
 
