@@ -14,20 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bisync import events
 from bisync.app import Session
-from bisync.config import Compare
 from bisync.core import lease_folder
 from bisync.core.lease_folder import Kind, Protocol, Seen
 from bisync.errors import KeysRefused, RcloneError
 from bisync.state import lease as state
 from bisync.state.lease import Known
+from bisync.sync.crew import Early, crew
 from bisync.sync.prepare import Prepared
 
 if TYPE_CHECKING:
     from bisync.locks.bucket import Bucket
     from bisync.locks.lease import Holding
-    from bisync.rclone.resident import Residents
-    from bisync.rclone.standby import Standby
-
 
 TOKENS = 16
 """So many runs in a row that were killed are remembered."""
@@ -70,11 +67,11 @@ def _below(session: Session, seen: Seen) -> dict[str, str]:
 
 @contextmanager
 def held(
-    session: Session, seen: Seen, run: str, *, wait: bool, residents: Residents | None = None
+    session: Session, seen: Seen, run: str, *, wait: bool, early: Early | None = None
 ) -> Iterator[tuple[Session, Holding]]:
     """The lease held, and the session to write with: its rclones end when it is lost.
 
-    `residents`: of a process that stays, which share the one that is asked.
+    `early`: whose programs are used, in place of others.
 
     Raises Locked where another device has it and nobody is to `wait`, RcloneError where it cannot be asked for.
     """
@@ -82,7 +79,6 @@ def held(
     from bisync.locks import lease as leases
     from bisync.locks.bucket import Bucket
     from bisync.locks.lease import Asking, Holding
-    from bisync.rclone.resident import resident
 
     before = known(session)
     asking = Asking(
@@ -97,11 +93,7 @@ def held(
     # Whoever is killed from here on finds at its next run what it has left.
     state.save(session.state.lease, before._replace(tokens=(*before.tokens[-TOKENS:], token)))
     with ExitStack() as stack:
-        start = resident if residents is None else residents.resident
-        there = stack.enter_context(start(session.rclone, session.remote))
-        # (One that others use, too, has a guard of its own, and asks for nothing that a lease protects.)
-        tell = stack.enter_context(leases.guarded(there.pid if residents is None else None))
-        helper = stack.enter_context(_helper(session, run, tell))
+        there, helper, tell = stack.enter_context(early.crew() if early is not None else crew(session, run))
         probe = Bucket(there, session.sync.path, session.remote.fs)
         protocol = _protocol(session, before, seen) or _found_out(probe, token)
         others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
@@ -139,23 +131,6 @@ def held(
             state.save(session.state.lease, Known(before.store, protocol, number, mark, left))
 
 
-@contextmanager
-def _helper(session: Session, run: str, tell: Callable[[str], None]) -> Iterator[Standby | None]:
-    """What does the small commands of a run where they are many (`own_copies`). `tell`: its guard."""
-    from bisync.rclone.standby import standby
-    from bisync.sync import transfers, upward
-
-    if not upward.is_used(session.compare):
-        yield None
-        return
-    server_times = session.compare is Compare.STORED
-    with standby(session.rclone, session.remote, server_times=server_times) as found:
-        tell(f"watch {found.child.pid}")
-        kept = transfers.backup(session.remote, run)
-        found.warm([session.remote.fs] if kept is None else [session.remote.fs, kept])
-        yield found
-
-
 def _protocol(session: Session, before: Known, seen: Seen) -> Protocol | None:
     """By what this store decides, as far as that is known.
 
@@ -191,7 +166,7 @@ def writing(
     *,
     wait: bool,
     look: Callable[[Session], Prepared],
-    residents: Residents | None = None,
+    early: Early,
 ) -> Iterator[Under]:
     """The lease, and a plan that is true under it: looked for anew unless it still is.
 
@@ -200,7 +175,7 @@ def writing(
     last = known_before = known(session).number
     while True:
         seen = prepared.seen.leases
-        with held(session, seen, run, wait=wait, residents=residents) as (leased, holding):
+        with held(session, seen, run, wait=wait, early=early) as (leased, holding):
             below = _below(session, prepared.seen.leases).keys()
             if not holding.is_unchanged(last):
                 prepared = look(leased)

@@ -128,10 +128,12 @@ def both(
     coming: ignore.Texts | None = None,
     remembered: Remembered | None = None,
     fingerprinted: bool = False,
+    on_change: Callable[[], object] = lambda: None,
 ) -> Observation:
     """Look at both sides, telling changes by `compare`. Writes nothing but a private temporary file.
 
     `held`: what waited before. `coming`: other versions of ignore files, which are to be obeyed as well.
+    `on_change` is called as soon as files here seem to have changed since the baseline.
     `remembered`: the cloud, in place of a listing, as long as rules and `compare` are those it was listed by.
     Raises BisyncError when a side cannot be listed, IgnoreError when a rule cannot be honoured.
     """
@@ -142,16 +144,16 @@ def both(
     if remembered is not None and (remembered.filters, remembered.compare) == (text, compare):
         # (When it was listed is of no use to a lease by now: its folder is looked at before one is asked for.)
         at, found = NOTHING_SEEN.at, CloudListing.remembered(session, remembered, baseline)
-        local, here, waits = _local(tree, session, baseline, held)
+        local, here, waits = _local(tree, session, baseline, held, on_change)
     elif ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         at = ahead.at
-        local, here, waits = _local(tree, session, baseline, held)
+        local, here, waits = _local(tree, session, baseline, held, on_change)
         found = _ended(session, ahead.argv, ahead.running, ahead.found)
     else:
         # The cloud is listed while files here are read.
         with _listing_through(session, text, compare, fingerprinted=fingerprinted) as anew:
             at = anew.at
-            local, here, waits = _local(tree, session, baseline, held)
+            local, here, waits = _local(tree, session, baseline, held, on_change)
             found = _ended(session, anew.argv, anew.running, anew.found)
     files: Mapping[str, CloudFile] = found.files
     twins: Sequence[LeftOut] = ()
@@ -196,7 +198,11 @@ def folds_case(root: Path) -> bool:
 
 
 def _local(
-    tree: ignore.Tree, session: Session, baseline: Mapping[str, BaseFile], held: Held
+    tree: ignore.Tree,
+    session: Session,
+    baseline: Mapping[str, BaseFile],
+    held: Held,
+    on_change: Callable[[], object],
 ) -> tuple[LocalSnapshot, ListedFile | None, Mapping[str, Waiting]]:
     """The local side, the marker there, and what waits."""
     root = session.sync.dir
@@ -249,6 +255,8 @@ def _local(
             f"bisync sync --only {session.sync.name} --reveal"
         )
         left_out.append(LeftOut(spelled, why, waits=True))
+    if unread or len(files) != len(baseline):
+        on_change()
     left_out += _read(session, tree, files, unread, baseline)
     links, specials, occupied = _in_the_way(tree, others, left_out)
     snapshot = LocalSnapshot(files, tuple(left_out), device, marker is not None, occupied, links, specials)

@@ -178,6 +178,7 @@ def prepare(
     max_delete: int | None = None,
     reveal: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
+    on_change: Callable[[], object] = lambda: None,
     coming: Heard = NOTHING_HEARD,
     projects: Projects | None = None,
     only: str | None = None,
@@ -190,7 +191,8 @@ def prepare(
 
     `resync`: make a baseline plan, which merges both sides whatever was known. `max_delete` replaces the
     profile's limit. Without a baseline the plan is one too; carrying it out is for the caller to refuse.
-    `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed.
+    `reveal`: nothing waits any more that ignore rules hid. `meanwhile` is called while the cloud is being listed,
+    `on_change` once something here turns out to have changed.
     `coming`: versions of ignore files that are known to lie in the cloud; contested ones are fetched. `projects`: what
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
     `unsettled`: paths (keys) that wait for another run. `moved_in`: a migration has brought files, so that all that is
@@ -223,7 +225,7 @@ def prepare(
         before = {} if known is None else known.files
         seen = observe.both(
             session, before, compare, ahead,
-            held=kept, coming=coming.texts, remembered=remembered, fingerprinted=fingerprinted,
+            held=kept, coming=coming.texts, remembered=remembered, fingerprinted=fingerprinted, on_change=on_change,
         )  # fmt: skip
     unsure = known is not None and not first and bool(known.arriving)
     if known is not None and not first:

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bisync import providers
 from bisync.app import App, Session, baseline_needed
 from bisync.config import Compare, Sync
 from bisync.core import names
 from bisync.core.change import Change
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, SyncResult, Tally
-from bisync.errors import BisyncError, GuardRefused, Interrupted, KeysRefused, LeaseLost, Locked, disk_error
+from bisync.errors import BisyncError, GuardRefused, Interrupted, LeaseLost, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
-from bisync.sync import hooks, leased, observe, pings, quiet, record, recover, rules, swap
+from bisync.sync import hooks, keys, leased, observe, pings, quiet, record, recover, rules, swap
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
+from bisync.sync.crew import Early
 from bisync.sync.memory import Memory, written
 from bisync.sync.prepare import NOTHING_GIVEN, Given, Prepared, prepare, stay_in_place
 
@@ -209,29 +208,31 @@ class _Doing:
         from bisync.core.plan import Mode
 
         session, options = self.session, self.options
-        prepared, renewed = _looked(session, partial(self._look, session, given))
-        if prepared.mode is Mode.IDLE:
-            result = self._carry_out(session, prepared)
-        else:
-            self._judge(session, prepared)
-            stays = options.memory.residents if options.memory is not None else None
-            with leased.writing(
-                session, prepared, self.about.run,
-                wait=options.wait, look=self._look, residents=stays,
-            ) as under:  # fmt: skip
-                result = self._carry_out(under.session, under.prepared)
-                if result.conflicts:
-                    other = under.other()
-                    known = tuple(replace(one, device=other) for one in result.conflicts)
-                    result = replace(result, conflicts=known)
+        stays = options.memory.residents if options.memory is not None else None
+        with Early(session, self.about.run, stays) as early:
+            prepared, renewed = keys.looked(session, partial(self._look, session, given, early), early)
+            if prepared.mode is Mode.IDLE:
+                early.dismiss()
+                result = self._carry_out(session, prepared)
+            else:
+                self._judge(session, prepared)
+                with leased.writing(
+                    session, prepared, self.about.run, wait=options.wait, look=self._look, early=early
+                ) as under:
+                    result = self._carry_out(under.session, under.prepared)
+                    if result.conflicts:
+                        other = under.other()
+                        known = tuple(replace(one, device=other) for one in result.conflicts)
+                        result = replace(result, conflicts=known)
         return replace(result, notes=(*notes, *renewed, *result.notes))
 
-    def _look(self, session: Session, given: Given = NOTHING_GIVEN) -> Prepared:
+    def _look(self, session: Session, given: Given = NOTHING_GIVEN, early: Early | None = None) -> Prepared:
         found = prepare(
             session,
             resync=self.options.resync,
             max_delete=self.options.max_delete,
             meanwhile=_load_the_rest,
+            on_change=early.begin if early is not None else lambda: None,
             projects=self.projects,
             only=self.options.project,
             unsettled=self.options.unsettled,
@@ -290,30 +291,6 @@ def _with_projects(result: SyncResult, made: Created) -> SyncResult:
     if made.folders and result.outcome is Outcome.IDLE:
         return replace(result, mode="sync", outcome=Outcome.DONE)
     return result
-
-
-def _looked(session: Session, look: Callable[[], Prepared]) -> tuple[Prepared, list[str]]:
-    """What is seen, with new keys where the store refuses those there are, once; and what is to be said of that."""
-    try:
-        return look(), []
-    except KeysRefused as refused:
-        said = _renewed(session, refused)
-    return look(), [said]
-
-
-def _renewed(session: Session, refused: KeysRefused) -> str:
-    """Have new keys made in place of those that the store refuses. Raises BisyncError when they cannot be had."""
-    provider = providers.of(session.sync.tenant)
-    around = session.app.around(session.sync)
-    try:
-        made = provider.renew(session.sync.tenant, session.sync.path, session.rclone, around)
-    except BisyncError as error:
-        raise BisyncError(
-            f"{refused.message}, and new keys cannot be had: {error.message}", hint=error.hint
-        ) from None
-    if made is None:
-        raise refused
-    return f"the store refused the keys; {made}"
 
 
 def _on_disk(error: OSError, sync: Sync) -> BisyncError:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from bisync.tasks.program import main
 
 from bisync.app import Session
-from bisync.rclone.resident import Residents
 from bisync.sync import leased
+from bisync.sync.crew import Early
 from bisync.sync.leased import Under
 from bisync.sync.prepare import Prepared
 
@@ -24,7 +24,7 @@ def unleased(
     *,
     wait: bool,
     look: Callable[[Session], Prepared],
-    residents: Residents | None = None,
+    early: Early,
 ) -> Iterator[Under]:
     """In place of `leased.writing`."""
     yield Under(session, prepared, lambda: None)
@@ -32,4 +32,5 @@ def unleased(
 
 if __name__ == "__main__":
     leased.writing = unleased
+    Early.begin = lambda self: None  # type: ignore[method-assign]
     main()
