@@ -5,7 +5,7 @@
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
-#   make docs     the manifest's reference and example, and the pictures, made again
+#   make docs     the manifest's reference and example, the pictures, and the table of remotes, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
@@ -63,6 +63,7 @@ docs: $(READY)
 		> bisync.yaml.example.new
 	mv bisync.yaml.example.new bisync.yaml.example
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python -m tests.support.kinds_table docs/remotes.md
 
 torture: $(READY)
 	$(BIN)/python -m tests.support.torture --seed $(SEED) $(if $(KILLS),--kills $(KILLS),--steps $(STEPS))

@@ -6,7 +6,10 @@ with kinds_of_remotes(tmp_path) as kinds:
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +33,10 @@ KINDS = {
     "union": "time (1 ns)",
     "combine": "checksum",
 }
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+"""OpenSSH's server, where this machine has it."""
+if SSHD is not None:
+    KINDS["openssh"] = "time (1 s)"
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,38 @@ def serve_sftp(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def serve_openssh(folder: Path) -> Iterator[str]:
+    """OpenSSH's server for this user, who has a key; its sections of rclone.conf."""
+    assert SSHD is not None
+    folder.mkdir(parents=True)
+    keys, port = folder.with_name("keys"), free_port()
+    keys.mkdir(mode=0o700)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+    host = " ".join((keys / "host.pub").read_text().split()[:2])
+    (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}\n")
+    (keys / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {keys}/host\nAuthorizedKeysFile {keys}/user.pub\nPidFile none\n"
+        "StrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # it wants this one, run by root
+    process = subprocess.Popen(
+        [SSHD, "-D", "-f", keys / "sshd_config"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        yield (
+            f"[sshd]\ntype = sftp\nhost = 127.0.0.1\nport = {port}\nuser = {getpass.getuser()}\n"
+            f"key_file = {keys}/user\nknown_hosts_file = {keys}/known_hosts\n\n"
+            f"[openssh]\ntype = alias\nremote = sshd:{folder}\n"
+        )
+    finally:
+        end(process)
+
+
+@contextmanager
 def kinds_of_remotes(folder: Path, wanted: Sequence[str] = tuple(KINDS)) -> Iterator[Kinds]:
     """The remotes, with the servers that those `wanted` need."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +159,8 @@ def kinds_of_remotes(folder: Path, wanted: Sequence[str] = tuple(KINDS)) -> Iter
             sections.append(replace(server, vendor="rclone").section("webdav-seconds"))
         if "sftp" in wanted:
             sections.append(stack.enter_context(serve_sftp(folder / "sftp")))
+        if "openssh" in wanted:
+            sections.append(stack.enter_context(serve_openssh(folder / "ssh")))
         s3 = stack.enter_context(serve_moto(shared=True))
         values = "".join(f"{key} = {value}\n" for key, value in s3._settings.items())
         password = f"password = {_obscured(PASSWORD)}\n"

@@ -14,11 +14,13 @@ import pytest
 from bisync.core.result import Outcome
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, play
+from tests.support.kinds_table import row
 from tests.support.machine import everything
 from tests.support.world import Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
-DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
+DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"} | {"openssh"} & KINDS.keys()
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "remotes.md"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,7 @@ def test_what_it_can_do_is_found_out_once(kind: str, kinds: Kinds, tmp_path: Pat
     assert KINDS[kind] in device.run("status", "--json").json["syncs"][0]["abilities"]
     assert "found out" not in device.run("doctor", expect=None).out
     assert synced(device) == "nothing"
+    assert row(kind, device) in PAGE.read_text(), "the table is made by: make docs"
 
 
 @pytest.mark.parametrize("kind", sorted(DAYS))
@@ -88,6 +91,7 @@ def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     kept = one.run("history", "--versions", "--json").out
     assert "c.md" in kept, "what was deleted is in a trash"
     assert one.run("check").code == 0
+    assert row(kind, one) in PAGE.read_text()
 
 
 @pytest.mark.parametrize(
