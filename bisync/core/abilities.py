@@ -26,7 +26,7 @@ class Abilities:
     `stored_tells`: the time at which a file was stored is another one for its next version. `own_times`: that time is
     the store's own, whatever it is told. `keeps_versions`: it can move or copy on its own side, into a backup folder.
     `is_bucket`: it is a store of objects, where a condition on a creation is of one piece with it, if it is kept.
-    `proved`: it was tried.
+    `folds_case`: it takes names that differ in case alone for one. `proved`: it was tried.
     """
 
     hashes: bool = False
@@ -37,6 +37,7 @@ class Abilities:
     own_times: bool = True
     keeps_versions: bool = True
     is_bucket: bool = False
+    folds_case: bool = False
     proved: bool = False
 
     @property
@@ -77,6 +78,7 @@ def promised(features: Mapping[str, Any], behind: Iterable[Mapping[str, Any]] = 
         asks_each=bool(can.get("SlowModTime")) or any(one.get("SlowModTime") for one in leads_to),
         keeps_versions=bool(can.get("Move") or can.get("Copy")),
         is_bucket=bool(can.get("BucketBased")),
+        folds_case=bool(can.get("CaseInsensitive")),
     )
 
 
@@ -98,6 +100,7 @@ class Trial(NamedTuple):
     """What came of a file of `size`, `md5` and time `told_ns` that was written, and again, and perhaps moved there.
 
     `leased`: the second version, which was written as leases are: the store was told no time, where that can be.
+    `folded`: it is found by its name in capitals, too.
     """
 
     size: int
@@ -107,6 +110,7 @@ class Trial(NamedTuple):
     again: Seen
     leased: Seen
     moved: bool
+    folded: bool
 
 
 def proved(said: Abilities, trial: Trial) -> Abilities:
@@ -121,6 +125,7 @@ def proved(said: Abilities, trial: Trial) -> Abilities:
         own_times=trial.leased.stored_ns is not None
         and kept_precision(trial.told_ns, trial.leased.stored_ns) is None,
         keeps_versions=said.keeps_versions and trial.moved,
+        folds_case=said.folds_case or trial.folded,
         proved=True,
     )
 

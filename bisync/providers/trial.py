@@ -22,6 +22,7 @@ from bisync.rclone.argv import (
     File,
     copy_one_argv,
     delete_one_argv,
+    few_files_argv,
     list_trial_argv,
     move_argv,
 )
@@ -49,6 +50,7 @@ def tried(rclone: Rclone, remote: Remote, sleep: Callable[[float], None] = time.
             if remote.can.asks_each or kept_precision(TOLD_NS, first.own_ns) is None:
                 sleep(APART)
                 again = _stored(rclone, folder, source, TEXTS[1], {})
+            folded = _folds_case(rclone, folder, f"{name}.case")
             leased = _stored(rclone, folder, source, TEXTS[0], RESIDENT_ENV)
             if remote.can.keeps_versions:
                 argv = move_argv(File(folder.fs, name), File(folder.fs, f"{name}.moved"))
@@ -57,7 +59,25 @@ def tried(rclone: Rclone, remote: Remote, sleep: Callable[[float], None] = time.
             for one in (name, f"{name}.moved"):
                 rclone.run(delete_one_argv(File(folder.fs, one)), remote=folder)
     md5 = hashlib.md5(TEXTS[0], usedforsecurity=False).hexdigest()
-    return proved(remote.can, Trial(len(TEXTS[0]), md5, TOLD_NS, first, again, leased, moved))
+    return proved(remote.can, Trial(len(TEXTS[0]), md5, TOLD_NS, first, again, leased, moved, folded))
+
+
+def _folds_case(rclone: Rclone, folder: Remote, name: str) -> bool:
+    """Whether two files whose names differ in case alone are one there. (To look for one need not find the other.)"""
+    if folder.can.is_bucket or folder.can.folds_case:
+        return folder.can.folds_case  # a key of a bucket is one string of bytes
+    both = (name, name.upper())
+    with TemporaryDirectory(prefix="bisync-") as here:
+        source = Path(here, name)
+        source.write_bytes(TEXTS[0])
+        try:
+            for one in both:
+                rclone.check(copy_one_argv(File(here, name), File(folder.fs, one)), remote=folder)
+            listed = read_listing(rclone.check(few_files_argv(folder.fs), remote=folder).stdout)
+        finally:
+            for one in both:
+                rclone.run(delete_one_argv(File(folder.fs, one)), remote=folder)
+    return len({one.path for one in listed}.intersection(both)) < len(both)
 
 
 def _stored(rclone: Rclone, folder: Remote, source: Path, text: bytes, env: Mapping[str, str]) -> Seen:

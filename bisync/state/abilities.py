@@ -23,6 +23,7 @@ _CAN = {
     "own_times": bool,
     "keeps_versions": bool,
     "is_bucket": bool,
+    "folds_case": bool,
     "proved": bool,
 }
 _SHAPE = {"version": int, "remote": str, "address": str, "rclone": str, "fs": str, "can": _CAN}

@@ -120,6 +120,7 @@ class CloudListing:
         self.left_out: list[LeftOut] = []
         self.marker: ListedFile | None = None
         self.leases: list[Entry] = []
+        self._doubled: set[str] = set()
         self.fingerprint: Fingerprint | None = None
         self._reader = ListingReader(self._take)
 
@@ -188,11 +189,19 @@ class CloudListing:
             self.leases += found
             return
         key = names.key(each.path)
-        if not each.path.isascii() and key in self.files:
-            twin = f"its name is another spelling of {self.files[key].name}"
-            self.left_out.append(LeftOut(each.path, twin, twin=True))
-        elif why := names.misfit(each.path) or self._fit.obstacle(each.path):
+        if key in self._doubled:
+            return
+        if (first := self.files.get(key)) is not None and first.name == each.path:
+            # Of two with one name nobody can say which is read, written over or deleted (rclone docs, dedupe).
+            self._doubled.add(key)
+            del self.files[key]
+            why = "the cloud has several files of this name: give them names of their own there"
             self.left_out.append(LeftOut(each.path, why))
+        elif first is not None:
+            twin = f"its name is another spelling of {first.name}"
+            self.left_out.append(LeftOut(each.path, twin, twin=True))
+        elif obstacle := names.misfit(each.path) or self._fit.obstacle(each.path):
+            self.left_out.append(LeftOut(each.path, obstacle))
         elif names.is_too_long(each.path):
             self.left_out.append(LeftOut(each.path, "its name is too long for this disk"))
         else:

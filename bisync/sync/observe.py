@@ -22,7 +22,7 @@ from bisync.config import Compare
 from bisync.core import names
 from bisync.core.conflict_names import judged_as
 from bisync.core.lease_folder import NOTHING_SEEN, Seen
-from bisync.core.letter_case import told_apart
+from bisync.core.letter_case import goes_first, told_apart
 from bisync.core.metadata import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.core.snapshot import (
     PRIVATE_KEY,
@@ -158,14 +158,18 @@ def both(
     files: Mapping[str, CloudFile] = found.files
     twins: Sequence[LeftOut] = ()
     if folds_case(session.sync.dir):
-        files, twins = told_apart(files, {**baseline, **local.files})
+        files, twins = told_apart(files, {**baseline, **local.files}, where="this disk")
+    if session.remote.can.folds_case:
+        first = goes_first(local.files, files, baseline)
+        ours, left = told_apart(local.files, first, where="the cloud")
+        local = local._replace(files=ours, left_out=(*local.left_out, *left))
     before = runs.partials_before(session.state)
-    ours = [
+    halves = [
         name
         for name in tree.partials
         if before is not None and name not in before and is_partial_name(name.rpartition("/")[2])
     ]
-    others = sorted(set(tree.partials) - set(ours))
+    others = sorted(set(tree.partials) - set(halves))
     why = f"its name ends like a half-written download ({PARTIAL_SUFFIX}): rename it"
     named = [LeftOut(names.to_rclone(name), why) for name in others]
     return Observation(
@@ -174,7 +178,7 @@ def both(
         rules=tree.rules,
         filters=text,
         marker=Marker(here, found.marker),
-        partials=tuple(ours),
+        partials=tuple(halves),
         started_ns=started,
         held=Held(waiting=waits),
         left_alone=tuple(

@@ -103,10 +103,10 @@ def test_how_exactly_a_time_was_kept(kept: int | None, precision: int | None) ->
 
 def trial(
     *, md5: str | None = MD5, own: int | None = TOLD, stored: tuple[int | None, int | None] = (NOW, NOW + SECOND),
-    leased: int | None = NOW, moved: bool = True,
+    leased: int | None = NOW, moved: bool = True, folded: bool = False,
 ) -> Trial:  # fmt: skip
     first, again = (Seen(9, md5, own, each) for each in stored)
-    return Trial(9, MD5, TOLD, first, again, Seen(9, md5, own, leased), moved)
+    return Trial(9, MD5, TOLD, first, again, Seen(9, md5, own, leased), moved, folded)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +178,10 @@ def test_what_cannot_be_asked_of_a_remote(can: Abilities, compare: Compare, why:
 )  # fmt: skip
 def test_it_is_said_in_one_line(can: Abilities, told_by: Compare, said: str) -> None:
     assert words(can, told_by) == said
+
+
+@pytest.mark.parametrize("says", [False, True])
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_remote_folds_case_where_it_says_so_or_does_so(says: bool, folded: bool) -> None:
+    said = promised({"Features": {"CaseInsensitive": says}, "Precision": 1})
+    assert proved(said, trial(folded=folded)).folds_case is (says or folded)

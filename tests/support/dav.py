@@ -107,18 +107,18 @@ class _Below(Dav):
 
 @contextmanager
 def serve_rclone(
-    folder: Path, *, vendor: str = "other", port: int | None = None, cached: str = "0"
+    folder: Path, *, vendor: str = "other", port: int | None = None, cached: str = "0", folds: bool = False
 ) -> Iterator[Dav]:
     """rclone's own server. What is written into the folder by others is seen at once, or after `cached`.
 
-    (Without any cache it may stall where it is written to.)
+    (Without any cache it may stall where it is written to.) `folds`: names that differ in case alone are one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
     process = subprocess.Popen(
         [str(rclone_path()), "serve", "webdav", str(folder), "--addr", f"127.0.0.1:{port}", "--baseurl", BASE,
-         "--dir-cache-time", cached, "--config", os.devnull],
+         "--dir-cache-time", cached, "--config", os.devnull, *(["--vfs-case-insensitive"] if folds else [])],
         env={**env, "RCLONE_USER": USER, "RCLONE_PASS": PASSWORD},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

@@ -157,6 +157,9 @@ def kinds_of_remotes(folder: Path, wanted: Sequence[str] = tuple(KINDS)) -> Iter
         if "webdav-seconds" in wanted:
             server = stack.enter_context(dav.serve_rclone(folder / "dav-seconds", cached="100ms"))
             sections.append(replace(server, vendor="rclone").section("webdav-seconds"))
+        if "webdav-folds" in wanted:
+            server = stack.enter_context(dav.serve_rclone(folder / "dav-folds", cached="100ms", folds=True))
+            sections.append(replace(server, vendor="rclone").section("webdav-folds"))
         if "sftp" in wanted:
             sections.append(stack.enter_context(serve_sftp(folder / "sftp")))
         if "openssh" in wanted:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome
-from tests.support.world import S3, Device, rclone_path, serve_moto
+from bisync.sync.cloud_listing import CloudListing
+from tests.support.world import S3, Device, rclone_path, serve_moto, serve_s3
 
 ODD = [": * ? \" < > | # % +", "back\\slash", "tab\there", " lead", "trail ", "dot.", "-dash", "[x]{y}",
        "ü/é ñ", "🦀", "a" * 250, "**", "{{x}}", "'quote'", "$(x)", "Ünïcode.md.conflict1"]  # fmt: skip
@@ -223,3 +224,18 @@ def test_odd_names_of_the_folder_itself(tmp_path: Path, cloud: S3, folder: str, 
     env = {"PATH": os.environ["PATH"], "HOME": str(device.home), "RCLONE": str(rclone_path())}
     subprocess.run(["sh", "plan.sh"], cwd=device.home, env=env, check=True, capture_output=True, timeout=60)
     assert "✓ Both sides are equal: 2 files match" in device.run("check").out
+
+
+def test_of_several_objects_with_one_name_none_is_touched(tmp_path: Path) -> None:
+    """Google Drive can have them (rclone docs, dedupe)."""
+    with serve_s3(tmp_path / "cloud") as server:
+        device = Device(tmp_path / "home", server)
+        device.setup()
+        app = device.app()
+        with app.session(app.manifest.syncs[0]) as session:
+            listing = CloudListing(session)
+            lines = ",\n".join(json.dumps({"Path": path, "Size": 1}) for path in ("a", "b", "a", "a"))
+            listing.feed(f"[\n{lines}\n]\n".encode())
+    assert set(listing.files) == {"b"}
+    assert [(one.path, one.twin) for one in listing.left_out] == [("a", False)]
+    assert "several files of this name" in listing.left_out[0].why

@@ -25,7 +25,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "remotes.md"
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinds]:
-    with kinds_of_remotes(tmp_path_factory.mktemp("kinds")) as found:
+    with kinds_of_remotes(tmp_path_factory.mktemp("kinds"), (*KINDS, "webdav-folds")) as found:
         yield found
 
 
@@ -268,6 +268,31 @@ def test_a_baseline_that_tells_nothing_there_is_made_anew_on_a_word(kinds: Kinds
     assert result.hint is not None and "--resync" in result.hint
     assert synced(device, resync=True) == "nothing"
     assert synced(device) == "nothing"
+
+
+def test_names_that_the_cloud_takes_for_one_never_meet(kinds: Kinds, tmp_path: Path) -> None:
+    one, two = (kinds.device(tmp_path / name, "webdav-folds", "case") for name in ("one", "two"))
+    one.write("d/A.md", "capital")
+    one.setup()
+    two.setup()
+    one.write("d/a.md", "small one")
+    one.write("D/b.md", "another folder")
+    said = one.run("sync", expect=1)
+    assert "d/a.md" in said.out + said.err
+    assert "D/b.md" in said.out + said.err
+    assert "only in case" in said.out + said.err
+    assert kinds.tree("webdav-folds", "case") == {"d/A.md": "capital"}
+    assert one.tree() == {"d/A.md": "capital", "d/a.md": "small one", "D/b.md": "another folder"}
+    assert synced(two) == "nothing"
+
+    (one.notes / "D" / "b.md").unlink()
+    (one.notes / "d" / "A.md").unlink()
+    # The old name goes first: the new one is free then.
+    one.run("sync", expect=None)
+    assert synced(one) in ("up 1", "nothing")
+    two.sync()
+    assert two.tree() == one.tree() == kinds.tree("webdav-folds", "case") == {"d/a.md": "small one"}
+    assert synced(one) == synced(two) == "nothing"
 
 
 @pytest.mark.parametrize("kind", ["sftp", "webdav"])
