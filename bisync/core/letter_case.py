@@ -8,7 +8,7 @@ from typing import TypeVar
 from bisync.core import names
 from bisync.core.snapshot import BaseFile, CloudFile, LeftOut, LocalFile
 
-File = TypeVar("File", CloudFile, LocalFile)
+File = TypeVar("File", bound=CloudFile | LocalFile)
 
 
 def goes_first(
@@ -31,16 +31,16 @@ def told_apart(
     """
     spelled: dict[str, str] = {}
     kept: dict[str, File] = {}
-    left = []
-    known = set(known)
-    for each in known:
+    left: list[LeftOut] = []
+    stays = set(known)
+    for each in stays:
         for part in (*names.parents(each), each):
             spelled.setdefault(_folded(part), part)
     for path in sorted(files):
         parts = (*names.parents(path), path)
         taken = [(spelled.get(_folded(part), part), part) for part in parts]
         other = next((has for has, part in taken if has != part), None)
-        if path in known or other is None:
+        if path in stays or other is None:
             kept[path] = files[path]
             for part in parts:
                 spelled.setdefault(_folded(part), part)

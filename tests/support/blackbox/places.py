@@ -87,10 +87,14 @@ class Laptop:
         return found | {text for path, text in self.files.below(self.root).items() if HALF.search(path)}
 
     def is_free(self, path: str) -> bool:
-        """Whether a file could have this name: no file on the way to it, no folder in its place."""
+        """Whether a file could have this name: no file or link on the way to it, no folder in its place.
+
+        (What a user moves through a link has left the tree, and is nobody's to keep.)
+        """
         target = self.root / path
-        above = [self.root / one for one in Path(path).parents]
-        return not target.is_dir() and all(one.is_dir() or not os.path.lexists(one) for one in above)
+        above = [self.root / one for one in Path(path).parents if one != Path()]
+        ways = all((one.is_dir() and not one.is_symlink()) or not os.path.lexists(one) for one in above)
+        return not target.is_dir() and ways
 
     def write(self, path: str, text: str, *, how: str = "in place", mtime: float | None = None) -> None:
         """Save a file. `how`: in place, or beside it and then under its name, as editors do."""
