@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support import dav
@@ -46,10 +46,21 @@ class Kinds:
     conf: str
     folder: Path
     s3: S3
+    devices: list[Device] = field(default_factory=list)
 
-    def device(self, home: Path, kind: str, path: str = "n", *, profile: str = "safe") -> Device:
-        """A device whose sync is with a folder of this kind of remote."""
+    def device(
+        self, home: Path, kind: str, path: str = "n", *, profile: str = "safe", knows: bool = True
+    ) -> Device:
+        """A device whose sync is with a folder of this kind of remote.
+
+        `knows`: what others before it have found out of these remotes, so that it need not try them for seconds.
+        """
         device = Device(home, profile=profile)
+        if knows:
+            for other in self.devices:
+                if (notes := other.state.parents[1] / ".remotes").is_dir():
+                    shutil.copytree(notes, device.state.parents[1] / ".remotes", dirs_exist_ok=True)
+        self.devices.append(device)
         conf = home / ".config" / "rclone" / "rclone.conf"
         conf.parent.mkdir(parents=True, exist_ok=True)
         conf.write_text(self.conf)

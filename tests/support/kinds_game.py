@@ -1,6 +1,7 @@
 """Two devices, a foreign program and chance, on any kind of remote.
 
     python -m tests.support.kinds_game --seeds 1-10 --steps 40 --kinds sftp,webdav
+    python -m tests.support.kinds_game --seeds 1 --kills 10
 
 All texts have one size, and devices put times back: nothing but what the remote can tell shows an edit. What must hold:
 no run fails, after things have calmed down devices and remote are equal, and every version that a sync has seen is
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +23,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from bisync.core.result import SyncResult
+from tests.support import short_lease
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
+from tests.support.torture import await_free, rclones_of
 from tests.support.world import Device
 
 NAMES = ("a.md", "b.md", "d/c.md", "d/e/f.md")
@@ -125,11 +130,53 @@ def play(kinds: Kinds, kind: str, home: Path, seed: int, steps: int) -> Game:
     return game
 
 
+def kill(kinds: Kinds, kind: str, home: Path, seed: int, count: int, *, files: int = 200) -> int:
+    """kill -9 at `count` random moments of runs that send `files` files. The next run must do it all. Raises Lost.
+
+    How many of them died before they were done.
+    """
+    chance = random.Random(seed)
+    one, two = (kinds.device(home / name, kind, f"kills-{seed}") for name in ("one", "two"))
+    one.program = short_lease.NAME
+    died, length = 0, 3.0
+    with short_lease.shortened():
+        for device in (one, two):
+            device.setup()
+        for moment in range(count):
+            for number in range(files):
+                one.write(f"d{number % 5}/n{number:03d}.md", f"round {moment:03d}, note {number:03d}")
+            process = one.popen("sync", "--force", start_new_session=True)
+            began = time.monotonic()
+            try:
+                process.wait(chance.uniform(0.3, length))
+                length = 0.5 + time.monotonic() - began
+            except subprocess.TimeoutExpired:
+                died += 1
+            children = rclones_of(process.pid)
+            for pid in chance.choice([[process.pid], children, [process.pid, *children]]):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.communicate(timeout=120)
+            await_free(one)
+            for device in (one, one, two, one):
+                result = device.sync(force=True)
+                if result.error is not None or result.left_out or result.conflicts:
+                    raise Lost(f"{kind}: kill {moment}: {result}")
+            if result.outcome != "idle":
+                raise Lost(f"{kind}: kill {moment}: it does not come to rest: {result}")
+            if not one.tree() == two.tree() == kinds.tree(kind, f"kills-{seed}"):
+                raise Lost(f"{kind}: kill {moment}: not equal")
+            if not all(text.startswith(f"round {moment:03d}") for text in one.tree().values()):
+                raise Lost(f"{kind}: kill {moment}: an old version is back")
+    return died
+
+
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--seeds", default="1-10")
     asked.add_argument("--steps", type=int, default=40)
     asked.add_argument("--kinds", default=",".join(KINDS))
+    asked.add_argument("--kills", type=int, help="instead: this many kill -9 of a run that sends 200 files")
     said = asked.parse_args()
     first, _, last = said.seeds.partition("-")
     wanted = said.kinds.split(",")
@@ -141,7 +188,12 @@ def main() -> int:
         for kind in wanted:
             for seed in range(int(first), int(last or first) + 1):
                 try:
-                    game = play(kinds, kind, Path(folder, f"{kind}-{seed}"), seed, said.steps)
+                    home = Path(folder, f"{kind}-{seed}")
+                    if said.kills is not None:
+                        died = kill(kinds, kind, home, seed, said.kills)
+                        print(f"{kind} {seed}: {died} of {said.kills} in the middle, none lost", flush=True)
+                        continue
+                    game = play(kinds, kind, home, seed, said.steps)
                     print(f"{kind} {seed}: {len(game.at_stake)} versions at stake, none lost", flush=True)
                 except Lost as problem:
                     bad += 1

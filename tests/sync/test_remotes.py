@@ -13,13 +13,13 @@ import pytest
 
 from bisync.core.result import Outcome
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
-from tests.support.kinds_game import Lost, play
+from tests.support.kinds_game import Lost, kill, play
 from tests.support.kinds_table import row
 from tests.support.machine import everything
 from tests.support.world import Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
-DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"} | {"openssh"} & KINDS.keys()
+DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "remotes.md"
 
 
@@ -42,7 +42,7 @@ def synced(device: Device, **options: object) -> str:
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - DAYS))
 def test_what_it_can_do_is_found_out_once(kind: str, kinds: Kinds, tmp_path: Path) -> None:
-    device = kinds.device(tmp_path / "one", kind, "found")
+    device = kinds.device(tmp_path / "one", kind, "found", knows=False)
     device.write("a.md", "one")
 
     said = device.run("setup").out
@@ -56,7 +56,8 @@ def test_what_it_can_do_is_found_out_once(kind: str, kinds: Kinds, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", sorted(DAYS))
 def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
-    one, two = (kinds.device(tmp_path / name, kind, "day") for name in ("one", "two"))
+    one = kinds.device(tmp_path / "one", kind, "day", knows=False)
+    two = kinds.device(tmp_path / "two", kind, "day")
     one.write("a.md", "one")
     one.write("d/b ä.md", "bee")
     one.write("d/c.md", "cee")
@@ -322,6 +323,10 @@ def test_a_short_game_loses_nothing(kind: str, seed: int, kinds: Kinds, tmp_path
     game = play(kinds, kind, tmp_path, seed, steps=8)
 
     assert game.at_stake
+
+
+def test_a_kill_in_the_middle_of_uploads_loses_nothing(kinds: Kinds, tmp_path: Path) -> None:
+    kill(kinds, "sftp", tmp_path, 1, 1, files=60)
 
 
 def test_a_version_that_is_nowhere_is_noticed(kinds: Kinds, tmp_path: Path) -> None:
