@@ -90,20 +90,18 @@ def is_opaque(features: Mapping[str, Any]) -> bool:
 class Seen(NamedTuple):
     """A file as a listing has it. Times in ns since the epoch: its own, and when it was stored."""
 
-    size: int
     md5: str | None
     own_ns: int | None
     stored_ns: int | None
 
 
 class Trial(NamedTuple):
-    """What came of a file of `size`, `md5` and time `told_ns` that was written, and again, and perhaps moved there.
+    """What came of a file of this `md5` and time `told_ns` that was written, and again, and perhaps moved there.
 
     `leased`: the second version, which was written as leases are: the store was told no time, where that can be.
     `folded`: it is found by its name in capitals, too.
     """
 
-    size: int
     md5: str
     told_ns: int
     first: Seen

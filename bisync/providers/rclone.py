@@ -22,6 +22,7 @@ from bisync.providers.base import Around, Credentials, Provider, knock
 from bisync.rclone import conf
 from bisync.rclone.argv import features_argv, listremotes_argv, show_argv
 from bisync.rclone.output import read_alias, read_features, read_remotes
+from bisync.rclone.own_remote import without_secrets
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 from bisync.state import abilities
@@ -244,6 +245,13 @@ def _unaliased(tenant: RcloneTenant, known: Mapping[str, str], rclone: Rclone) -
         if not colon or known.get(name) != "alias":
             return found
         target = read_alias(rclone.check(show_argv(name)).stdout)
+        if target.startswith(":") or without_secrets(target) != target:
+            # It would stand in command lines and in what is printed.
+            raise RcloneError(
+                f"tenants.{tenant.name}: [{name}] in rclone.conf leads to a remote that is written out there",
+                hint="give that remote a section of its own, and lead to it by its name: "
+                f"rclone config --config {typed(rclone.config)}",
+            )
         found = below(target, rest).removesuffix("/") if rest.strip("/") else target
     raise RcloneError(f"tenants.{tenant.name}: {tenant.remote} is an alias of an alias without end",
                       hint=f"mend it with: rclone config --config {typed(rclone.config)}")  # fmt: skip

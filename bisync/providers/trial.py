@@ -59,7 +59,7 @@ def tried(rclone: Rclone, remote: Remote, sleep: Callable[[float], None] = time.
             for one in (name, f"{name}.moved"):
                 rclone.run(delete_one_argv(File(folder.fs, one)), remote=folder)
     md5 = hashlib.md5(TEXTS[0], usedforsecurity=False).hexdigest()
-    return proved(remote.can, Trial(len(TEXTS[0]), md5, TOLD_NS, first, again, leased, moved, folded))
+    return proved(remote.can, Trial(md5, TOLD_NS, first, again, leased, moved, folded))
 
 
 def _folds_case(rclone: Rclone, folder: Remote, name: str) -> bool:
@@ -107,4 +107,4 @@ def _listed(rclone: Rclone, folder: Remote, name: str) -> Seen:
             hint="run again: bisync setup; if that stays so, this remote cannot be used",
         )
     own, other = found
-    return Seen(own.size, own.md5, parse_time(own.modtime), parse_time(other.modtime))
+    return Seen(own.md5, parse_time(own.modtime), parse_time(other.modtime))

@@ -105,8 +105,8 @@ def trial(
     *, md5: str | None = MD5, own: int | None = TOLD, stored: tuple[int | None, int | None] = (NOW, NOW + SECOND),
     leased: int | None = NOW, moved: bool = True, folded: bool = False,
 ) -> Trial:  # fmt: skip
-    first, again = (Seen(9, md5, own, each) for each in stored)
-    return Trial(9, MD5, TOLD, first, again, Seen(9, md5, own, leased), moved, folded)
+    first, again = (Seen(md5, own, each) for each in stored)
+    return Trial(MD5, TOLD, first, again, Seen(md5, own, leased), moved, folded)
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,28 @@ def nobody_home() -> Iterator[tuple[int, list[object]]]:
         yield server.getsockname()[1], knocks
         server.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "target", [":webdav,url=http://127.0.0.1:9,user=me,pass={secret}:", "nas,pass={secret}:notes"]
+)
+def test_an_alias_of_a_remote_with_its_password_beside_it_is_refused(target: str, tmp_path: Path) -> None:
+    device = Device(tmp_path / "home")
+    secret = obscured(RIGHT)
+    conf = device.home / ".config" / "rclone" / "rclone.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(
+        "[nas]\ntype = webdav\nurl = http://127.0.0.1:9\n\n"
+        f"[short]\ntype = alias\nremote = {target.format(secret=secret)}\n"
+    )
+    device.write_manifest("""\
+version: 1
+tenants: {team: {provider: rclone, remote: 'short:'}}
+syncs: {notes: {tenant: team, dir: ~/notes}}
+""")
+    said = device.run("setup", expect=None)
+    words = said.out + said.err
+    assert said.code == 1, words
+    assert "[short] in rclone.conf leads to a remote that is written out" in words
+    assert "give that remote a section of its own" in words
+    assert secret not in words
