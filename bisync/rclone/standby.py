@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from bisync.errors import RcloneError
@@ -45,6 +45,7 @@ class Standby:
         self._said: list[Event] = []
         self._listener: Callable[[Event], None] = lambda event: None
         self._failed: BaseException | None = None
+        self._silent = False
         self.control: Control | None = None
 
     @property
@@ -55,24 +56,37 @@ class Standby:
 
     def takes(self, argv: Argv, remote: Remote | None) -> Call | None:
         """The call for a command that it can do; None where an rclone of its own is needed."""
-        if self.control is None or not self.child.running:
-            return None
         call = calls.call_of(argv) if remote is None or remote.env == self._remote.env else None
         if call is None or (
             call.reads_times(self._remote.fs) and call.server_times is not self._server_times
         ):
             return None
-        return call
+        with self._one:  # while it warms up nobody knows
+            is_there = self.control is not None and self.child.running and not self._silent
+        return call if is_there else None
 
     def warm(self, places: Sequence[str]) -> None:
-        """Have it reach these places, in a thread of its own: it takes a moment, and other things can go on."""
+        """Have it reach these places, in a thread of its own: it takes a moment, and other things can go on.
+
+        Before, it is seen that it says what it does in a way that is understood; else it is not asked for anything.
+        """
+        begun = threading.Event()
 
         def reach() -> None:
-            with self._one, suppress(OSError, http.client.HTTPException):
-                for fs in places:
-                    self._asked(Call("operations/fsinfo", {"fs": fs}, "warm"), lambda: None)
+            with self._one:
+                begun.set()
+                try:
+                    self._ready()
+                    self._hear_all()
+                    for fs in places:
+                        self._asked(Call("operations/fsinfo", {"fs": fs}, "warm"), lambda: None)
+                except RcloneError:
+                    self._silent = True
+                except (OSError, http.client.HTTPException):
+                    pass  # it has ended: whoever asks next finds that out
 
         threading.Thread(target=reach, name="standby", daemon=True).start()
+        begun.wait()
 
     def hear(self, event: Event) -> None:
         """What it says, in the thread that reads it."""
@@ -95,13 +109,15 @@ class Standby:
             try:
                 status, answer = self._asked(call, meanwhile)
                 self._hear_all()
-            except KeyboardInterrupt:
-                self.child.stop()
-                raise
             except (OSError, http.client.HTTPException):
-                # It has ended: killed, or stopped with us, which is raised here.
+                # It has ended: killed, or stopped with us, which is raised here. Or nobody knows what it does.
+                if self.child.running:
+                    self.child.stop()
                 ended = self.control.running.outcome()
                 return Finished(ended.code or 1, "", tuple(self._said), ended.config)
+            except BaseException:
+                self.child.stop()  # nothing goes on behind the back of what follows
+                raise
             if self._failed is not None:
                 raise self._failed
             error = str(answer.get("error", ""))
@@ -116,10 +132,14 @@ class Standby:
                 self.control.running.config,
             )
 
-    def _asked(self, call: Call, meanwhile: Callable[[], object]) -> tuple[int, dict[str, object]]:
+    def _ready(self) -> None:
         assert self.control is not None
         if not self.control.is_ready(time.monotonic() + START_SECONDS):
-            raise ConnectionError
+            raise ConnectionError("it does not listen")
+
+    def _asked(self, call: Call, meanwhile: Callable[[], object]) -> tuple[int, dict[str, object]]:
+        assert self.control is not None
+        self._ready()
         connection = self.control.connection(None)
         try:
             connection.request("POST", f"/{call.path}", json.dumps(call.params).encode(), _JSON)
@@ -147,8 +167,8 @@ class Standby:
             connection.close()
         until = time.monotonic() + MARK_SECONDS
         while not self._marked.wait(TICK_SECONDS):
-            if not self.control.running.child.running:
-                raise ConnectionError
+            if not self.child.running:
+                raise ConnectionError("it has ended")
             if time.monotonic() > until:
                 raise RcloneError("rclone does not say what it has done", hint="run again: nothing was lost")
 

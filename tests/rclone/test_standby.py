@@ -15,6 +15,7 @@ from bisync.core.abilities import Abilities
 from bisync.errors import LeaseLost
 from bisync.events import Copied, Event
 from bisync.process import Leash
+from bisync.rclone import standby as module
 from bisync.rclone.argv import (
     Argv,
     File,
@@ -228,6 +229,26 @@ def test_ctrl_c_ends_it(twins: Twins, helper: Standby) -> None:
     assert not helper.child.running
     # What cleans up afterwards has an rclone of its own.
     assert twins.rclone.helped_by(helper).run(argv).code == 0
+
+
+def test_what_does_not_say_what_it_does_is_not_asked(twins: Twins, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MARK_SECONDS", 0.3)
+    monkeypatch.setattr(Standby, "hear", lambda self, event: None)
+    world = twins.worlds[1]
+    with standby(twins.rclone, remote(twins.fs(world)), server_times=False) as by:
+        by.warm([])
+        assert by.takes(commands(world)[0], None) is None
+
+
+def test_trouble_while_it_works_ends_it(twins: Twins, helper: Standby) -> None:
+    """What follows, such as taking a run back, must not meet it at work."""
+
+    def trouble() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        twins.rclone.helped_by(helper).run(commands(twins.worlds[1])[0], meanwhile=trouble)
+    assert not helper.child.running
 
 
 def test_what_the_listener_raises_is_raised(twins: Twins, helper: Standby) -> None:
