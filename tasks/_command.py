@@ -61,16 +61,16 @@ class Flag(NamedTuple):
 class Command:
     """A function that a person can call by name.
 
-    `word`: the parameter that a bare word sets, and that must be given. `words`: the parameter that further bare
-    words go to: `sync notes work` says `sync --only notes --only work`. Both are flags, too. `choices`: all that `word`
-    may be, where that is known.
+    `word`: the parameter that a bare word sets, and that must be given. `words`: the parameters that further bare
+    words go to, one after the other: `sync notes work` says `sync --only notes --only work`. All are flags, too.
+    `choices`: all that `word` may be, where that is known.
     """
 
     def __init__(
         self,
         call: Callable[..., None],
         word: str | None,
-        words: str | None,
+        words: tuple[str, ...],
         help: Mapping[str, str],
         choices: tuple[str, ...] = (),
     ) -> None:
@@ -101,9 +101,10 @@ class Command:
         return tuple(found)
 
     @property
-    def taker(self) -> Flag | None:
-        """The flag that further bare words go to."""
-        return next((flag for flag in self.flags() if flag.parameter == self.words), None)
+    def takers(self) -> tuple[Flag, ...]:
+        """The flags that further bare words go to, one after the other."""
+        flags = {flag.parameter: flag for flag in self.flags()}
+        return tuple(flags[name] for name in self.words)
 
 
 def _at_work(typed: str, call: Callable[..., None], *given: Any, **named: Any) -> None:
@@ -115,11 +116,12 @@ def command(
     *,
     help: Mapping[str, str],
     word: str | None = None,
-    words: str | None = None,
+    words: str | tuple[str, ...] = (),
     choices: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., None]], Command]:
     """Declare a command: its name, flags and summary are the function's own name, parameters and docstring.
 
     Its first parameter, `c`, is what invoke hands over; nothing here makes use of it.
     """
-    return lambda call: Command(call, word, words, help, choices)
+    several = (words,) if isinstance(words, str) else words
+    return lambda call: Command(call, word, several, help, choices)

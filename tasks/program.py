@@ -74,12 +74,13 @@ def _parsed(command: Command, words: Sequence[str]) -> dict[str, Any]:
         if not bare:
             raise _Usage(f"{command.name} needs {command.word.upper()}", command.name)
         given[command.word] = bare.pop(0)
-    taker = command.taker
-    if bare and taker is not None and taker.many:
-        given[taker.parameter] = [*given.get(taker.parameter, []), *bare]
-    elif bare and taker is not None and taker.parameter not in given:
-        given[taker.parameter] = bare.pop(0)
-    if bare and (taker is None or not taker.many):
+    for taker in command.takers:
+        if bare and taker.many:
+            given[taker.parameter] = [*given.get(taker.parameter, []), *bare]
+            bare = []
+        elif bare and taker.parameter not in given:
+            given[taker.parameter] = bare.pop(0)
+    if bare:
         raise _Usage(f"{command.name} does not know what to do with {bare[0]!r}", command.name)
     return given
 
@@ -150,8 +151,8 @@ def _help(words: Sequence[str]) -> None:
     if command.word is not None:
         usage += f" {command.word.upper()}"
         rows[command.word.upper()] = command.help[command.word]
-    if command.taker is not None:
-        usage += f" [{command.taker.value}{' ...' if command.taker.many else ''}]"
+    for taker in command.takers:
+        usage += f" [{taker.value}{' ...' if taker.many else ''}]"
     print(f"Usage: {usage} [--options]\n\n{command.summary}\n")
     for flag in command.flags():
         if flag.parameter == command.word:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from bisync.report.documents import (
     check_document,
@@ -11,7 +12,7 @@ from bisync.report.documents import (
     history_document,
     status_document,
 )
-from bisync.report.log_words import log_document, log_lines
+from bisync.report.log_words import followed_document, followed_lines, log_document, log_lines
 from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
@@ -117,19 +118,34 @@ def doctor(c: object, manifest: str | None = None, only: list[str] | None = None
         finish(screen, findings, doctor_document)
 
 
-@command(words="run", help={**_COMMON, "run": "this run, or how its id begins (see: bisync history)"})
+@command(
+    words=("run", "path"),
+    help={
+        **_COMMON,
+        "run": "this run, or how its id begins (see: bisync history)",
+        "path": "what runs did to this file, or below this folder",
+    },
+)
 def log(
     c: object,
     run: str | None = None,
+    path: str | None = None,
     manifest: str | None = None,
     only: list[str] | None = None,
     json: bool = False,
 ) -> None:
-    """Show what a run did, path by path; without RUN, the last that had something to do."""
+    """Show what a run did, path by path (without RUN, the last that had something to do); or what happened to PATH."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import log as action
 
+        if run and path is None and not action.is_run(run):
+            run, path = None, run
         app, syncs = open_app(screen, manifest, only)
+        if path is not None:
+            followed = action.follow(app, syncs, path, Path.cwd(), run=run)
+            screen.tell(followed_lines(followed))
+            screen.document(followed_document(followed))
+            return
         found = action.find(app, syncs, run)
         for one in found:
             screen.tell(log_lines(one))

@@ -12,9 +12,8 @@ from bisync.config import Sync
 from bisync.core import names
 from bisync.core.private_keys import HEAD_BYTES, is_private_key
 from bisync.core.snapshot import PRIVATE_KEY
-from bisync.errors import UsageError
-from bisync.files import named_path
 from bisync.ignore.walk import NOT_SYNCED, Kind, kind_of
+from bisync.sync.located import locate
 
 
 def filters(app: App, sync: Sync) -> str:
@@ -49,7 +48,7 @@ def explain(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path) -> Explanat
     A trailing slash says that a path which does not exist means a folder. Raises UsageError for a path
     outside every sync dir.
     """
-    sync, below = _locate(syncs, path, cwd)
+    sync, below = locate(syncs, path, cwd)
     full = sync.dir / below
     is_dir = full.is_dir() and not full.is_symlink() if os.path.lexists(full) else path.endswith("/")
     rules = app.rules(sync)
@@ -88,17 +87,3 @@ def _private_key(path: Path) -> str | None:
             return PRIVATE_KEY if is_private_key(stream.read(HEAD_BYTES)) else None
     except OSError:
         return None
-
-
-def _locate(syncs: tuple[Sync, ...], path: str, cwd: Path) -> tuple[Sync, str]:
-    full = Path(os.path.normpath(cwd / named_path(path)))
-    really = full.parent.resolve() / full.name  # the entry itself may be a link
-    for sync in syncs:
-        for root, there in ((Path(os.path.normpath(sync.dir)), full), (sync.dir.resolve(), really)):
-            if there != root and there.is_relative_to(root):
-                return sync, there.relative_to(root).as_posix()
-    if len(syncs) == 1 and not Path(path).is_absolute() and not path.startswith(".."):
-        return syncs[0], os.path.normpath(path).replace(os.sep, "/")
-    raise UsageError(
-        f"{path} lies in none of the sync dirs", hint="name one of: " + ", ".join(str(s.dir) for s in syncs)
-    )

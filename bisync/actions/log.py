@@ -1,17 +1,20 @@
-"""What one run did: the one that is named, or the last that was not idle."""
+"""What one run did: the one that is named, or the last that was not idle. And what runs did to one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core import names
 from bisync.core.metadata import CLOUD_TRASH
 from bisync.errors import UsageError
 from bisync.state import baseline, runs
+from bisync.sync.located import locate
 
 # So many runs are named where a beginning fits several.
 SHOWN = 5
@@ -86,3 +89,92 @@ def _logged(app: App, sync: Sync, entry: dict[str, Any] | None) -> Logged:
         cloud_trash=f"{CLOUD_TRASH}/{run}" if kept_there else None,
         keep_days=app.manifest.keep_days,
     )
+
+
+# How the id of a run begins, as far as somebody types it: no daily note is called so.
+_RUN = re.compile(r"\d{1,8}(T\d*(Z(-[\w.-]*)?)?)?")
+_KINDS = ("uploaded", "downloaded", "deleted_local", "deleted_cloud")
+
+
+def is_run(word: str) -> bool:
+    """Whether a word looks like the id of a run, or its beginning, and not like a path."""
+    return _RUN.fullmatch(word) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What a run did to a file, which was called `path` then. `at`: when it ended (RFC 3339).
+
+    `what`: `renamed` (`to` what), `conflict` (`copies` of it, `winner`; `other` device that had synced since), or as
+    in the history: `uploaded`, `downloaded`, `deleted_local`, `deleted_cloud`.
+    """
+
+    run: str | None
+    at: str | None
+    device: str | None
+    what: str
+    path: str
+    to: str | None = None
+    copies: tuple[str, ...] = ()
+    winner: str | None = None
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What happened to a file, or below a folder: newest first. `unnamed`: runs that did not name all their paths."""
+
+    name: str
+    path: str
+    events: tuple[Happened, ...]
+    unnamed: int
+
+
+def follow(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path, *, run: str | None = None) -> Followed:
+    """What the runs of this device did to `path`, under its former names too; `run`: what that one did.
+
+    `path` as for `locate`. Raises UsageError where it lies in no sync dir, and as `find`.
+    """
+    sync, below = locate(syncs, path, cwd)
+    if run is None:
+        entries = list(runs.latest_history(app.state(sync)))
+    else:
+        entries = [one.entry for one in find(app, [sync], run) if one.entry is not None]
+    found = tuple(_traced(entries, names.key(names.to_rclone(below))))
+    unnamed = sum(1 for entry in entries if entry.get("more_paths"))
+    return Followed(name=sync.name, path=below, events=found, unnamed=unnamed)
+
+
+def _traced(entries: Iterable[Mapping[str, Any]], path: str) -> Iterator[Happened]:
+    """What lines of a history (newest first) say of a path, or of what lies below it. Pure.
+
+    Where it was renamed, what they say of its former name; of a conflict's copy, what they say of the file.
+    """
+    known = {path}
+
+    def is_meant(one: object) -> bool:
+        return isinstance(one, str) and (names.key(one) in known or names.key(one).startswith(f"{path}/"))
+
+    for entry in entries:
+        paths, former = entry.get("paths") or {}, set[str]()
+
+        of_run: dict[str, Any] = {key: entry.get(key) for key in ("run", "at", "device")}
+
+        for one in entry.get("conflicts") or ():
+            copies = tuple(one.get("copies") or ())
+            if is_meant(one.get("path")) or any(map(is_meant, copies)):
+                former.add(names.key(one["path"]))
+                yield Happened(
+                    **of_run, what="conflict", path=one["path"],
+                    copies=copies, winner=one.get("winner"), other=one.get("device"),
+                )  # fmt: skip
+        for one in paths.get("renamed") or ():
+            if is_meant(one.get("to")):
+                former.add(names.key(one["path"]))
+            if is_meant(one.get("to")) or is_meant(one.get("path")):
+                yield Happened(**of_run, what="renamed", path=one["path"], to=one.get("to"))
+        for kind in _KINDS:
+            for one in paths.get(kind) or ():
+                if is_meant(one):
+                    yield Happened(**of_run, what=kind, path=one)
+        known |= former

@@ -9,7 +9,7 @@ from bisync.report.left_out import own
 from bisync.report.words import files, home_text, size_text
 
 if TYPE_CHECKING:
-    from bisync.actions.log import Logged
+    from bisync.actions.log import Followed, Happened, Logged
 
 _WORDS = {
     "uploaded": "uploaded",
@@ -110,3 +110,46 @@ def log_document(found: Iterable[Logged]) -> dict[str, Any]:
 def _all_paths(entry: dict[str, Any]) -> dict[str, Any]:
     paths = entry.get("paths") or {}
     return {kind: paths.get(kind, []) for kind in _WORDS}
+
+
+def followed_lines(found: Followed) -> Iterator[str]:
+    """What happened to a file as a person reads it, newest first, and how to have an old version back."""
+    if not found.events:
+        yield f"{found.name}: no run in the history has touched {own(found.path)}"
+    else:
+        yield f"{found.name}: {own(found.path)}"
+    what = [_happened(one, found.path) for one in found.events]
+    width = max(map(len, what), default=0)
+    for one, text in zip(found.events, what, strict=True):
+        by = ", ".join(str(each) for each in (one.run, one.device) if each) or "-"
+        yield f"  {one.at or '-':<25}  {text:<{width}}  run {by}"
+    if found.unnamed:
+        yield f"  {found.unnamed} run(s) named only some of their paths: they may have touched it, too"
+    if found.events:
+        from bisync.core.printable import typed_path
+
+        yield f"  Bring an old version back with: bisync restore {typed_path(found.path)} --run RUN"
+
+
+def _happened(one: Happened, path: str) -> str:
+    name = "" if one.path == path else f" {own(one.path)}"
+    match one.what:
+        case "renamed":
+            return f"renamed {own(one.path)} → {own(one.to or '?')}"
+        case "conflict":
+            device = f"; {one.other} had synced since" if one.other else ""
+            beside = ", ".join(map(own, one.copies)) or "-"
+            won = _won({"winner": one.winner})
+            return f"contested{name} ({won}; beside it: {beside}{device})"
+    return f"{_WORDS[one.what]}{name}"
+
+
+def followed_document(found: Followed) -> dict[str, Any]:
+    """What `log PATH --json` prints."""
+    from dataclasses import asdict
+
+    events = [{**asdict(one), "copies": list(one.copies)} for one in found.events]
+    return {
+        "version": 1,
+        "syncs": [{"name": found.name, "path": found.path, "events": events, "unnamed_runs": found.unnamed}],
+    }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from bisync.actions.log import is_run
 from bisync.state.paths import SyncState
 from bisync.state.runs import latest_history
 from tests.support.world import S3, Device
@@ -86,3 +89,86 @@ def test_a_hook_that_fails_afterwards_is_in_the_history_and_in_no_line_of_idle_r
     assert (newest["outcome"], newest["exit_code"], newest.get("runs", 1)) == ("idle", 1, 1)
     assert "the after_sync hook ended with code 1" in newest["notes"][0]
     assert before["run"] != newest["run"] and before["exit_code"] == 1
+
+
+def test_a_file_is_followed_under_its_names(ready: Device, cloud: S3, below: str) -> None:
+    ready.write("d/old name.md", "a text that is long enough to be known again")
+    ready.write("2026-11-29.md", "a daily note")
+    ready.run("sync")
+    (ready.notes / "d" / "old name.md").rename(ready.notes / "new name.md")
+    ready.run("sync")
+    cloud.put(f"{below}/new name.md", "theirs, and longer than the one before it")
+    ready.run("sync")
+    ready.write("new name.md", "mine")
+    ready.run("sync")
+
+    [one] = ready.run("log", "new name.md", "--json").json["syncs"]
+    assert one["path"] == "new name.md"
+    assert [(event["what"], event["path"]) for event in one["events"]] == [
+        ("uploaded", "new name.md"), ("downloaded", "new name.md"),
+        ("renamed", "d/old name.md"), ("uploaded", "d/old name.md"),
+    ]  # fmt: skip
+    assert one["events"][2]["to"] == "new name.md"
+    device = ready.history()[-1]["device"]
+    assert {event["device"] for event in one["events"]} == {device}
+
+    said = ready.run("log", "new name.md").out
+    lines = said.splitlines()
+    assert lines[0] == "notes: new name.md"
+    assert [" ".join(line.split()[1:3]) for line in lines[1:3]] == ["uploaded run", "downloaded run"]
+    assert "renamed d/old name.md → new name.md" in lines[3]
+    assert "uploaded d/old name.md" in lines[4]
+    assert lines[-1].strip() == "Bring an old version back with: bisync restore 'new name.md' --run RUN"
+    assert all(one["events"][0]["run"] in line for line in lines[1:2])
+
+    assert "uploaded" in ready.run("log", "2026-11-29.md").out, "a daily note is no run"
+    [of_folder] = ready.run("log", "--path", "d", "--json").json["syncs"]
+    assert [event["what"] for event in of_folder["events"]] == ["renamed", "uploaded"]
+
+
+def test_a_file_in_one_run(ready: Device) -> None:
+    ready.write("a.md", "1")
+    ready.write("b.md", "1")
+    ready.run("sync")
+    first = ready.history()[-1]["run"]
+    ready.write("a.md", "22")
+    ready.run("sync")
+    assert len(ready.run("log", "a.md", "--json").json["syncs"][0]["events"]) == 2
+    [one] = ready.run("log", first, "a.md", "--json").json["syncs"]
+    assert [(event["what"], event["run"]) for event in one["events"]] == [("uploaded", first)]
+
+
+def test_a_file_that_no_run_has_touched(ready: Device) -> None:
+    assert ready.run("log", "nothing.md").out == "notes: no run in the history has touched nothing.md\n"
+    said = ready.run("log", "/somewhere/else.md", expect=2)
+    assert said.err.startswith("Error: /somewhere/else.md lies in none of the sync dirs")
+
+
+def test_a_contested_file_and_its_copies(ready: Device, cloud: S3, below: str) -> None:
+    ready.write("a.md", "1")
+    ready.run("sync")
+    ready.write("a.md", "mine")
+    cloud.put(f"{below}/a.md", "theirs!")
+    ready.run("sync")
+    [told] = ready.history()[-1]["conflicts"]
+    for path in ("a.md", told["copies"][0]):
+        events = ready.run("log", path, "--json").json["syncs"][0]["events"]
+        assert "conflict" in {event["what"] for event in events}, path
+        assert ("uploaded", "a.md") in {(event["what"], event["path"]) for event in events}, path
+    assert "contested" in ready.run("log", "a.md").out
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    "word", ["2", "2026", "20261129", "20261129T1451", "20261129T145112Z", "20261129T145112Z-0ab-my.pc"]
+)
+def test_what_begins_as_a_run_does(word: str) -> None:
+    assert is_run(word)
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    "word", ["2026-11-29.md", "2026/11/29.md", "20261129.md", "a.md", "d", "20261129T145112Z.md"]
+)
+def test_what_is_a_path(word: str) -> None:
+    assert not is_run(word)
