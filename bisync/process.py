@@ -28,6 +28,8 @@ TICK_SECONDS = 0.05
 # A line of a group's output that is longer comes in pieces.
 LINE_LENGTH = 8_192
 READ_BYTES = 1 << 16
+# What a child has said is read to its end within this; what it left behind may hold its output open.
+READ_SECONDS = 5.0
 # What comes in many small pieces is waited for a moment, so that they are fewer. Meanwhile it needs room in the pipe:
 # so much that whoever writes less than 13 MB a second need not wait for us.
 FEW_PIECES, PIECE_BYTES, PIECE_SECONDS = 16, 1 << 17, 0.02
@@ -148,11 +150,11 @@ class Child:
         self._leash = leash
         self._out = bytearray()
         self._failed: list[BaseException] = []
-        self._readers = [
-            threading.Thread(target=each, daemon=True) for each in (self._read_stderr, self._read_stdout)
-        ]
-        for reader in self._readers:
-            reader.start()
+        # (A join that Ctrl-C interrupts takes its thread for ended from then on: Thread._wait_for_tstate_lock.)
+        self._read: list[threading.Event] = []
+        for each in (self._read_stderr, self._read_stdout):
+            self._read.append(ended := threading.Event())
+            threading.Thread(target=_reading, args=(each, ended), daemon=True).start()
         if not deaf:
             with _guard:
                 _living.add(self)
@@ -208,8 +210,8 @@ class Child:
         return Ended(self._child.returncode, self._out.decode(errors="surrogateescape"))
 
     def _join(self) -> None:
-        for reader in self._readers:
-            reader.join(5.0)
+        for ended in self._read:
+            ended.wait(READ_SECONDS)
 
     def _read_stderr(self) -> None:
         assert self._child.stderr is not None
@@ -266,6 +268,13 @@ class Child:
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             self._child.kill()
             self._child.wait()
+
+
+def _reading(read: Callable[[], None], ended: threading.Event) -> None:
+    try:
+        read()
+    finally:
+        ended.set()
 
 
 def _widen(pipe: int) -> None:

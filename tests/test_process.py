@@ -214,3 +214,31 @@ os.write(1, f"{lines} {fcntl.fcntl(1, fcntl.F_GETPIPE_SZ)}".encode())
 
     assert last.split() == [str(len(lines)), str(process.PIPE_BYTES)]
     assert set(lines) == {"line"}
+
+
+def test_ctrl_c_while_the_rest_is_read_leaves_no_reader_behind() -> None:
+    """Its pipes stay open until all of it is read, whatever interrupts the waiting."""
+    heard: list[bytes] = []
+
+    def slowly(chunk: bytes) -> None:
+        time.sleep(0.4)
+        heard.append(chunk)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    script = "for number in 1 2 3; do echo $number; sleep 0.05; done"
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            process.Child(
+                ["sh", "-c", script], env=dict(os.environ), on_line=lambda line: None, on_out=slowly
+            ) as child,
+        ):
+            until(lambda: not child.running)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            child.wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert b"".join(heard).split() == [b"1", b"2", b"3"]
