@@ -123,8 +123,11 @@ class App:
 
         Before the first setup a sync needs a baseline, too: that is said of it, unless one is being made (`resync`).
         """
-        if self.standing.holds:
-            return None
+        try:
+            if self.standing.holds:
+                return None
+        except BisyncError as error:
+            return error  # the disk has it, and does not give it
         if sync is not None and self.standing.at is None and not resync:
             state = self.state(sync)
             if not state.baseline.exists() and not listings.are_there(state.work):

@@ -5,6 +5,7 @@ It lies where no manifest can move it. Whatever is odd about it counts as no gra
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,10 @@ def key(capability: Capability) -> str:
     return hashlib.sha256(repr(capability.form).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+# Somebody has made it so (a link, a folder, no permission); everything else is the disk's doing.
+_SET_SO = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+
+
 def asked(manifest: Manifest, env: Mapping[str, str]) -> tuple[Capability, ...]:
     """What a manifest asks for beyond what its user's own home and environment say."""
     home = home_of(env)
@@ -48,7 +53,7 @@ def asked(manifest: Manifest, env: Mapping[str, str]) -> tuple[Capability, ...]:
 
 
 def standing(manifest: Manifest, env: Mapping[str, str]) -> Standing:
-    """How what a manifest asks for stands beside what it was granted."""
+    """How what a manifest asks for stands beside what it was granted. Raises BisyncError where the disk fails."""
     wanted = asked(manifest, env)
     try:
         return compare(wanted, key, _load(file_of(manifest, env), manifest))
@@ -115,6 +120,8 @@ def _read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno not in _SET_SO:
+            raise disk_error(error, where=path, failed="read", then="run again") from None
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(raw) > LARGEST:
         raise ValueError(f"{path} is no file of ours")

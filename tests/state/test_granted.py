@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bisync.app import App
 from bisync.config import Manifest
 from bisync.errors import BisyncError
 from bisync.manifest.load import load
@@ -125,6 +127,23 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "one more": (another_capability, "is damaged"),
     "another manifest's": (lambda file: edited(file, manifest="/x"), "is about another manifest"),
 }
+
+
+def test_a_disk_that_fails_is_no_missing_grant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, env, _ = granted_in(tmp_path)
+
+    def fails(path: Path, flags: int) -> int:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(granted, "open_plain", fails)
+    with pytest.raises(BisyncError, match="Input/output error") as raised:
+        granted.standing(manifest, env)
+    assert raised.value.exit_code == 1
+    app = App(manifest=manifest, env=env)
+    refused = app.refusal()
+    assert refused is not None and refused.exit_code == 1
+    with pytest.raises(BisyncError, match="Input/output error"):
+        app.must_be_granted()
 
 
 @pytest.mark.parametrize(("deed", "says"), ODD.values(), ids=ODD)
