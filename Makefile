@@ -13,7 +13,8 @@
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
 #   make compat   a day on OpenStack Swift, an S3 server that nobody here wrote: installs it from PyPI the first time
-#   make kinds    two devices and a foreign program on every kind of remote: SEEDS=1-10, STEPS=40, KINDS=sftp,webdav
+#   make kinds    two devices and a foreign program on every kind of remote: SEEDS=1-10, STEPS=40, KINDS=sftp,webdav;
+#                 or KILLS=10 to kill -9 runs that send 200 files
 #   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
 #   make fuzz     every reader of a file or an answer, on what crashes and enemies leave: SECONDS=600 SEED=7
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
@@ -89,7 +90,7 @@ compat: $(READY)
 
 kinds: $(READY)
 	$(BIN)/python -m tests.support.kinds_game --seeds $(or $(SEEDS),1-10) --steps $(if $(filter command%,$(origin STEPS)),$(STEPS),40) \
-		$(if $(KINDS),--kinds $(KINDS))
+		$(if $(KINDS),--kinds $(KINDS)) $(if $(KILLS),--kills $(KILLS))
 
 duet: $(READY)
 	$(BIN)/python -m tests.support.duet --edits $(or $(EDITS),500) --seed $(SEED) $(if $(TROUBLES),--troubles)

@@ -66,5 +66,5 @@ def prune(app: App, sync: Sync, *, yes: bool) -> Pruned:
                 session.remote.fs, session.remote.below(f"{CLOUD_TRASH}/{run}"), listed_names
             )
             runs.note_run(session.state, run)
-            writing.rclone.check(argv, remote=session.remote, on_event=session.emit)
+            writing.rclone.check(argv, remote=session.remote, on_event=session.emit, at_length=True)
     return Pruned(sync=sync.name, files=found, run=run)

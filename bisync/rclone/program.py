@@ -171,9 +171,10 @@ class Rclone:
         *,
         remote: Remote | None = None,
         on_event: Callable[[events.Event], None] = lambda event: None,
+        at_length: bool = False,
     ) -> Finished:
         """As `run`, but raise RcloneError with the cure when the exit code is not 0."""
-        outcome = self.run(argv, remote=remote, on_event=on_event)
+        outcome = self.run(argv, remote=remote, on_event=on_event, at_length=at_length)
         if outcome.code != 0:
             raise failure(argv, outcome, remote)
         return outcome

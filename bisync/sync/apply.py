@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,7 +208,7 @@ class Execution(Undertaking):
         if outcome.code != 0:
             self.leave_out(self.troubled(argv, outcome).items())
 
-    def _move(self, step: Step, moved: Iterable[str], changes: Iterable[Change]) -> None:
+    def _move(self, step: Step, moved: Sequence[str], changes: Iterable[Change]) -> None:
         """Move files in the cloud. What rclone does not say it moved is gone: the next run has it."""
         left: set[str] = set()
 
@@ -216,8 +216,8 @@ class Execution(Undertaking):
             if isinstance(event, events.Moved) or (isinstance(event, events.Deleted) and not event.kept):
                 left.add(event.path)
 
-        argv = self.argv(step)
-        outcome = self.attempt(argv, count=False, on_event=on_event)
+        argv, many = self.argv(step), transfers.is_long([0] * len(moved))
+        outcome = self.attempt(argv, count=False, on_event=on_event, at_length=many)
         went = outcome.code == 0 or is_no_file(outcome)
         troubled = {} if went else self.troubled(argv, outcome, others_follow=True)
         for name, change in zip(moved, changes, strict=True):

@@ -25,7 +25,7 @@ from bisync.rclone.argv import File, copy_one_argv, list_argv, look_argv
 from bisync.rclone.diagnosis import failure, is_no_file
 from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
-from bisync.sync import swap, upward
+from bisync.sync import swap, transfers, upward
 from bisync.sync.hashing import file_md5
 from bisync.sync.steps import DeleteAllThere, LookAgain, ReadBack
 
@@ -174,7 +174,8 @@ def delete(done: Undertaking, step: DeleteAllThere) -> None:
 
     argv = done.argv(step)
     with done.list_file("deletions", wanted):
-        outcome = done.attempt(argv, count=False, on_event=on_event)
+        many = transfers.is_long([0] * len(wanted))
+        outcome = done.attempt(argv, count=False, on_event=on_event, at_length=many)
     if outcome.code != 0 and not is_no_file(outcome):
         for name, why in done.troubled(argv, outcome, others_follow=True).items():
             if name in wanted:
