@@ -309,8 +309,8 @@ def new_token() -> str:
 
 
 @contextmanager
-def guarded(pid: int | None) -> Iterator[Callable[[str], None]]:
-    """A guard (`locks.guard`) that ends the process `pid` with us, if there is one; yields what tells it more.
+def guarded() -> Iterator[Callable[[str], None]]:
+    """A guard (`locks.guard`) that ends what it is told of with us; yields what tells it.
 
     Where this user may not start the Python that we are, there is none: then a lease is watched by our own thread
     alone, which is frozen when we are.
@@ -332,12 +332,8 @@ def guarded(pid: int | None) -> Iterator[Callable[[str], None]]:
             pipe.flush()
 
     try:
-        if pid is not None:
-            tell(f"watch {pid}")
         yield tell
     finally:
-        if pid is not None:
-            tell(f"forget {pid}")
         with suppress(BrokenPipeError):
             pipe.close()
         child.wait()

@@ -21,6 +21,8 @@ from bisync.rclone.remote import Remote
 
 PAUSE_SECONDS = 0.005
 
+Tell = Callable[[str], None]
+
 
 class Control:
     """How a running rclone is asked. Threads may do so at the same time."""
@@ -63,16 +65,27 @@ class _Connection(http.client.HTTPConnection):
 
 @contextmanager
 def controlled(
-    rclone: Rclone, remote: Remote, *, deaf: bool = False, talks: bool = False,
+    rclone: Rclone, remote: Remote, *, tell: Tell = lambda words: None, deaf: bool = False, talks: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> Iterator[Control]:  # fmt: skip
     """An rclone that stays as long as the block lasts. It is not waited for before it is asked.
 
+    `tell`: the guard that ends it with us, by the words of `locks.guard`; it hears of it before it starts.
     `deaf`: it goes on after Ctrl-C. `talks`: it says all that it does, which `on_event` hears.
     """
     # The path of a socket has 107 bytes at most (unix(7)); a state dir may have a longer one.
     with tempfile.TemporaryDirectory(prefix="bisync-") as folder:
         path = Path(folder, "rclone")
         argv = resident_argv(path, talks=talks)
-        with rclone.started(argv, remote=remote, deaf=deaf, on_event=on_event) as running:
-            yield Control(running, path)
+        tell(f"serve {path}")
+        try:
+            with rclone.started(argv, remote=remote, deaf=deaf, on_event=on_event) as running:
+                tell(f"watch {running.child.pid}")
+                tell(f"served {path}")
+                try:
+                    yield Control(running, path)
+                finally:
+                    running.child.kill()
+                    tell(f"forget {running.child.pid}")
+        finally:
+            tell(f"served {path}")

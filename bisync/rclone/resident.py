@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from bisync.errors import RcloneError
 from bisync.events import Problem
 from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV
-from bisync.rclone.control import Control, controlled
+from bisync.rclone.control import Control, Tell, controlled
 from bisync.rclone.diagnosis import failure, is_ambiguous
 from bisync.rclone.output import Finished, Listed, Written, read_answer
 from bisync.rclone.program import Rclone
@@ -201,10 +201,10 @@ def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:
 class Residents:
     """Residents for processes that stay: remotes that are reached alike share one, as long as anybody uses it.
 
-    `guarded`: a block around the process of each, which ends it with us.
+    `guarded`: a block around each, which has a guard that ends it with us.
     """
 
-    def __init__(self, guarded: Callable[[int], AbstractContextManager[object]]) -> None:
+    def __init__(self, guarded: Callable[[], AbstractContextManager[Tell]]) -> None:
         self._guarded = guarded
         self._guard = threading.Lock()
         self._open: dict[object, _Shared] = {}
@@ -220,8 +220,8 @@ class Residents:
                 try:
                     # It outlives a run that asks for it first, which must not leave it the sync's lock.
                     free = replace(rclone, inherit=(), leash=None)
-                    shared.first = shared.stack.enter_context(resident(free, remote))
-                    shared.stack.enter_context(self._guarded(shared.first.pid))
+                    tell = shared.stack.enter_context(self._guarded())
+                    shared.first = shared.stack.enter_context(resident(free, remote, tell=tell))
                 except BaseException:
                     del self._open[key]
                     shared.stack.close()
@@ -251,14 +251,14 @@ class _Shared:
 
 
 @contextmanager
-def resident(rclone: Rclone, remote: Remote, *, patience: float | None = None) -> Iterator[Resident]:
+def resident(
+    rclone: Rclone, remote: Remote, *, patience: float | None = None, tell: Tell = lambda words: None
+) -> Iterator[Resident]:
     """An rclone that stays as long as the block lasts. It is not waited for before it is asked.
 
-    `patience`: so many seconds in all for whatever it is asked; None: as long as each answer may take.
+    `tell`: its guard (`controlled`). `patience`: so many seconds in all for whatever it is asked; None: as long as each
+    answer may take.
     """
     reach = replace(remote, env={**remote.env, **RESIDENT_ENV})
-    with controlled(rclone, reach, deaf=True) as control:
-        try:
-            yield Resident(control, remote, patience=patience)
-        finally:
-            control.running.child.kill()
+    with controlled(rclone, reach, tell=tell, deaf=True) as control:
+        yield Resident(control, remote, patience=patience)

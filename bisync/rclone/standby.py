@@ -21,7 +21,7 @@ from bisync.process import Child
 from bisync.rclone import calls
 from bisync.rclone.argv import SERVER_TIMES_ENV, Argv
 from bisync.rclone.calls import Call
-from bisync.rclone.control import Control, controlled
+from bisync.rclone.control import Control, Tell, controlled
 from bisync.rclone.output import Finished
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
@@ -174,13 +174,15 @@ class Standby:
 
 
 @contextmanager
-def standby(rclone: Rclone, remote: Remote, *, server_times: bool) -> Iterator[Standby]:
-    """An rclone that stands by as long as the block lasts. It is not waited for before it is asked."""
+def standby(
+    rclone: Rclone, remote: Remote, *, server_times: bool, tell: Tell = lambda words: None
+) -> Iterator[Standby]:
+    """An rclone that stands by as long as the block lasts. It is not waited for before it is asked.
+
+    `tell`: its guard (`controlled`).
+    """
     found = Standby(remote, server_times=server_times)
     reach = replace(remote, env={**remote.env, **SERVER_TIMES_ENV}) if server_times else remote
-    with controlled(rclone, reach, talks=True, on_event=found.hear) as control:
+    with controlled(rclone, reach, tell=tell, talks=True, on_event=found.hear) as control:
         found.control = control
-        try:
-            yield found
-        finally:
-            control.running.child.kill()
+        yield found

@@ -29,10 +29,13 @@ def crew(session: Session, run: str, residents: Residents | None = None) -> Iter
     from bisync.rclone.resident import resident
 
     with ExitStack() as stack:
-        start = resident if residents is None else residents.resident
-        there = stack.enter_context(start(session.rclone, session.remote))
+        tell = stack.enter_context(leases.guarded())
         # (One that others use, too, has a guard of its own, and asks for nothing that a lease protects.)
-        tell = stack.enter_context(leases.guarded(there.pid if residents is None else None))
+        there = stack.enter_context(
+            resident(session.rclone, session.remote, tell=tell)
+            if residents is None
+            else residents.resident(session.rclone, session.remote)
+        )
         yield Crew(there, stack.enter_context(_helper(session, run, tell)), tell)
 
 
@@ -45,8 +48,7 @@ def _helper(session: Session, run: str, tell: Callable[[str], None]) -> Iterator
         yield None
         return
     server_times = session.compare is Compare.STORED
-    with standby(session.rclone, session.remote, server_times=server_times) as found:
-        tell(f"watch {found.child.pid}")
+    with standby(session.rclone, session.remote, server_times=server_times, tell=tell) as found:
         kept = transfers.backup(session.remote, run)
         found.warm([session.remote.fs] if kept is None else [session.remote.fs, kept])
         yield found

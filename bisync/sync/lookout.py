@@ -32,8 +32,8 @@ class _There(NamedTuple):
 @contextmanager
 def _reached(session: Session, patience: float | None = None) -> Iterator[_There]:
     with (
-        resident(session.rclone, session.remote, patience=patience) as there,
-        leases.guarded(there.pid) as tell,
+        leases.guarded() as tell,
+        resident(session.rclone, session.remote, patience=patience, tell=tell) as there,
     ):
         try:
             yield _There(there, tell, leases.new_token())

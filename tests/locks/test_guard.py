@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bisync.locks import guard
+from bisync.rclone.argv import resident_argv
+from tests.support.world import rclone_path
 
 pytestmark = pytest.mark.pure
 
@@ -71,3 +74,32 @@ def test_what_is_watched_ends_with_whoever_watches(
     watcher.stdin.close()
     assert sleeper.wait(10) == -9
     assert watcher.wait(10) == 0
+
+
+@pytest.mark.parametrize("late", [0.0, 0.7])
+def test_an_rclone_that_we_did_not_live_to_name_quits_once_it_listens(late: float, tmp_path: Path) -> None:
+    """Else it would stay for ever, and with it the lock that it holds open."""
+    path = tmp_path / "a folder" / "rclone"
+    path.parent.mkdir()
+    process = subprocess.Popen([sys.executable, "-I", "-S", guard.__file__], stdin=subprocess.PIPE)
+    tell(process, f"serve {path}")
+    assert process.stdin is not None
+    if late:
+        process.stdin.close()
+        time.sleep(late)
+    argv = [str(rclone_path()), *resident_argv(path)[1:], "--config", "/dev/null"]
+    rclone = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    try:
+        process.stdin.close()
+        assert rclone.wait(20) == 0
+        assert process.wait(20) == 0
+    finally:
+        rclone.kill()
+
+
+def test_one_that_was_named_is_not_waited_for(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-I", "-S", guard.__file__], stdin=subprocess.PIPE)
+    tell(process, f"serve {tmp_path}/rclone", f"served {tmp_path}/rclone")
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(5) == 0

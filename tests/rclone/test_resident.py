@@ -127,8 +127,8 @@ def test_it_leaves_nothing_behind(any_s3: S3, tmp_path: Path, monkeypatch: pytes
 
 def test_remotes_that_are_reached_alike_share_one(s3: S3, tmp_path: Path) -> None:
     rclone, remote = reached(s3, tmp_path)
-    started: list[int] = []
-    residents = Residents(lambda pid: nullcontext(started.append(pid)))
+    told: list[str] = []
+    residents = Residents(lambda: nullcontext(told.append))
     other = replace(remote, fs=f"r:{BUCKET}/below/")
     elsewhere = replace(remote, env={**remote.env, "RCLONE_CONFIG_R_REGION": "elsewhere"})
     with residents.resident(rclone, remote) as one:
@@ -137,8 +137,9 @@ def test_remotes_that_are_reached_alike_share_one(s3: S3, tmp_path: Path) -> Non
             assert two.write(other.fs, "a", b"text") is Written.DONE
         assert one.read(other.fs, "a") == b"text", "one user is left"
     with residents.resident(rclone, remote) as again:
-        assert again.pid not in started[:2]
-    assert started[2:] == [again.pid]
+        assert again.pid not in (one.pid, three.pid)
+    started = [words for words in told if words.startswith("watch ")]
+    assert started == [f"watch {each.pid}" for each in (one, three, again)]
 
 
 def test_what_it_says_does_not_pile_up(there: tuple[Resident, str]) -> None:
