@@ -68,9 +68,15 @@ def _place(state_dir: Path, section: str) -> Path:
 
 def found_out(rclone: Rclone, remote: Remote) -> Mapping[str, str]:
     """How a bucket has to be listed, as keys of its section; none where it could not be found out. Never raises."""
+    from bisync.locks.lease import guarded
+
     # (With its slash at the end, no fs is asked whether it is a file.)
     probe = f"{remote.below(FOLDER)}/"
-    with suppress(RcloneError, TimeoutError), resident(rclone, remote, patience=PATIENCE) as asked:
+    with (
+        suppress(RcloneError, TimeoutError),
+        guarded() as tell,
+        resident(rclone, remote, patience=PATIENCE, tell=tell) as asked,
+    ):
         try:
             for folder, file in _FILES:
                 asked.write(probe + folder, file, b"")
