@@ -5,7 +5,7 @@
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
-#   make docs     the manifest's reference and example, the pictures, and the table of remotes, made again
+#   make docs     the manifest's reference and example, and the pictures, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
@@ -14,7 +14,7 @@
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
 #   make compat   a day on OpenStack Swift, an S3 server that nobody here wrote: installs it from PyPI the first time
 #   make kinds    two devices and a foreign program on every kind of remote: SEEDS=1-10, STEPS=40, KINDS=sftp,webdav;
-#                 or KILLS=10 to kill -9 runs that send 200 files
+#                 or KILLS=10 to kill -9 runs that send 200 files; TABLE=1: what docs/remotes.md says of each, made again
 #   make duet     two devices that watch while two users edit: EDITS=500; TROUBLES=1 for servers and watches that die
 #   make fuzz     every reader of a file or an answer, on what crashes and enemies leave: SECONDS=600 SEED=7
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
@@ -64,7 +64,6 @@ docs: $(READY)
 		> bisync.yaml.example.new
 	mv bisync.yaml.example.new bisync.yaml.example
 	$(BIN)/python docs/pictures.py
-	$(BIN)/python -m tests.support.kinds_table docs/remotes.md
 
 torture: $(READY)
 	$(BIN)/python -m tests.support.torture --seed $(SEED) $(if $(KILLS),--kills $(KILLS),--steps $(STEPS))
@@ -89,8 +88,10 @@ compat: $(READY)
 	$(BIN)/python -m tests.support.compat
 
 kinds: $(READY)
-	$(BIN)/python -m tests.support.kinds_game --seeds $(or $(SEEDS),1-10) --steps $(if $(filter command%,$(origin STEPS)),$(STEPS),40) \
-		$(if $(KINDS),--kinds $(KINDS)) $(if $(KILLS),--kills $(KILLS))
+	$(if $(TABLE),$(BIN)/python -m tests.support.kinds_table docs/remotes.md,\
+		$(BIN)/python -m tests.support.kinds_game --seeds $(or $(SEEDS),1-10) \
+		--steps $(if $(filter command%,$(origin STEPS)),$(STEPS),40) \
+		$(if $(KINDS),--kinds $(KINDS)) $(if $(KILLS),--kills $(KILLS)))
 
 duet: $(READY)
 	$(BIN)/python -m tests.support.duet --edits $(or $(EDITS),500) --seed $(SEED) $(if $(TROUBLES),--troubles)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.support.kinds import KINDS, kinds_of_remotes
 from tests.support.world import Device
 
-BEGIN, END = "<!-- found by: make docs -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- found by: make kinds TABLE=1 -->\n", "<!-- end -->\n"
 DESCRIBED = {
     "s3": "S3 (moto)",
     "chunker-s3": "`chunker` over S3",
