@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 
 class ConflictResolve(StrEnum):
-    """Who wins when both sides changed one file. `none` keeps both beside each other."""
+    """Who wins when both sides changed one file. `none` keeps both beside each other, `merge` does where it must."""
 
     NONE = "none"
     NEWER = "newer"
@@ -22,6 +22,7 @@ class ConflictResolve(StrEnum):
     SMALLER = "smaller"
     LOCAL = "local"
     CLOUD = "cloud"
+    MERGE = "merge"
 
 
 class Compare(StrEnum):
@@ -141,7 +142,7 @@ class Profile:
     description: str = ""
 
 
-# Seed table: safe keeps both and stops at 10 deletions, balanced takes the newer (25), fast too (50).
+# Seed table: safe keeps both and stops at 10 deletions, balanced takes the newer (25), fast too (50). merge is ours.
 BUILTIN_PROFILES: dict[str, Profile] = {
     "safe": Profile(
         name="safe",
@@ -165,6 +166,12 @@ BUILTIN_PROFILES: dict[str, Profile] = {
         transfers=16,
         check_sync=False,
         description="The newer version wins; many transfers, no final listing check.",
+    ),
+    "merge": Profile(
+        name="merge",
+        conflict_resolve=ConflictResolve.MERGE,
+        max_delete=25,
+        description="Edits of a text that do not overlap become one text; else both versions are kept.",
     ),
 }
 DEFAULT_PROFILE = "balanced"

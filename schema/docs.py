@@ -41,7 +41,7 @@ as the only booleans, aliases as long as the whole stays small. Every problem is
 place:
 
 ```text
-bisync.yaml:12:5: syncs.notes.profile: unknown profile "fst"; did you mean "fast"? (safe, balanced, fast)
+bisync.yaml:12:5: syncs.notes.profile: unknown profile "fst"; did you mean "fast"? (safe, balanced, fast, merge)
 ```
 
 **Not allowed**, beyond what the tables say: two syncs whose folders or whose places in the cloud overlap; a

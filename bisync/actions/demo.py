@@ -219,9 +219,23 @@ def both_stay(stage: Stage, laptop: Device, desktop: Device) -> None:
     _all_equal(stage, stage.cloud(), laptop, desktop)
 
 
+def become_one(stage: Stage, laptop: Device, desktop: Device) -> None:
+    """Edits of one note that do not overlap: under `merge` they become one text"""
+    stage.types(laptop, "printf 'Monday:\\n\\nTuesday:\\n\\nFriday:\\n' > notes/trip.md")
+    stage.types(laptop, "bisync sync --profile merge", shows="1 file uploaded")
+    stage.types(desktop, "bisync sync --profile merge", shows="1 file downloaded")
+    stage.types(laptop, "printf 'Monday: the sea\\n\\nTuesday:\\n\\nFriday:\\n' > notes/trip.md")
+    stage.types(desktop, "printf 'Monday:\\n\\nTuesday:\\n\\nFriday: home\\n' > notes/trip.md")
+    stage.types(laptop, "bisync sync --profile merge", shows="1 file uploaded")
+    stage.types(desktop, "bisync sync --profile merge", shows="✓ Sync completed - 1 file merged")
+    stage.types(desktop, "cat notes/trip.md", shows="Monday: the sea\n\nTuesday:\n\nFriday: home\n")
+    stage.types(laptop, "bisync sync --profile merge", shows="1 file downloaded")
+    _all_equal(stage, stage.cloud(), laptop, desktop)
+
+
 def look(stage: Stage, laptop: Device, desktop: Device) -> None:
     """Are both sides equal, and what is going on?"""
-    stage.types(laptop, "bisync check", shows="✓ Both sides are equal: 2 files match")
+    stage.types(laptop, "bisync check", shows="✓ Both sides are equal: 3 files match")
     stage.types(laptop, "bisync status", shows="✓ Initialized")
 
 
@@ -257,6 +271,7 @@ DAY: tuple[Step, ...] = (
     second_device,
     newer_wins,
     both_stay,
+    become_one,
     look,
     mass_deletion,
     bring_back,

@@ -93,7 +93,7 @@ def _logged(app: App, sync: Sync, entry: dict[str, Any] | None) -> Logged:
 
 # How the id of a run begins, as far as somebody types it: no daily note is called so.
 _RUN = re.compile(r"\d{1,8}(T\d*(Z(-[\w.-]*)?)?)?")
-_KINDS = ("uploaded", "downloaded", "deleted_local", "deleted_cloud")
+_KINDS = ("merged", "uploaded", "downloaded", "deleted_local", "deleted_cloud")
 
 
 def is_run(word: str) -> bool:
@@ -106,7 +106,7 @@ class Happened:
     """What a run did to a file, which was called `path` then. `at`: when it ended (RFC 3339).
 
     `what`: `renamed` (`to` what), `conflict` (`copies` of it, `winner`; `other` device that had synced since), or as
-    in the history: `uploaded`, `downloaded`, `deleted_local`, `deleted_cloud`.
+    in the history: `merged`, `uploaded`, `downloaded`, `deleted_local`, `deleted_cloud`.
     """
 
     run: str | None

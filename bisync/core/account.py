@@ -8,7 +8,7 @@ from typing import Any
 from bisync.core.change import Action, Change
 from bisync.core.result import Tally
 
-KINDS = ("conflicts", "deleted_local", "deleted_cloud", "renamed", "uploaded", "downloaded")
+KINDS = ("conflicts", "merged", "deleted_local", "deleted_cloud", "renamed", "uploaded", "downloaded")
 """What can become of a path; where there are many, those are kept first that one would ask about first."""
 # A line of the history names no more of them, and they have no more characters.
 MOST_PATHS = 1_000
@@ -38,7 +38,8 @@ def _each(
     to = {change.path: change.to for change in planned if change.action is Action.RENAME}
     for kind in KINDS:
         contested = {one.path for one in done.conflicts}.difference(told)
-        for path in sorted(contested if kind == "conflicts" else getattr(done, kind)):
+        happened: set[str] = contested if kind == "conflicts" else getattr(done, kind)
+        for path in sorted(happened - done.merged if kind == "uploaded" else happened):
             if kind == "renamed":
                 yield kind, path + (to.get(path) or ""), {"path": path, "to": to.get(path)}
             else:

@@ -53,6 +53,11 @@ def arriving(
             file = as_sent(here, compare) if here is not None else None
             if file is not None:
                 found[path] = Arriving("cloud", file._replace(names=spelling(ours, theirs)))
+        elif change.merged is not None:
+            # Told by its content alone: what a merge wrote here came before it.
+            if compare is Compare.CHECKSUM:
+                file = BaseFile(change.size, change.merged.md5, None, None, None)
+                found[path] = Arriving("cloud", file._replace(names=spelling(ours, theirs)))
         elif change.action in (Action.DOWNLOAD, Action.RENAME):
             file = as_fetched(there, compare) if there is not None else None
             if file is not None:

@@ -15,10 +15,19 @@ class Action(StrEnum):
     DELETE_CLOUD = "delete_cloud"
     RENAME = "rename"
     CONFLICT = "conflict"
+    MERGE = "merge"
     REGISTER_PROJECT = "register_project"
 
 
 Winner = Literal["local", "cloud", "both", "folder"]
+
+
+class Merging(NamedTuple):
+    """A merged text: how many edits went into it, its bytes, and their MD5 (hex), as plans name contents."""
+
+    hunks: int
+    size: int
+    md5: str
 
 
 class Change(NamedTuple):
@@ -28,7 +37,7 @@ class Change(NamedTuple):
     first. `replaces`: a file of that name is there already on the receiving side. `unhashed`: the cloud's
     version has no hash, so bisync takes files of one size for equal and cannot be left with it. The winner
     "folder": the name is a file on `side` alone and a folder on the other; the file makes room. A rename
-    was made on `side`, from `path` to `to`; the other side follows.
+    was made on `side`, from `path` to `to`; the other side follows. `merged`: what both versions of a text become.
     """
 
     action: Action
@@ -41,6 +50,7 @@ class Change(NamedTuple):
     side: Literal["local", "cloud"] | None = None
     unhashed: bool = False
     to: str | None = None
+    merged: Merging | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -50,6 +60,6 @@ class Change(NamedTuple):
     @property
     def lands_here(self) -> bool:
         """Whether it changes a name in the sync dir."""
-        return self.action in (Action.DOWNLOAD, Action.DELETE_LOCAL, Action.CONFLICT) or (
+        return self.action in (Action.DOWNLOAD, Action.DELETE_LOCAL, Action.CONFLICT, Action.MERGE) or (
             self.action is Action.RENAME and self.side == "cloud"
         )

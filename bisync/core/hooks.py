@@ -34,6 +34,7 @@ def afterwards(outcome: Outcome, done: Tally) -> tuple[str, ...]:
         done.deleted_local,
         done.deleted_cloud,
         done.renamed,
+        done.merged,
         done.conflicts,
     )
     failed = outcome in (Outcome.FAILED, Outcome.REFUSED)
@@ -72,11 +73,12 @@ def outcome_facts(outcome: Outcome, error: str | None, done: Tally) -> dict[str,
     return {
         "BISYNC_OUTCOME": outcome.value,
         "BISYNC_ERROR": text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…",
-        "BISYNC_UPLOADED": str(len(done.uploaded)),
+        "BISYNC_UPLOADED": str(len(done.uploaded - done.merged)),
         "BISYNC_DOWNLOADED": str(len(done.downloaded)),
         "BISYNC_DELETED_LOCAL": str(len(done.deleted_local)),
         "BISYNC_DELETED_CLOUD": str(len(done.deleted_cloud)),
         "BISYNC_RENAMED": str(len(done.renamed)),
+        "BISYNC_MERGED": str(len(done.merged)),
         "BISYNC_CONFLICTS": str(len(done.conflicts)),
     }
 
@@ -95,7 +97,7 @@ VARIABLES = frozenset(
             "BISYNC_RUN",
         ),
         *("BISYNC_OUTCOME", "BISYNC_ERROR", "BISYNC_UPLOADED", "BISYNC_DOWNLOADED", "BISYNC_DELETED_LOCAL"),
-        *("BISYNC_DELETED_CLOUD", "BISYNC_RENAMED", "BISYNC_CONFLICTS", PATHS_FILE),
+        *("BISYNC_DELETED_CLOUD", "BISYNC_RENAMED", "BISYNC_MERGED", "BISYNC_CONFLICTS", PATHS_FILE),
     ]
 )
 """Every variable that a hook may be told. One that is not told is not there, whatever runs bisync."""

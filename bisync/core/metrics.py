@@ -11,7 +11,7 @@ from typing import Any
 
 from bisync.core.result import Outcome, SyncResult, ended_well
 
-ACTIONS = ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
+ACTIONS = ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed", "merged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

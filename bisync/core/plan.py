@@ -6,14 +6,15 @@ conflict is asked as `Questions` and comes back as `Answers`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bisync.config import Compare, ConflictResolve
 from bisync.core import renames
-from bisync.core.change import Action, Change, Winner
+from bisync.core.change import Action, Change, Merging, Winner
 from bisync.core.conflict_names import beside, free_copy_name
+from bisync.core.merge import LARGEST
 from bisync.core.names import is_too_long, key, parents, to_rclone
 from bisync.core.reconcile import Clash, Comparison, Difference, no_file_here
 from bisync.core.snapshot import (
@@ -41,13 +42,14 @@ class Questions:
 
     `contents`: of equal size, no hashes that tell: are they byte for byte the same? `times`: when was the
     cloud's version last modified? `copies`: which names of conflict copies are taken beside it? `kept`: is the cloud's
-    version here already, as a conflict copy?
+    version here already, as a conflict copy? `merges`: what do both versions and the one before make as one text?
     """
 
     contents: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    merges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +57,14 @@ class Answers:
     """The world's answers. `equal`: these paths are the same on both sides. `times`: ns since the epoch.
 
     `taken`: names that no conflict copy can have though no snapshot holds them (ignored files). `kept`: of these paths
-    the cloud's version is here, as a conflict copy.
+    the cloud's version is here, as a conflict copy. `merged`: what three versions make, or why they make nothing.
     """
 
     equal: frozenset[str] = frozenset()
     times: Mapping[str, int] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    merged: Mapping[str, Merging | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +89,12 @@ def questions(
     first: bool,
     keeps_both: bool = False,
     own_times: bool = True,
+    bases: Collection[str] = (),
 ) -> Questions:
     """What must be asked before the conflicts can be decided. `first`: both sides meet for the first time.
 
     `own_times`: the cloud keeps those of files. When one was stored there tells nothing of two that never met.
+    `bases`: the texts (paths) of which the version is known that both sides had.
     """
     conflicts = comparison.conflicts
     by_time = own_times if first else resolve in (ConflictResolve.NEWER, ConflictResolve.OLDER)
@@ -102,7 +107,14 @@ def questions(
         times=tuple(one.path for one in conflicts) if by_time else (),
         copies=tuple(sorted([one.path for one in conflicts] + [one.path for one in comparison.clashes])),
         kept=tuple(one.path for one in conflicts) if keeps_both else (),
+        merges=tuple(one.path for one in conflicts if _may_merge(one, bases))
+        if resolve is ConflictResolve.MERGE and not first and not keeps_both
+        else (),
     )
+
+
+def _may_merge(one: Difference, bases: Collection[str]) -> bool:
+    return one.path in bases and max(one.local.size, one.cloud.size) <= LARGEST
 
 
 def make_plan(
@@ -135,7 +147,7 @@ def make_plan(
         elif mode is Mode.BASELINE:
             decided.append(_first_meeting(one, answers.times.get(one.path), used))
         else:
-            decided.append(_conflict(one, resolve, answers.times.get(one.path), used))
+            decided.append(_decided(one, resolve, answers, used))
     decided, unnamed = _without_long_copies(decided, local, cloud)
     carried = list(renames.carried(decided, baseline or {}, local, cloud, compare, in_cloud=moves))
     ends = {path for change in carried for path in change.paths}
@@ -251,9 +263,23 @@ def _winner(one: Difference, resolve: ConflictResolve, cloud_time: int | None) -
         ConflictResolve.NEWER: None if cloud_time is None else time - cloud_time,
         ConflictResolve.OLDER: None if cloud_time is None else cloud_time - time,
         ConflictResolve.NONE: None,
+        ConflictResolve.MERGE: None,
     }
     lead = order[resolve]
     return "both" if not lead else "local" if lead > 0 else "cloud"
+
+
+def _decided(one: Difference, resolve: ConflictResolve, answers: Answers, taken: set[str]) -> Change:
+    """What becomes of a conflict by the profile's rule."""
+    merged = answers.merged.get(one.path)
+    if isinstance(merged, Merging):
+        edits = "1 edit" if merged.hunks == 1 else f"{merged.hunks} edits"
+        why = f"changed on both sides; {edits} that do not overlap become one text"
+        return Change(Action.MERGE, one.path, merged.size, why, merged=merged)
+    change = _conflict(one, resolve, answers.times.get(one.path), taken)
+    if merged is None:
+        return change
+    return change._replace(why=f"changed on both sides; {merged}: both versions are kept beside each other")
 
 
 def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None, taken: set[str]) -> Change:

@@ -65,13 +65,14 @@ class Conflict:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what really happened while a run is under way."""
+    """Counts what really happened while a run is under way. What is `merged` is `uploaded`, too, once it is there."""
 
     uploaded: set[str] = field(default_factory=set)
     downloaded: set[str] = field(default_factory=set)
     deleted_local: set[str] = field(default_factory=set)
     deleted_cloud: set[str] = field(default_factory=set)
     renamed: set[str] = field(default_factory=set)
+    merged: set[str] = field(default_factory=set)
     conflicts: list[Conflict] = field(default_factory=list)
     bytes: int = 0
 
@@ -94,6 +95,7 @@ class SyncResult:
     deleted_local: int = 0
     deleted_cloud: int = 0
     renamed: int = 0
+    merged: int = 0
     conflicts: tuple[Conflict, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_alone: tuple[LeftOut, ...] = ()
@@ -118,6 +120,7 @@ def facts(result: SyncResult) -> dict[str, Any]:
         "deleted_local": result.deleted_local,
         "deleted_cloud": result.deleted_cloud,
         "renamed": result.renamed,
+        "merged": result.merged,
         "conflicts": [
             {"path": one.path, "copies": list(one.copies), "winner": one.winner, "device": one.device}
             for one in result.conflicts

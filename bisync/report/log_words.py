@@ -17,6 +17,7 @@ _WORDS = {
     "renamed": "renamed",
     "deleted_local": "deleted here",
     "deleted_cloud": "deleted in the cloud",
+    "merged": "merged",
     "conflicts": "contested",
 }
 

@@ -118,6 +118,7 @@ _VERBS = {
     "delete_cloud": "delete in the cloud",
     "rename": "rename",
     "conflict": "conflict",
+    "merge": "merge",
     "register_project": "create project",
 }
 
@@ -161,15 +162,11 @@ def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> lis
 
 def outcome_text(result: SyncResult) -> str:
     """ "1 file uploaded", "2 files downloaded, 1 deleted, 1 conflict"; "" when nothing moved."""
-    parts = []
-    if result.uploaded:
-        parts.append(f"{files(result.uploaded)} uploaded")
-    if result.downloaded:
-        parts.append(f"{files(result.downloaded)} downloaded")
+    counts = ((result.uploaded, "uploaded"), (result.downloaded, "downloaded"), (result.merged, "merged"))
+    parts = [f"{files(count)} {what}" for count, what in counts if count]
     if result.renamed:
         parts.append(f"{result.renamed} renamed")
-    deleted = result.deleted_local + result.deleted_cloud
-    if deleted:
+    if deleted := result.deleted_local + result.deleted_cloud:
         parts.append(f"{deleted} deleted")
     if result.conflicts:
         parts.append(_conflicts(len(result.conflicts)))
@@ -351,7 +348,7 @@ def _what_happened(entry: dict[str, Any]) -> str:
     """A line of the history in words: why it failed, or what moved."""
     moved = ", ".join(
         f"{entry[name]} {name.replace('_', ' ')}"
-        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed")
+        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed", "merged")
         if entry.get(name)
     )
     more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []

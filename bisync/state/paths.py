@@ -88,6 +88,11 @@ class SyncState:
         return self.root / "lease.json"
 
     @property
+    def contents(self) -> Path:
+        """What texts held when both sides last agreed, where edits of them are merged."""
+        return self.root / "contents"
+
+    @property
     def trash(self) -> Path:
         return self.root / "trash"
 

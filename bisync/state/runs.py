@@ -44,7 +44,7 @@ _ENTRY = {
     **{f"{key}?": _TEXT for key in ("error", "hint")},
     **{
         f"{key}?": int
-        for key in ("exit_code", "runs", "uploaded", "downloaded", "renamed", "more_paths", "bytes")
+        for key in ("exit_code", "runs", "uploaded", "downloaded", "renamed", "merged", "more_paths", "bytes")
     },
     **{f"{key}?": int for key in ("deleted_local", "deleted_cloud")},
     "seconds?": (None, float),

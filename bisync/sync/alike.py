@@ -122,9 +122,10 @@ def _left_by(change: Change, prepared: Prepared) -> Iterator[tuple[str, BaseFile
         yield names.key(name), file and file._replace(names=spelling(name, twin))
 
 
-def sent(change: Change, prepared: Prepared) -> BaseFile | None:
-    """A file that this run has sent as it was seen; None where nothing tells what that was."""
-    here, there = prepared.seen.local.files[change.path], prepared.seen.cloud.files.get(change.path)
+def sent(change: Change, prepared: Prepared, merged: LocalFile | None = None) -> BaseFile | None:
+    """A file that this run has sent as it was seen, or as it was `merged`; None where nothing tells what that was."""
+    here = merged or prepared.seen.local.files[change.path]
+    there = prepared.seen.cloud.files.get(change.path)
     file = as_sent(here, prepared.compare)
     if file is None:
         return None

@@ -25,9 +25,9 @@ from bisync.core.result import Conflict
 from bisync.errors import RcloneError
 from bisync.files import atomic_write
 from bisync.rclone.diagnosis import failure, is_no_file
-from bisync.sync import bisync_run, inside, own_copies, steps, swap, transfers, upward
+from bisync.sync import bisync_run, inside, merging, own_copies, steps, swap, transfers, upward
 from bisync.sync.frame import Frame
-from bisync.sync.steps import Fetch, PutIn, RunBisync, Send, Settle, Step
+from bisync.sync.steps import Fetch, Merge, PutIn, RunBisync, Send, Settle, Step
 from bisync.sync.undertaking import Undertaking
 
 
@@ -139,6 +139,8 @@ class Execution(Undertaking):
                 self._put_in(step)
             case steps.Settle():
                 self._settle(step)
+            case steps.Merge():
+                self._merge(step)
 
     # -- here ---------------------------------------------------------------------------------------
 
@@ -183,6 +185,29 @@ class Execution(Undertaking):
         if self.note(change, done, self.tally.downloaded):
             self._note_conflict(change)
             self.tally.bytes += self.seen.cloud.files[change.path].size
+
+    def _merge(self, step: Merge) -> None:
+        """Bring the edits of the fetched version into the file here, if that comes to what was planned.
+
+        The version that was here goes to the trash, that of the cloud to the cloud's when the text is sent; where the
+        cloud keeps none, to the one here, too.
+        """
+        change, area = step.change, self.area
+        if self._fetched(change, step.staged) is None:
+            return
+        here, base = self.seen.local.files[change.path], self.known.get(change.path)
+        text = merging.again(self.session, change, base, step.name, area.staging / step.staged)
+        if text is None:
+            self.note(change, False)
+            return
+        if not self.session.remote.keeps_versions:
+            swap.keep_aside(area, step.staged, step.name)
+        swap.stage(area, step.name, text)
+        self.taken[here.name] = here
+        if self.note(change, swap.put_in(area, step.name, here), self.tally.merged):
+            lies = own_copies.local_copy(self.session, names.to_rclone(step.name))
+            if lies is not None:
+                self.merged[change.path] = lies
 
     def _fetched(self, change: Change, staged: str) -> swap.Identity | None:
         """The staged file; None where it is gone from the cloud since it was listed."""

@@ -87,9 +87,11 @@ def frame_of(
 def is_sent_first(change: Change) -> bool:
     """Whether a version goes up by a copy of our own, and bisync does not see it at all.
 
-    Where it wins over another one, or bisync would see a conflict; an edit of a file whose version in the cloud
-    has no hash, or bisync would see no edit.
+    Where it wins over another one, or has its edits, or bisync would see a conflict; an edit of a file whose version in
+    the cloud has no hash, or bisync would see no edit.
     """
+    if change.action is Action.MERGE:
+        return True
     return change.winner == "local" or (change.action is Action.UPLOAD and change.unhashed)
 
 

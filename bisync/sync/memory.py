@@ -77,7 +77,9 @@ class Memory:
     def did(self, tally: Tally) -> None:
         """It has ended, well or not."""
         conflicts = {path for one in tally.conflicts for path in (one.path, *one.copies)}
-        self.touched = frozenset(tally.downloaded | tally.deleted_local | tally.renamed | conflicts)
+        self.touched = frozenset(
+            tally.downloaded | tally.deleted_local | tally.renamed | tally.merged | conflicts
+        )
 
     def brought_about(
         self, session: Session, seen: Observation, changes: Sequence[Change], made: Baseline

@@ -151,6 +151,7 @@ def may_go(done: Undertaking, change: Change, name: str) -> bool:
     if upward.is_used(done.prepared.compare):
         seen = done.seen.local.files
         sent = seen[key] if key == change.path else local_copy(done.session, name)
+        sent = done.merged.get(key, sent)
         if sent is None:
             return done.note(change, False)
         done.sent[key] = sent

@@ -72,6 +72,7 @@ def _action(change: Change) -> dict[str, Any]:
         "why": change.why,
         **({"to": change.to} if change.to else {}),
         **({"winner": change.winner} if change.winner else {}),
+        **({"hunks": change.merged.hunks, "merged": f"md5:{change.merged.md5}"} if change.merged else {}),
         **({"copies": list(change.copies)} if change.copies else {}),
     }
 

@@ -5,7 +5,7 @@ What decides is loaded while the cloud is being listed: that takes longest, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bisync.app import Session
 from bisync.config import Compare
 from bisync.core.place import Place
-from bisync.core.snapshot import Baseline
+from bisync.core.snapshot import BaseFile, Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
 from bisync.state import baseline, held, runs
@@ -36,7 +36,8 @@ from bisync.sync.rules_there import (
 if TYPE_CHECKING:
     from bisync.core.change import Change
     from bisync.core.guard import Verdict
-    from bisync.core.plan import Mode, Plan
+    from bisync.core.plan import Answers, Mode, Plan
+    from bisync.core.reconcile import Comparison
     from bisync.providers.base import Projects
     from bisync.sync.steps import Step
 
@@ -239,12 +240,7 @@ def prepare(
     if is_meant is not _every:
         found = reconcile.restricted(found, is_meant)
     make_sure_rules_can_come(session, found.changes, seen)
-    resolve = session.profile.conflict_resolve
-    asked = plan.questions(
-        found, resolve, first=first or moved_in, keeps_both=moved_in,
-        own_times=session.remote.can.precision_ns is not None,
-    )  # fmt: skip
-    answers = observe.answers(session, seen, asked)
+    answers = _answers(session, seen, found, {} if first else before, first=first, moved_in=moved_in)
     rules_changed = known is not None and not first and known.filters not in ("", seen.filters_digest)
     compare_changed = known is not None and not first and known.compare is not session.compare
     mode = Mode.BASELINE if first else Mode.REBASELINE if rules_changed else Mode.SYNC
@@ -255,7 +251,7 @@ def prepare(
         local=seen.local,
         cloud=seen.cloud,
         compare=compare,
-        resolve=resolve,
+        resolve=session.profile.conflict_resolve,
         mode=mode,
         moves=session.remote.keeps_versions,
         keeps_both=moved_in,
@@ -300,6 +296,28 @@ def prepare(
         registering=registering,
         is_meant=is_meant,
     )
+
+
+def _answers(
+    session: Session,
+    seen: Observation,
+    found: Comparison,
+    before: Mapping[str, BaseFile],
+    *,
+    first: bool,
+    moved_in: bool,
+) -> Answers:
+    """What both sides say of the conflicts that were found. `before`: what both held; see `plan.questions`."""
+    from bisync.core import plan
+    from bisync.sync import merging
+
+    texts = merging.bases(session, found, before)
+    asked = plan.questions(
+        found, session.profile.conflict_resolve, first=first or moved_in, keeps_both=moved_in,
+        own_times=session.remote.can.precision_ns is not None, bases=texts,
+    )  # fmt: skip
+    merged = merging.merged(session, seen, asked.merges, texts)
+    return replace(observe.answers(session, seen, asked), merged=merged)
 
 
 def _by_what_lies_there(known: Baseline, seen: Observation, compare: Compare) -> Baseline:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bisync.app import Session
-from bisync.config import Compare
+from bisync.config import Compare, ConflictResolve
 from bisync.core import names
 from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
@@ -71,7 +71,7 @@ def baseline_after(session: Session, prepared: Prepared, done: Execution, found:
             files[path] = _fetched(session, prepared, change, done.placed[path])
         elif is_sent_first(change) and path in done.tally.uploaded:
             files.pop(path, None)
-            if (file := sent(change, prepared)) is not None:
+            if (file := sent(change, prepared, done.merged.get(path))) is not None:
                 files[path] = file
         elif change.action is Action.DELETE_LOCAL and path in done.tally.deleted_local:
             files.pop(path, None)
@@ -134,6 +134,26 @@ def keep(session: Session, made: Baseline, seen: Observation, found: Beforehand 
     baseline.save(session.state.baseline, made, rows)
     listings.write(listings.place(session.state.work, session.sync.dir, session.remote.fs), texts)
     return made
+
+
+def keep_texts(session: Session, made: Baseline) -> list[str]:
+    """Keep what edits of texts are merged by, once both sides hold it; what is to be said of that."""
+    if (
+        ConflictResolve.MERGE
+        not in (
+            session.profile.conflict_resolve,
+            session.sync.profile.conflict_resolve,
+        )
+        and not session.state.contents.exists()
+    ):
+        return []
+    from bisync.sync import merging
+
+    try:
+        merging.remember(session, made)
+    except OSError as error:
+        return [f"texts could not be kept for merging: {error.strerror}; edits of both sides make conflicts"]
+    return []
 
 
 def converted(known: Baseline, seen: Observation, compare: Compare) -> Baseline | None:

@@ -309,6 +309,7 @@ def _idle(session: Session, prepared: Prepared, run: str, memory: Memory | None)
     fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
     if fresh != known:
         baseline.save(session.state.baseline, fresh)
+    notes = record.keep_texts(session, fresh)
     if not prepared.seen.partials:
         # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
         runs.forget_partials(session.state)
@@ -320,6 +321,7 @@ def _idle(session: Session, prepared: Prepared, run: str, memory: Memory | None)
         run=run,
         exit_code=1 if prepared.plan.left_out else 0,
         left_out=prepared.plan.left_out,
+        notes=tuple(notes),
         profile=session.profile.name,
         resolve=session.profile.conflict_resolve.value,
     )
@@ -381,6 +383,7 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory:
     shutil.rmtree(session.state.frame, ignore_errors=True)
     runs.forget_partials(session.state)
     runs.close_journal(session.state)
+    notes += record.keep_texts(session, made)
     try:
         # A first meeting has enough to do; the trash can wait for the next run.
         first = prepared.plan.mode is Mode.BASELINE
@@ -398,11 +401,12 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory:
         outcome=Outcome.DONE,
         run=run,
         exit_code=1 if left_out else 0,
-        uploaded=len(tally.uploaded),
+        uploaded=len(tally.uploaded - tally.merged),
         downloaded=len(tally.downloaded),
         deleted_local=len(tally.deleted_local),
         deleted_cloud=len(tally.deleted_cloud),
         renamed=len(tally.renamed),
+        merged=len(tally.merged),
         conflicts=record.known_versions(session, prepared, done),
         left_out=left_out,
         notes=tuple(notes),

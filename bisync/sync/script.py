@@ -41,6 +41,11 @@ def rendered(session: Session, prepared: Prepared) -> dict[str, Any]:
             f"{session.sync.name}: a script has no keys, as rclone.conf has none (rclone.keys: {KeysIn.MEMORY})",
             hint="leave out --script, or write rclone: {keys: file} into the manifest and type: bisync setup",
         )
+    if any(isinstance(step, steps.Merge) for step in prepared.steps):
+        raise UsageError(
+            f"{session.sync.name}: a script needs only rclone, which merges no texts",
+            hint="leave out --script, or have both versions kept: bisync plan --profile safe --script FILE",
+        )
     marker = session.sync.dir / MARKER_PATH
     return {
         "header": session.remote.env.get(HEADER),

@@ -64,6 +64,14 @@ class Settle(NamedTuple):
     copies: tuple[str, ...]
 
 
+class Merge(NamedTuple):
+    """The edits of the fetched file `staged` come into `name` here; both as they were go to the trash."""
+
+    change: Change
+    staged: str
+    name: str
+
+
 class Send(NamedTuple):
     """Copy these files (names as rclone spells them here) to the cloud by ourselves (see `is_sent_first`)."""
 
@@ -173,6 +181,7 @@ Step = (
     | StepAside
     | PutIn
     | Settle
+    | Merge
     | Send
     | SendAs
     | DeleteThere

@@ -195,6 +195,25 @@ def take_away(area: Area, name: str, expected: LocalFile | None) -> bool:
     return True
 
 
+def stage(area: Area, name: str, content: bytes) -> None:
+    """Have this be the staged version of `name`, in place of what was fetched; on the disk before it gets a name."""
+    staged = area.staging / name
+    staged.unlink(missing_ok=True)
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    with staged.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def keep_aside(area: Area, staged: str, name: str) -> None:
+    """Put a fetched version of `name` into the trash, beside the one that was here. Raises OSError."""
+    kept = area.trash / f"{name}~"
+    private_dir(kept.parent)
+    while not place(area.staging / staged, kept):
+        kept = kept.with_name(f"{kept.name}~")
+
+
 def put_in(area: Area, name: str, expected: LocalFile | None) -> bool:
     """Put the staged version of `name` in place of the old one; False when the user was faster.
 

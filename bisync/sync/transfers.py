@@ -37,6 +37,7 @@ from bisync.sync.steps import (
     DeleteThere,
     Fetch,
     LookAgain,
+    Merge,
     MoveHere,
     MoveOneThere,
     MoveThere,
@@ -160,7 +161,9 @@ def fetching_steps(
         here = local.files.get(change.path)
         staged = names.from_rclone(cloud.files[change.path].name)
         name = here.name if here is not None else staged
-        if change.action is Action.DOWNLOAD:
+        if change.action is Action.MERGE:
+            yield Merge(change, staged, name)
+        elif change.action is Action.DOWNLOAD:
             yield PutIn(change, staged, name, change.path in emptied)
         elif change.winner == "folder":
             yield PutIn(change, staged, beside(name, change, change.copies[0]), folder=False)
@@ -186,7 +189,7 @@ def _sent_first(plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot) -> Itera
 def _is_fetched(change: Change, *, folders: bool) -> bool:
     if change.action is Action.CONFLICT:
         return change.winner != "folder" or (folders and change.side == "cloud")
-    return change.action is Action.DOWNLOAD
+    return change.action in (Action.DOWNLOAD, Action.MERGE)
 
 
 def _in_the_way(plan: Plan) -> list[Change]:

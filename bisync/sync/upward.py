@@ -36,7 +36,7 @@ def going(
             continue
         ours = names.to_rclone(here.name)
         theirs = there.name if there is not None else ours
-        if change.action is Action.UPLOAD or change.winner == "local":
+        if change.action in (Action.UPLOAD, Action.MERGE) or change.winner == "local":
             yield Goes(change, ours, theirs)
         if change.action is Action.CONFLICT:
             # Of two copies the first is that of the version here; the other one stays in the cloud, under its new name.

@@ -21,8 +21,8 @@ class Way:
 
     @classmethod
     def of(cls, plan: Plan) -> Way:
-        """The way of a plan. A conflict's versions travel both ways, each about as large as the other."""
-        times = {Action.UPLOAD: 1, Action.DOWNLOAD: 1, Action.CONFLICT: 2}
+        """The way of a plan. Versions of a conflict or a merge travel both ways, each about as large as the other."""
+        times = {Action.UPLOAD: 1, Action.DOWNLOAD: 1, Action.CONFLICT: 2, Action.MERGE: 2}
         moved = [(times.get(change.action, 0), change.size) for change in plan.changes]
         return cls(sum(count for count, _ in moved), sum(count * size for count, size in moved))
 

@@ -23,12 +23,13 @@ word, and another word is another content; then, in any order,
 By modtime the cloud has no hashes. `as_noted`: the baseline's times of the cloud are those that bisync noted of
 its copies. `left_out_local` and `left_out_cloud` are what the sides cannot handle,
 path to reason, a folder with a slash at its end; `twins_local` and `twins_cloud` are left out because another
-spelling of them goes on. `answers` holds `equal`, `times` (seconds), `taken` and `kept`. `moved_in`: a migration has
-brought files.
+spelling of them goes on. `answers` holds `equal`, `times` (seconds), `taken`, `kept` and `merged` (how many edits make
+how many bytes, as `2 20`, or why they make none). `bases`: the last agreed text of these is known. `moved_in`: a
+migration has brought files.
 
 What is expected, all of it compared in full: `plan` (one action a line, with `why` and, where they are not the
-plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`, `to`), `mode` (to be said where nothing is to
-do), `asks` (`contents`, `times`, `copies`, `kept`; nothing), `refused_by` (guards; none), and
+plain ones, `size`, `winner`, `copies`, `replaces`, `unhashed`, `side`, `to`, `hunks`), `mode` (to be said where
+nothing is to do), `asks` (`contents`, `times`, `copies`, `kept`, `merges`; nothing), `refused_by` (guards; none), and
 where they are not what can be counted from the lists: `edited`, `left_out`.
 `one_way` says why the same situation with the sides exchanged does not lead to the exchanged plan.
 """
@@ -49,7 +50,7 @@ from typing import Any
 import yaml
 
 from bisync.config import Compare, ConflictResolve
-from bisync.core.change import Action, Change
+from bisync.core.change import Action, Change, Merging
 from bisync.core.guard import judge, refusals
 from bisync.core.names import key, to_rclone
 from bisync.core.plan import Answers, Mode, Plan, Questions, make_plan, questions
@@ -75,7 +76,7 @@ TIME = 1_000_000_123_456_789
 ACTIONS = tuple(action.value for action in Action)
 EXPECTATIONS = ("plan", "mode", "asks", "refused_by", "edited", "left_out", "one_way")
 KEYS = ("baseline", "local", "cloud", "left_out_local", "left_out_cloud", "twins_local", "twins_cloud",
-        "as_noted", "compare", "resolve", "rules_changed", "idle_allowed", "moved_in", "answers", "max_delete",
+        "as_noted", "compare", "resolve", "rules_changed", "idle_allowed", "moved_in", "bases", "answers", "max_delete",
         *EXPECTATIONS)  # fmt: skip
 
 
@@ -96,12 +97,13 @@ class Situation:
     answers: Answers
     idle_allowed: bool = True
     moved_in: bool = False
+    bases: tuple[str, ...] = ()
 
     def asked(self) -> Questions:
         """What has to be asked."""
         found = compare_sides(self.baseline, self.local, self.cloud, self.compare)
         first = self.mode is Mode.BASELINE or self.moved_in
-        return questions(found, self.resolve, first=first, keeps_both=self.moved_in)
+        return questions(found, self.resolve, first=first, keeps_both=self.moved_in, bases=self.bases)
 
     def planned(self) -> Plan:
         """The plan that follows."""
@@ -299,13 +301,19 @@ def _left_out(where: str, said: Any, twins: Any) -> tuple[LeftOut, ...]:
 
 
 def _answers(where: str, said: Any) -> Answers:
-    known(where, said, ("equal", "times", "taken", "kept"))
+    known(where, said, ("equal", "times", "taken", "kept", "merged"))
     return Answers(
         equal=frozenset(said.get("equal", ())),
         times={path: _ns(seconds) for path, seconds in said.get("times", {}).items()},
         taken=frozenset(said.get("taken", ())),
         kept=frozenset(said.get("kept", ())),
+        merged={path: _merging(text) for path, text in said.get("merged", {}).items()},
     )
+
+
+def _merging(said: str) -> Merging | str:
+    numbers = said.split()
+    return Merging(int(numbers[0]), int(numbers[1]), "0") if numbers[0].isdigit() else said
 
 
 def situation(where: str, said: Mapping[str, Any]) -> Situation:
@@ -335,6 +343,7 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
         answers=_answers(f"{where}: answers", said.get("answers", {})),
         idle_allowed=_flag(f"{where}: idle_allowed", said.get("idle_allowed", "true")),
         moved_in=_flag(f"{where}: moved_in", said.get("moved_in", "false")),
+        bases=tuple(said.get("bases", ())),
     )
 
 
@@ -342,7 +351,11 @@ def situation(where: str, said: Mapping[str, Any]) -> Situation:
 
 
 def _change(where: str, said: Any) -> Change:
-    known(where, said, (*ACTIONS, "why", "size", "winner", "copies", "replaces", "unhashed", "side", "to"))
+    known(
+        where,
+        said,
+        (*ACTIONS, "why", "size", "winner", "copies", "replaces", "unhashed", "side", "to", "hunks"),
+    )
     actions = [word for word in said if word in ACTIONS]
     if len(actions) != 1 or "why" not in said:
         raise BadCase(f"{where}: wants one action and why, not {said!r}")
@@ -357,6 +370,7 @@ def _change(where: str, said: Any) -> Change:
         side=said.get("side"),
         to=said.get("to"),
         unhashed=_flag(f"{where}: unhashed", said.get("unhashed", "false")),
+        merged=Merging(int(said["hunks"]), said.get("size", SIZE), "0") if "hunks" in said else None,
     )
 
 
@@ -385,7 +399,7 @@ def _case(where: str, said: Mapping[str, Any], own: Any) -> Case:
             raise BadCase(f"{where}: does not say {word!r}")
     found = situation(where, said)
     asks = said.get("asks", {})
-    known(f"{where}: asks", asks, ("contents", "times", "copies", "kept"))
+    known(f"{where}: asks", asks, ("contents", "times", "copies", "kept", "merges"))
     limit = said.get("max_delete", 25)
     return Case(
         name=where,

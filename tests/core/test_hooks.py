@@ -59,8 +59,9 @@ def test_every_variable_is_known_and_no_other() -> None:
 
 def test_what_a_hook_is_told() -> None:
     done = Tally(
-        uploaded={"a", "b"}, downloaded={"c"}, deleted_local={"d"}, renamed={"e"}, conflicts=conflicts("f")
-    )
+        uploaded={"a", "b", "m"}, downloaded={"c"}, deleted_local={"d"}, renamed={"e"}, merged={"m"},
+        conflicts=conflicts("f"),
+    )  # fmt: skip
 
     assert hooks.facts("on_change", SYNC, ABOUT) == {
         "BISYNC_HOOK": "on_change",
@@ -79,6 +80,7 @@ def test_what_a_hook_is_told() -> None:
         "BISYNC_DELETED_LOCAL": "1",
         "BISYNC_DELETED_CLOUD": "0",
         "BISYNC_RENAMED": "1",
+        "BISYNC_MERGED": "1",
         "BISYNC_CONFLICTS": "1",
     }
 

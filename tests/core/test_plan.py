@@ -276,5 +276,5 @@ def test_a_run_with_nothing_to_do_is_idle_where_nobody_says_otherwise() -> None:
 def test_modes_and_actions_bear_the_names_of_the_plans_document() -> None:
     assert {mode.value for mode in Mode} == {"sync", "baseline", "rebaseline", "idle", "blocked"}
     assert {action.value for action in Action} == {
-        "upload", "download", "delete_local", "delete_cloud", "rename", "conflict", "register_project",
+        "upload", "download", "delete_local", "delete_cloud", "rename", "conflict", "merge", "register_project",
     }  # fmt: skip

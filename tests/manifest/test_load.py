@@ -278,7 +278,15 @@ defaults: {profile: calm}
         )
         assert (calm.max_delete, calm.conflict_resolve) == (0, ConflictResolve.NONE)
         assert (plain.conflict_resolve, plain.max_delete) == (ConflictResolve.NEWER, 25)
-        assert [one.name for one in found.profiles] == ["safe", "balanced", "fast", "wild", "calm", "plain"]
+        assert [one.name for one in found.profiles] == [
+            "safe",
+            "balanced",
+            "fast",
+            "merge",
+            "wild",
+            "calm",
+            "plain",
+        ]
         assert found.syncs[0].profile == calm
 
     def test_the_overlay_replaces_lists_and_merges_mappings(self, home: Path) -> None:
@@ -343,7 +351,7 @@ class TestSharedConfig:
         assert problems(home, LOGIN + "zzz: 1") == [
             f"bisync.yaml:3:1: zzz: unknown key here ({', '.join(TOP_LEVEL)})",
             f"{path}: bisync_config.default_profile: "
-            'unknown profile "fats"; did you mean "fast"? (safe, balanced, fast)',
+            'unknown profile "fats"; did you mean "fast"? (safe, balanced, fast, merge)',
             f"{path}: api_url: neither https nor on this machine; "
             "write https://… (http only for localhost or 127.0.0.1)",
             f"{path}: bisync_config.sync_dir: "

@@ -42,8 +42,8 @@ GROUND_FLOOR = {"__init__", "__main__", "app", *FLOORS[0].split()} - {"templates
 
 # All that a decision may need besides other decisions: nothing here knows the disk, the clock or a process.
 HARMLESS = {
-    "__future__", "collections", "dataclasses", "enum", "functools", "itertools", "math", "re", "shlex", "typing",
-    "unicodedata",
+    "__future__", "bisect", "collections", "dataclasses", "difflib", "enum", "functools", "hashlib", "itertools",
+    "math", "re", "shlex", "typing", "unicodedata",
 }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ CASES = {
         "syncs",
         {
             "name": str, "mode": str, "outcome": str, "uploaded": int, "downloaded": int, "deleted_local": int,
-            "deleted_cloud": int, "renamed": int,
+            "deleted_cloud": int, "renamed": int, "merged": int,
             "conflicts": [{"path": str, "copies": [str], "winner": str, "device": (str, NONE)}],
             "left_out": [{"path": str, "why": str}], "notes": [str], "registered": [str], "bytes": int,
             "seconds": float, "run": (str, NONE), "error": (str, NONE), "hint": (str, NONE),

@@ -114,6 +114,9 @@ def test_the_document_has_every_kind_of_path() -> None:
     assert one["trash"] == {"local": None, "cloud": None}
     assert one["entry"]["paths"] == {
         "uploaded": ["a.md"],
-        **{kind: [] for kind in ("downloaded", "renamed", "deleted_local", "deleted_cloud", "conflicts")},
+        **{
+            kind: []
+            for kind in ("merged", "downloaded", "renamed", "deleted_local", "deleted_cloud", "conflicts")
+        },
     }
     assert log_document([Logged(name="notes", entry=None)])["syncs"][0]["entry"] is None

@@ -35,6 +35,8 @@ NAMES = [
     "p/q/e.md",
 ]
 FOLDERS = ["d", "D", "d/g", "d/p", "m", "M", "p", "p/d", "p/q", "p/q/m", "d [x]"]
+# Of a text: edits of two that are not next to each other can be merged.
+PARAGRAPHS = 5
 RULES = ["*.log", "d/g/", "*.md.conflict1", "!k.log", "i*", "# nothing"]
 
 
@@ -100,10 +102,16 @@ class Stakes:
         assert self.server.folder is not None
         return self.server.folder / BUCKET
 
-    def version(self, author: str) -> str:
-        """A new content."""
+    def version(self, author: str, path: Path) -> str:
+        """A new content for the file at a path: one paragraph of what it holds is another, or all are."""
         self.count += 1
-        text = f"version {self.count:06d} by {author}\n"
+        said = f"version {self.count:06d} by {author}"
+        paragraphs = path.read_text().removesuffix("\n").split("\n\n") if path.is_file() else []
+        if len(paragraphs) == PARAGRAPHS:
+            paragraphs[self.count % PARAGRAPHS] = said
+        else:
+            paragraphs = [f"{said}, {number}" for number in range(PARAGRAPHS)]
+        text = "\n\n".join(paragraphs) + "\n"
         self.fresh.add(text)
         return text
 
@@ -177,7 +185,7 @@ class Users:
 
     def save(self, player: Player, path: Path) -> None:
         """Give a file a new content."""
-        text = self.stakes.version(player.device.home.name)
+        text = self.stakes.version(player.device.home.name, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.stakes.forget(player, path)
         self.say(player, f"edit {_shown(player, path)} -> {self.stakes.count}")
@@ -317,7 +325,7 @@ class Foreigner:
     def write(self, name: str) -> None:
         """Give an object a new content, where this server can have one of this name."""
         if self._is_free(name, but_for=name):
-            text = self.stakes.version("foreigner")
+            text = self.stakes.version("foreigner", self.stakes.top / name)
             self.say(f"put {name} -> {self.stakes.count}")
             self.stakes.destroy(name)
             self.stakes.server.put(name, text)

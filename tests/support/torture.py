@@ -8,6 +8,7 @@ the look at both sides and the first write. Devices start one after the other, o
 
 What must hold: after things have calmed down all devices and the bucket are equal, and every version a
 user or the foreign writer ever handed to a sync is somewhere: in the trees, in a conflict copy or in a trash.
+Two of the devices merge edits, and the third has the newer version win; what went into a merge is in a trash, whole.
 A version that its own user overwrote before any sync had finished with it is the user's loss, not ours; so is one
 that the foreign writer took out of the bucket when nobody else had it.
 """
@@ -58,11 +59,13 @@ class Torture:
         self.foreigner = Foreigner(self.random, self.stakes, self.say)
         self.players = self.stakes.players
         self.players += [self._player(home / name) for name in ("one", "two", "three")]
+        self.merges = 0
 
     def _player(self, home: Path) -> Player:
+        base = "balanced" if home.name == "two" else "merge"
         device = Device(
-            home, self.server, profile="anything", extra="profiles:\n  anything: {max_delete: none}\n",
-            program=short_lease.NAME,
+            home, self.server, profile="anything", program=short_lease.NAME,
+            extra=f"profiles:\n  anything: {{extends: {base}, max_delete: none}}\n",
         )  # fmt: skip
         env = device.environment
         app = App(manifest=load(home / "bisync.yaml", env=env, home=home), env=env).agreed()
@@ -111,12 +114,14 @@ class Torture:
         result = self.run(app, reveal=reveal)
         self.syncs += 1
         self.disturbed += disturbed
+        self.merges += result.merged
         counts = (
             result.uploaded,
             result.downloaded,
             result.deleted_local,
             result.deleted_cloud,
             result.renamed,
+            result.merged,
         )
         self.say(
             player.device.home.name,
@@ -358,7 +363,7 @@ def main() -> int:
     game = play(arguments.seed, arguments.steps, log=arguments.log)
     print(
         f"seed {arguments.seed}: {arguments.steps} steps, {game.syncs} syncs, {game.kills} kills, "
-        f"{game.disturbed} of them disturbed, {game.together} beside others, "
+        f"{game.disturbed} of them disturbed, {game.together} beside others, {game.merges} merges, "
         f"{len(game.required)} of {game.stakes.count} versions at stake, none lost, {time.monotonic() - began:.0f} s"
     )
     for error, count in game.stumbles.most_common():

@@ -159,7 +159,8 @@ def test_what_hooks_are_told(ready: Device, cloud: S3, below: str) -> None:
     }  # fmt: skip
     later = {
         "BISYNC_OUTCOME": "done", "BISYNC_ERROR": "", "BISYNC_UPLOADED": "2", "BISYNC_DOWNLOADED": "1",
-        "BISYNC_DELETED_LOCAL": "1", "BISYNC_DELETED_CLOUD": "1", "BISYNC_RENAMED": "0", "BISYNC_CONFLICTS": "0",
+        "BISYNC_DELETED_LOCAL": "1", "BISYNC_DELETED_CLOUD": "1", "BISYNC_RENAMED": "0", "BISYNC_MERGED": "0",
+        "BISYNC_CONFLICTS": "0",
     }  # fmt: skip
     assert variables(told, "before_sync") == {"BISYNC_HOOK": "before_sync", **every}
     for hook in ("on_change", "after_sync"):

@@ -49,6 +49,7 @@ from bisync.schedule import texts
 from bisync.secret import Secret
 from bisync.state import abilities, aside, baseline, lease, runs
 from bisync.state import held as held_state
+from bisync.state.contents import Contents, Known
 from bisync.state.migration import Entry, Journal, MigrationState, read_entries, write_entries
 from bisync.state.paths import SyncState
 from bisync.sync import plan_file, trash
@@ -437,6 +438,10 @@ READERS = {
         sample=f"{MD5}\n".encode() * 3,
         read=lambda path: aside.add(path, [*aside.load(path), "0" * 32]),
         name="aside.txt",
+    ),
+    "contents": Reader(
+        sample=_made(lambda path: Contents(path.parent, {}).write({"a.md": Known(MD5, "0" * 64)}), "index.json"),
+        read=lambda path: Contents.read(path.parent).text("a.md", MD5), name="index.json",
     ),
     "abilities": Reader(sample=_note_of_abilities(), read=_abilities, name=NOTE),
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),

@@ -1,0 +1,209 @@
+"""Edits of one text on two devices that do not overlap become one text, on real servers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bisync.core.result import Outcome
+from bisync.sync.apply import Execution
+from tests.support.world import S3, Device
+
+BASE = "# Plan\n\nfirst\n\nsecond\n\nthird\n"
+OURS, THEIRS = BASE.replace("first", "FIRST"), BASE.replace("third", "THIRD")
+BOTH = OURS.replace("third", "THIRD")
+
+
+def merging(device: Device) -> Device:
+    """Have a device merge."""
+    device.write_manifest(device.s3_manifest().replace("profile: balanced", "profile: merge"))
+    return device
+
+
+@pytest.fixture
+def merger(laptop: Device) -> Device:
+    """A device that merges, with a note that both sides hold."""
+    merging(laptop).write("plan.md", BASE)
+    assert laptop.sync().uploaded == 1
+    return laptop
+
+
+def texts(device: Device) -> list[Path]:
+    folder = device.state / "contents"
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "index.json"]
+
+
+def test_edits_of_two_paragraphs_become_one_text(merger: Device, desktop: Device) -> None:
+    merging(desktop).run("sync")
+    desktop.write("plan.md", THEIRS)
+    desktop.run("sync")
+    merger.write("plan.md", OURS).chmod(0o600)
+    [planned] = merger.run("plan", "--json").json["syncs"][0]["actions"]
+    assert (planned["action"], planned["path"], planned["hunks"], planned["size"]) == (
+        "merge",
+        "plan.md",
+        2,
+        len(BOTH),
+    )
+    assert (
+        "merge  plan.md  (changed on both sides; 2 edits that do not overlap become one text)"
+        in merger.run("plan").out
+    )
+    refused = merger.run("plan", "--script", "go.sh", expect=2).err
+    assert "merges no texts" in refused and "--profile safe" in refused
+    assert merger.tree() == {"plan.md": OURS}
+
+    ran = merger.run("sync")
+
+    assert "✓ Sync completed - 1 file merged\n" in ran.out, ran.out
+    assert merger.tree() == {"plan.md": BOTH}
+    assert (merger.notes / "plan.md").stat().st_mode & 0o777 == 0o600
+    assert "✓ Sync completed - 1 file downloaded" in desktop.run("sync").out
+    assert desktop.tree() == {"plan.md": BOTH}
+    assert "nothing to do" in merger.run("sync").out
+    entry = merger.history()[-2]
+    assert (entry["merged"], entry["uploaded"], entry["paths"]) == (1, 0, {"merged": ["plan.md"]})
+    assert "merged" in merger.run("log", "plan.md").out
+    for side, text in (("local", OURS), ("cloud", THEIRS)):
+        kept = next(one for one in merger.run("history", "--versions", "--json").json["syncs"][0]["versions"]
+                    if one["side"] == side and one["run"] == entry["run"])  # fmt: skip
+        assert kept["size"] == len(text)
+    merger.run("restore", "plan.md", "--run", entry["run"], "--to", "old")
+    assert (merger.home / "old" / "plan.md").read_text() in (OURS, THEIRS)
+
+    # Merge on top of merge: what both have now is what the next edits are merged by.
+    desktop.write("plan.md", BOTH.replace("FIRST", "first again"))
+    desktop.run("sync")
+    merger.write("plan.md", BOTH.replace("THIRD", "third again"))
+    assert merger.sync().merged == 1
+    assert merger.tree() == {"plan.md": BOTH.replace("FIRST", "first again").replace("THIRD", "third again")}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "why"),
+    [
+        pytest.param(OURS, BASE.replace("first", "erst"), "the edits overlap", id="overlap"),
+        pytest.param(OURS, THEIRS + "\0", "it is no text of UTF-8", id="no text"),
+    ],
+)
+def test_what_does_not_merge_is_kept_twice(merger: Device, s3: S3, ours: str, theirs: str, why: str) -> None:
+    merger.write("plan.md", ours)
+    s3.put("plan.md", theirs)
+    assert (
+        f"(changed on both sides; {why}: both versions are kept beside each other)" in merger.run("plan").out
+    )
+    result = merger.sync()
+    assert (result.merged, len(result.conflicts)) == (0, 1)
+    assert merger.tree() == s3.tree() == {"plan.md.conflict1": ours, "plan.md.conflict2": theirs}
+
+
+def test_ignore_files_are_never_merged(laptop: Device, s3: S3) -> None:
+    merging(laptop).write(".bmignore", "one\n\ntwo\n\nthree\n")
+    laptop.sync()
+    laptop.write(".bmignore", "1\n\ntwo\n\nthree\n")
+    s3.put(".bmignore", "one\n\ntwo\n\n3\n")
+    assert (laptop.sync().merged, sorted(laptop.tree())) == (
+        0,
+        [".bmignore.conflict1", ".bmignore.conflict2"],
+    )
+
+
+def test_the_last_agreed_texts_are_kept_where_a_profile_merges(laptop: Device, s3: S3) -> None:
+    laptop.write("plan.md", BASE)
+    laptop.sync()
+    assert not (laptop.state / "contents").exists()
+    merging(laptop)
+    assert laptop.sync().outcome is Outcome.IDLE
+    assert len(texts(laptop)) == 1, "an idle run keeps what is not kept yet"
+    laptop.write("plan.md", OURS)
+    laptop.write("image.png", "\0" * 100)
+    laptop.write("large.md", "x" * ((1 << 20) + 1))
+    laptop.sync()
+    assert len(texts(laptop)) == 1, "of each path the last one alone, and of texts that can be merged"
+    # What is damaged or gone makes a conflict, and costs no version.
+    texts(laptop)[0].write_bytes(b"")
+    laptop.write("plan.md", OURS + "\nmore\n")
+    s3.put("plan.md", BOTH)
+    assert len(laptop.sync().conflicts) == 1
+    laptop.write_manifest(laptop.s3_manifest())
+    assert laptop.sync().outcome is Outcome.IDLE
+    assert not (laptop.state / "contents").exists()
+
+
+def test_an_edit_while_the_run_is_at_work_waits_for_the_next(merger: Device, s3: S3) -> None:
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    later = OURS.replace("second", "SECOND")
+    result = merger.sync(app=replace(merger.app(), on_plan=lambda *_: merger.write("plan.md", later)))
+    assert result.error is None
+    assert merger.tree() == {"plan.md": later}
+    assert s3.tree() == {"plan.md": THEIRS}
+    assert merger.sync().merged == 1
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH.replace("second", "SECOND")}
+
+
+def test_a_newer_version_in_the_cloud_is_merged_by_the_next_run(merger: Device, s3: S3) -> None:
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    newer = THEIRS.replace("# Plan", "# Plan B")
+    merger.sync(app=replace(merger.app(), on_plan=lambda *_: s3.put("plan.md", newer)))
+    assert merger.tree() == {"plan.md": OURS}
+    assert merger.sync().merged == 1
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH.replace("# Plan", "# Plan B")}
+
+
+@pytest.mark.parametrize("where", ["_send", "_merge"])
+def test_a_run_that_is_cut_off_is_made_good(
+    merger: Device, s3: S3, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Before anything has changed here, or when the text is merged here and not there."""
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    with monkeypatch.context() as broken:
+
+        def cut(*_: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        broken.setattr(Execution, where, cut)
+        assert merger.sync().outcome is Outcome.FAILED
+    assert merger.tree() == {"plan.md": BOTH if where == "_send" else OURS}
+    assert merger.sync().merged == 1
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH}
+    assert merger.sync().outcome is Outcome.IDLE
+
+
+def test_a_reviewed_merge_is_carried_out_as_it_was_seen(merger: Device, s3: S3) -> None:
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    merger.run("plan", "--out", "a.json")
+    s3.put("plan.md", THEIRS.replace("second", "SECOND"))
+    assert "plan.md moved since" in merger.run("sync", "--plan", "a.json", expect=4).err
+    s3.put("plan.md", THEIRS)
+    merger.run("sync", "--plan", "a.json")
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH}
+
+
+def test_texts_are_merged_where_the_cloud_has_no_hashes(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    device = Device(tmp_path / "home")
+    conf = device.home / ".config" / "rclone" / "rclone.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(f"[disk]\ntype = alias\nremote = {shared}\n")
+    device.write_manifest(
+        "version: 1\ntenants: {team: {provider: rclone, remote: 'disk:'}}\n"
+        "syncs: {notes: {tenant: team, dir: ~/notes, profile: quick}}\n"
+        "profiles: {quick: {extends: merge, compare: modtime}}\n"
+    )
+    device.setup()
+    device.write("plan.md", BASE)
+    assert device.sync().uploaded == 1
+    device.write("plan.md", OURS)
+    (shared / "plan.md").write_text(THEIRS)
+    os.utime(shared / "plan.md", (1_000_000_000, 1_000_000_000))
+    assert device.sync().merged == 1
+    assert device.tree() == {"plan.md": BOTH} == {"plan.md": (shared / "plan.md").read_text()}
+    assert device.sync().outcome is Outcome.IDLE
