@@ -1,6 +1,7 @@
 # Each of these sets up what it needs, also as the first command ever typed here:
 #   make demo     the whole story on an embedded S3 server, in a temporary home; CLOUD=1: that of the Basic Memory
 #                 cloud, on a stand-in for it on this machine; MIGRATE=1: that of a move from v0.14 and WebDAV
+#   make suite    the tests alone, as make test runs them
 #   make fast     the tests that need no server and no rclone: seconds
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
@@ -30,13 +31,16 @@ READY := $(VENV)/.ready
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
+# Every worker would compile every test anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 STEPS ?= 1000
 EVERY ?= 1
 PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test lint fmt docs torture blackbox sweep paper lease race compat kinds duet moving fuzz bench release venv clean
+.PHONY: demo fast test suite lint fmt docs torture blackbox sweep paper lease race compat kinds duet moving fuzz bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -45,7 +49,11 @@ demo: $(READY)
 fast: $(READY)
 	$(BIN)/pytest -m pure -n 2
 
-test: lint
+# The two at once: mypy is one process, and a test that waits for a server needs none.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: $(READY)
 	$(BIN)/pytest -n 4 --dist loadgroup --durations=10
 
 lint: $(READY)
