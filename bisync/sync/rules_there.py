@@ -119,7 +119,8 @@ def without_rules(paths: Iterable[str]) -> BisyncError:
 def versions(session: Session, found: Mapping[str, CloudFile]) -> Heard:
     """The lines of ignore files in the cloud, by key, and those that cannot be honoured, which have none.
 
-    Those that are gone meanwhile are missing. Raises RcloneError when they cannot be fetched.
+    Those that are gone meanwhile are missing. Raises RcloneError when they cannot be fetched, OSError when what was
+    fetched cannot be read.
     """
     texts: dict[str, list[str]] = {}
     broken = []
@@ -146,6 +147,9 @@ def versions(session: Session, found: Mapping[str, CloudFile]) -> Heard:
                 alone = ignore.Layer(f"{name} (cloud)", lines)
                 session.app.filters(ignore.outer_rules(outer, [alone]))
             except IgnoreError as error:
+                if isinstance(error.__cause__, OSError):
+                    # It was fetched and cannot be read here: what it says is not known, and nothing goes without it.
+                    raise error.__cause__ from None
                 texts[key] = []
                 broken.append(Broken(key, hashing.file_md5(fetched), error.message))
             else:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from bisync.core.result import Outcome
 from tests.support.world import S3, Device
 
 BROKEN = {
@@ -109,3 +115,26 @@ def test_very_many_planted_versions_stop_nothing(laptop: Device, s3: S3) -> None
     for _ in range(2):
         assert laptop.sync().error is None
         assert s3.tree()["0/a.md"] == "edited" and "0/a.key" not in s3.tree()
+
+
+def test_a_disk_that_fails_sets_nothing_aside(
+    laptop: Device, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read just now says nothing about the rules, and nothing is synced without them."""
+    s3.put(".bmignore", "wishes.txt\n")
+    laptop.write("wishes.txt", "a secret")
+    opened = os.open
+
+    def failing(path: str | Path, *more: Any, **others: Any) -> int:
+        if str(path).endswith("/.bmignore") and not Path(path).is_relative_to(laptop.home):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return opened(path, *more, **others)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "open", failing)
+        result = laptop.sync()
+    assert (result.outcome, result.exit_code) == (Outcome.FAILED, 1)
+    assert result.error is not None and "Input/output error" in result.error
+    assert "wishes.txt" not in s3.tree()
+    assert laptop.sync().error is None
+    assert (sorted(laptop.tree()), sorted(s3.tree())) == ([".bmignore", "wishes.txt"], [".bmignore"])
