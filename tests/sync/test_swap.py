@@ -52,6 +52,22 @@ def test_nothing_is_put_over_a_file_that_appeared(area: swap.Area) -> None:
     assert (area.root / "n.md").read_text() == "made here meanwhile"
 
 
+def test_what_was_merged_is_in_the_trash_in_both_versions_where_the_cloud_keeps_none(area: swap.Area) -> None:
+    (area.root / "d").mkdir(parents=True)
+    (area.root / "d/n.md").write_text("ours")
+    (area.staging / "d").mkdir()
+    (area.staging / "d/n.md").write_text("theirs")
+    swap.keep_aside(area, "d/n.md", "d/n.md")
+    swap.stage(area, "d/n.md", b"both")
+    assert swap.put_in(area, "d/n.md", seen(area.root, "d/n.md"))
+    (area.staging / "d/n.md").write_text("theirs again")
+    swap.keep_aside(area, "d/n.md", "d/n.md")
+    swap.empty_hold(area)
+    assert (area.root / "d/n.md").read_text() == "both"
+    kept = {path.name: path.read_text() for path in (area.trash / "d").iterdir()}
+    assert kept == {"n.md": "ours", "n.md~": "theirs", "n.md~~": "theirs again"}
+
+
 def test_a_program_that_had_the_file_open_is_noticed(area: swap.Area) -> None:
     (area.root / "n.md").write_text("old")
     expected = seen(area.root, "n.md")
