@@ -61,8 +61,9 @@ class Flag(NamedTuple):
 class Command:
     """A function that a person can call by name.
 
-    `word`: the parameter that a bare word sets, and that must be given. `words`: the parameters that further bare
-    words go to, one after the other: `sync notes work` says `sync --only notes --only work`. All are flags, too.
+    `word`: the parameter that a bare word sets, and that must be given unless it is `optional`. `words`: the parameters
+    that further bare words go to, one after the other: `sync notes work` says `sync --only notes --only work`. All are
+    flags, too.
     `choices`: all that `word` may be, where that is known.
     """
 
@@ -73,15 +74,17 @@ class Command:
         words: tuple[str, ...],
         help: Mapping[str, str],
         choices: tuple[str, ...] = (),
+        optional: bool = False,
     ) -> None:
         self.name = call.__name__
-        typed = self.name if word is None else f"{self.name} {word.upper()}"
+        typed = self.name if word is None or optional else f"{self.name} {word.upper()}"
         # A function of the same name and signature, which knows what it was called as.
         self.call = wraps(call)(lambda *given, **named: _at_work(typed, call, *given, **named))
         self.word = word
         self.words = words
         self.help = help
         self.choices = choices
+        self.optional = optional
 
     @property
     def summary(self) -> str:
@@ -118,10 +121,11 @@ def command(
     word: str | None = None,
     words: str | tuple[str, ...] = (),
     choices: tuple[str, ...] = (),
+    optional: bool = False,
 ) -> Callable[[Callable[..., None]], Command]:
     """Declare a command: its name, flags and summary are the function's own name, parameters and docstring.
 
     Its first parameter, `c`, is what invoke hands over; nothing here makes use of it.
     """
     several = (words,) if isinstance(words, str) else words
-    return lambda call: Command(call, word, several, help, choices)
+    return lambda call: Command(call, word, several, help, choices, optional)

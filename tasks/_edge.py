@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bisync.app import App
     from bisync.config import Manifest, Sync
+    from bisync.sync.patterns import Wanted
 
 JOBS = 4
 HELP = {
@@ -35,6 +36,7 @@ HELP = {
     "only": "only this sync (repeatable; default: all)",
     "json": "print one JSON document on stdout",
     "jobs": "work on this many syncs at a time",
+    "path": "only this file, this folder, or what fits this pattern: 'work/**/*.md'",
 }
 
 
@@ -151,6 +153,48 @@ def open_app(
 
     Raises ManifestError and UsageError.
     """
+    app, named, _ = _opened(screen, path, only, sync_dir, lambda word: False)
+    return app, named
+
+
+def open_about(
+    screen: Screen, path: str | None, only: Sequence[str] | None, word: str | None
+) -> tuple[App, Sequence[tuple[Sync, Wanted | None]]]:
+    """As `open_app`, and what is meant in each sync by a word for files; None: everything.
+
+    A bare word, which comes in `only`, is for files where no sync is called so and it cannot be a sync's name that is
+    mistyped. Raises UsageError for several.
+    """
+    app, syncs, words = _opened(screen, path, only, None, looks_like_files)
+    words = [*([word] if word is not None else []), *words]
+    if not words:
+        return app, [(sync, None) for sync in syncs]
+    if len(words) > 1:
+        raise UsageError(
+            f"one path, folder or pattern at a time, not {len(words)}",
+            hint="a pattern stands in quotes, or the shell takes it for its own: 'work/*.md'",
+        )
+    from bisync.sync.located import wanted
+
+    return app, wanted(syncs, words[0], Path.cwd())
+
+
+def looks_like_files(word: str) -> bool:
+    """Whether a bare word is rather for files than for a sync: a name of one has no / and no sign of a pattern.
+
+    It may have a dot; but a file's ending is the likelier one.
+    """
+    return any(sign in word for sign in "/*?[.~")
+
+
+def _opened(
+    screen: Screen,
+    path: str | None,
+    only: Sequence[str] | None,
+    sync_dir: str | None,
+    is_no_name: Callable[[str], bool],
+) -> tuple[App, tuple[Sync, ...], list[str]]:
+    """The app, the syncs that are meant, and the words of `only` that are for something else."""
     needs_value(only, "--only")
     from bisync import providers
     from bisync.app import App
@@ -162,7 +206,9 @@ def open_app(
     manifest = providers.recognised(read_manifest(path, sync_dir=sync_dir))
     say_which(screen, manifest)
     app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
-    return app, select_syncs(manifest, only or [])
+    known = {sync.name for sync in manifest.syncs}
+    others = [word for word in only or [] if word not in known and is_no_name(word)]
+    return app, select_syncs(manifest, [word for word in only or [] if word not in others]), others
 
 
 def headed(screen: Screen, syncs: Sequence[Sync]) -> Iterator[Sync]:

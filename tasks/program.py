@@ -71,9 +71,10 @@ def _parsed(command: Command, words: Sequence[str]) -> dict[str, Any]:
     given = vars(found)
     bare: list[str] = [*given.pop("words"), *words[end + 1 :]]
     if command.word is not None and command.word not in given:
-        if not bare:
+        if bare:
+            given[command.word] = bare.pop(0)
+        elif not command.optional:
             raise _Usage(f"{command.name} needs {command.word.upper()}", command.name)
-        given[command.word] = bare.pop(0)
     for taker in command.takers:
         if bare and taker.many:
             given[taker.parameter] = [*given.get(taker.parameter, []), *bare]
@@ -149,7 +150,7 @@ def _help(words: Sequence[str]) -> None:
     command = _named(words[0])
     usage, rows = f"bisync {command.name}", {}
     if command.word is not None:
-        usage += f" {command.word.upper()}"
+        usage += f" [{command.word.upper()}]" if command.optional else f" {command.word.upper()}"
         rows[command.word.upper()] = command.help[command.word]
     for taker in command.takers:
         usage += f" [{taker.value}{' ...' if taker.many else ''}]"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.errors import UsageError
 from bisync.report.documents import prune_document, sync_document, unlock_document
 from bisync.report.lease_words import unlock_lines
+from bisync.report.resolve_words import resolve_all_lines, resolve_lines
+from bisync.report.restore_words import restore_lines
 from bisync.report.screen import Screen
 from bisync.report.words import (
     plan_file_lines,
     preview_lines,
     prune_lines,
-    resolve_lines,
-    restore_lines,
     script_lines,
     sync_lines,
 )
@@ -222,29 +223,48 @@ def plan(
 
 @command(
     word="path",
+    optional=True,
     help={
-        "path": "the contested file, relative to the sync dir",
+        "path": "the contested file; with --all a folder or a pattern ('work/**/*.md'), or nothing for all",
         "keep": "local, cloud, newer or both",
+        "all": "settle every conflict that PATH is about",
         "manifest": HELP["manifest"],
         "only": HELP["only"],
     },
 )
 def resolve(
-    c: object, path: str, keep: str = "", manifest: str | None = None, only: list[str] | None = None
+    c: object,
+    path: str | None = None,
+    keep: str = "",
+    all: bool = False,
+    manifest: str | None = None,
+    only: list[str] | None = None,
 ) -> None:
     """Settle a conflict: keep one version under the file's name, the others go to the trash."""
     with edge(Screen()) as screen:
         from bisync.actions import conflicts as action
+        from bisync.core.printable import typed_path
+        from bisync.sync.located import wanted
+        from bisync.sync.patterns import EVERYTHING
 
+        if path is None and not all:
+            raise UsageError("resolve needs PATH, or --all", hint="see: bisync resolve --help")
         if keep not in action.KEEP:
-            from bisync.core.printable import typed_path
-
+            named = "" if path is None else f" {typed_path(path)}"
             raise UsageError(
                 f"--keep takes one of {', '.join(action.KEEP)}",
-                hint=f"as in: bisync resolve {typed_path(path)} --keep newer",
+                hint=f"as in: bisync resolve{named}{' --all' if all else ''} --keep newer",
             )
         app, syncs = open_app(screen, manifest, only)
-        screen.tell(resolve_lines(action.settle(app, syncs, path, action.KEEP[keep])))
+        meant = (
+            wanted(syncs, path, Path.cwd()) if path is not None else [(sync, EVERYTHING) for sync in syncs]
+        )
+        if not all:
+            screen.tell(resolve_lines(action.settle(app, meant, action.KEEP[keep])))
+            return
+        done = action.settle_all(app, meant, action.KEEP[keep])
+        screen.tell(resolve_all_lines(done))
+        leave(done.exit_code)
 
 
 @command(

@@ -17,7 +17,7 @@ from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
 
 from ._command import command
-from ._edge import HELP, JOBS, each, edge, finish, open_app, whole_number
+from ._edge import HELP, JOBS, each, edge, finish, open_about, open_app, whole_number
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
@@ -26,6 +26,7 @@ _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["jso
     words="only",
     help={
         **_COMMON,
+        "path": HELP["path"],
         "one-way": "files that only the cloud has are fine",
         "download": "compare the contents of files that the cloud has no hash of; fetches them",
         "jobs": HELP["jobs"],
@@ -35,6 +36,7 @@ def check(
     c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
+    path: str | None = None,
     one_way: bool = False,
     download: bool = False,
     json: bool = False,
@@ -44,9 +46,20 @@ def check(
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import check as action
 
-        app, syncs = open_app(screen, manifest, only)
-        compare = partial(action.run, app, one_way=one_way, download=download)
-        results = each(screen, syncs, compare, check_lines, jobs)
+        app, about = open_about(screen, manifest, only, path)
+        meant = {sync.name: wanted for sync, wanted in about}
+        syncs = [sync for sync, _ in about]
+        found = each(
+            screen,
+            syncs,
+            lambda one: action.run(app, one, one_way=one_way, download=download, wanted=meant[one.name]),
+            check_lines if len(syncs) == 1 or None in meant.values() else None,
+            jobs,
+        )
+        results = action.about(found)
+        if len(syncs) > 1 and None not in meant.values():
+            for one in results:
+                screen.tell(check_lines(one))
         finish(screen, results, check_document)
 
 
@@ -70,17 +83,22 @@ def status(
         screen.document(status_document(found))
 
 
-@command(words="only", help=_COMMON)
+@command(words="only", help={**_COMMON, "path": HELP["path"]})
 def conflicts(
-    c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False
+    c: object,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    path: str | None = None,
+    json: bool = False,
 ) -> None:
     """List the conflict copies that wait for a decision."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import conflicts as action
 
-        app, syncs = open_app(screen, manifest, only)
-        groups = [group for one in syncs for group in action.run(app, one)]
-        screen.tell(conflicts_lines(groups))
+        app, about = open_about(screen, manifest, only, path)
+        groups = action.waiting(app, about)
+        word = next((wanted.word for _, wanted in about if wanted is not None), None)
+        screen.tell(conflicts_lines(groups, word))
         finish(screen, groups, conflicts_document)
 
 
@@ -123,7 +141,7 @@ def doctor(c: object, manifest: str | None = None, only: list[str] | None = None
     help={
         **_COMMON,
         "run": "this run, or how its id begins (see: bisync history)",
-        "path": "what runs did to this file, or below this folder",
+        "path": "what runs did to this file, below this folder, or to what fits this pattern",
     },
 )
 def log(
@@ -143,7 +161,8 @@ def log(
         app, syncs = open_app(screen, manifest, only)
         if path is not None:
             followed = action.follow(app, syncs, path, Path.cwd(), run=run)
-            screen.tell(followed_lines(followed))
+            for each_one in followed:
+                screen.tell(followed_lines(each_one))
             screen.document(followed_document(followed))
             return
         found = action.find(app, syncs, run)

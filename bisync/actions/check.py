@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,16 @@ from bisync.app import App, Session
 from bisync.config import Compare, Sync
 from bisync.core import names
 from bisync.core.metadata import MARKER_PATH
-from bisync.errors import BisyncError, disk_error
+from bisync.errors import BisyncError, UsageError, disk_error
 from bisync.rclone.argv import Argv, check_argv, list_argv
 from bisync.rclone.diagnosis import failure, is_unlisted
 from bisync.rclone.output import count_unchecked, read_listing
 from bisync.rclone.program import name_list
+from bisync.sync.patterns import Wanted
+
+
+class NothingMeant(UsageError):
+    """A path, folder or pattern that neither side has a file of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +50,13 @@ class CheckResult:
         return 1 if self.errors else 0
 
 
-def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) -> CheckResult:
+def run(
+    app: App, sync: Sync, *, one_way: bool = False, download: bool = False, wanted: Wanted | None = None
+) -> CheckResult:
     """Compare sizes and hashes of everything that is not ignored (rclone docs, `rclone check`).
 
     `one_way`: files that only the cloud has are fine. `download`: fetch what the cloud has no hash of, and
-    compare the contents. Our own metadata does not count.
+    compare the contents. `wanted`: what is said is about these files alone. Our own metadata does not count.
     """
     try:
         with app.session(sync) as session, tempfile.TemporaryDirectory(prefix="bisync-") as scratch:
@@ -56,8 +64,14 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
             filters.write_text(app.filters(app.rules(sync)))
             argv = check_argv(sync.dir, session.remote, filters=filters, one_way=one_way)
             found, by_size = _compare(session, argv, "comparing both sides")
+            unhashed: list[str] = []
+            if by_size and (download or wanted is not None):
+                unhashed = _names_without_hash(session, filters)
+            if wanted is not None:
+                found, unhashed = meant(found, unhashed, wanted)
+                by_size = sum(1 for name in unhashed if found.get(names.from_rclone(name)) == "=")
             if by_size and download:
-                with name_list(_names_without_hash(session, filters)) as listed:
+                with name_list(unhashed) as listed:
                     argv = check_argv(sync.dir, session.remote, filters=filters, names=listed, download=True)
                     contents, by_size = _compare(session, argv, "comparing contents")
                 found = {path: contents.get(path, mark) for path, mark in found.items()}
@@ -79,6 +93,26 @@ def run(app: App, sync: Sync, *, one_way: bool = False, download: bool = False) 
         missing_local=marked("-"),
         errors=marked("!"),
     )
+
+
+def meant(
+    found: Mapping[str, str], unhashed: Sequence[str], wanted: Wanted
+) -> tuple[dict[str, str], list[str]]:
+    """What is about the files that are wanted. Raises UsageError where neither side has one."""
+    chosen = set(wanted.among(found))
+    if not chosen:
+        raise NothingMeant(
+            f"no file on either side is {wanted.word}",
+            hint="see which there are: bisync check, or bisync plan",
+        )
+    marks = {path: mark for path, mark in found.items() if path in chosen}
+    return marks, [name for name in unhashed if names.from_rclone(name) in chosen]
+
+
+def about(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The syncs that have a file of those that are wanted; all of them where none has."""
+    having = [one for one in results if not isinstance(one.error, NothingMeant)]
+    return having or list(results)
 
 
 def _compare(session: Session, argv: Argv, doing: str) -> tuple[dict[str, str], int]:

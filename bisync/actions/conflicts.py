@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -14,11 +15,12 @@ from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names, names
 from bisync.core.place import moved
-from bisync.core.printable import typed_path
+from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import baseline, runs
 from bisync.state.paths import SyncState
 from bisync.sync import inside, swap
+from bisync.sync.patterns import Wanted
 from bisync.sync.prepare import stay_in_place
 
 Keep = Literal["local", "cloud", "newer", "both"]
@@ -127,6 +129,39 @@ class Settled:
     run: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllSettled:
+    """Conflicts that were settled, and those that were not: what each is about, and why."""
+
+    settled: tuple[Settled, ...]
+    refused: tuple[tuple[str, BisyncError], ...]
+
+    @property
+    def exit_code(self) -> int:
+        """That of what was refused."""
+        return max((error.exit_code for _, error in self.refused), default=0)
+
+
+Meant = Sequence[tuple[Sync, Wanted]]
+"""The syncs that a word for files is about, and what it means in each: `bisync.sync.located.wanted`."""
+
+
+def waiting(app: App, meant: Sequence[tuple[Sync, Wanted | None]]) -> list[ConflictGroup]:
+    """The conflicts that wait in these syncs, as `run`; where a word for files is given, those that it is about."""
+    found: list[ConflictGroup] = []
+    for sync, wanted in meant:
+        groups = run(app, sync)
+        found += groups if wanted is None else among(groups, wanted)
+    return found
+
+
+def among(groups: Sequence[ConflictGroup], wanted: Wanted) -> tuple[ConflictGroup, ...]:
+    """The conflicts that a path, folder or pattern is about: by their own names or those of their copies."""
+    paths = {path: group for group in groups for path in (group.path, *(one.path for one in group.versions))}
+    chosen = {paths[path].path for path in wanted.among(paths)}
+    return tuple(group for group in groups if group.path in chosen)
+
+
 def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     """Settle one conflict in the sync dir; the next sync carries it to the cloud.
 
@@ -134,43 +169,90 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     names that are no conflict copies. Raises UsageError when there is no such conflict or no such version.
     """
     wanted = conflict_names.original_of(path) or path
+    with _at_rest(app, sync) as state:
+        group = next((one for one in run(app, sync) if one.path == wanted), None)
+        if group is None:
+            raise _none_waits(path)
+        return _settle(sync, state, group, keep, runs.unused_run_id(state, app.now(), app.device))
+
+
+def settle(app: App, meant: Meant, keep: Keep) -> Settled:
+    """Settle the conflict that a path, or a copy of that name, is about, in the first sync where one waits.
+
+    Raises UsageError when none does, where a folder or a pattern is about several, and as `resolve`.
+    """
+    several = 0
+    for sync, wanted in meant:
+        groups = among(run(app, sync), wanted)
+        if any(
+            wanted.is_path(one) for each in groups for one in (each.path, *(v.path for v in each.versions))
+        ):
+            return resolve(app, sync, groups[0].path, keep)
+        several += len(groups)
+    word = meant[0][1].word
+    if several:
+        raise UsageError(
+            f"{word} is no conflict, but the name of {several}",
+            hint=f"settle them all: bisync resolve {typed_path(word)} --all --keep {typed(keep)}",
+        )
+    raise _none_waits(word)
+
+
+def settle_all(app: App, meant: Meant, keep: Keep) -> AllSettled:
+    """Settle every conflict that is meant; one that cannot be keeps no other waiting.
+
+    Raises UsageError for a word that is about none.
+    """
+    settled: list[Settled] = []
+    refused: list[tuple[str, BisyncError]] = []
+    for sync, wanted in meant:
+        if not among(run(app, sync), wanted):
+            continue
+        with _at_rest(app, sync) as state:
+            began = runs.unused_run_id(state, app.now(), app.device)
+            for group in among(run(app, sync), wanted):
+                try:
+                    settled.append(_settle(sync, state, group, keep, began))
+                except BisyncError as error:
+                    refused.append((group.path, error))
+    if not settled and not refused and meant[0][1].word:
+        raise _none_waits(meant[0][1].word)
+    return AllSettled(settled=tuple(settled), refused=tuple(refused))
+
+
+@contextmanager
+def _at_rest(app: App, sync: Sync) -> Iterator[SyncState]:
+    """The sync's state under its lock, for the dir that it speaks of."""
     with app.locked_dir(sync) as state:
         stay_in_place(state, app.place(sync), sync.name)
         swap.put_back(sync.dir, state.trash)  # a version may still be held by a run that was killed
-        group = next((one for one in run(app, sync) if one.path == wanted), None)
-        if group is None:
-            raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
-        began = runs.unused_run_id(state, app.now(), app.device)
-        area = swap.Area(sync.dir, began, state.trash / began)
-        try:
-            if keep == "both":
-                kept = _keep_both(area, group)
-                trashed: list[str] = []
-            else:
-                kept, trashed = [group.path], _keep_one(area, group, _choose(group, keep))
-        except (inside.InTheWay, OSError) as problem:
-            swap.put_back(sync.dir, state.trash)
-            why = problem.strerror if isinstance(problem, OSError) else str(problem)
-            raise BisyncError(
-                f"{group.path}: {why}", hint="mend that, and look again: bisync conflicts"
-            ) from problem
-        except BisyncError:
-            swap.put_back(sync.dir, state.trash)
-            raise
-        swap.empty_hold(area)
+        yield state
+
+
+def _settle(sync: Sync, state: SyncState, group: ConflictGroup, keep: Keep, began: str) -> Settled:
+    """Settle a conflict; what is dropped goes to the trash of the run `began`. Raises BisyncError."""
+    area = swap.Area(sync.dir, began, state.trash / began)
+    try:
+        if keep == "both":
+            kept = _keep_both(area, group)
+            trashed: list[str] = []
+        else:
+            kept, trashed = [group.path], _keep_one(area, group, _choose(group, keep))
+    except (inside.InTheWay, OSError) as problem:
+        swap.put_back(sync.dir, state.trash)
+        why = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise BisyncError(
+            f"{group.path}: {why}", hint="mend that, and look again: bisync conflicts"
+        ) from problem
+    except BisyncError:
+        swap.put_back(sync.dir, state.trash)
+        raise
+    swap.empty_hold(area)
     return Settled(sync=sync.name, path=group.path, kept=tuple(kept), trashed=tuple(trashed), run=began)
 
 
-def settle(app: App, syncs: Sequence[Sync], path: str, keep: Keep) -> Settled:
-    """Settle the conflict that `path`, or a copy of that name, is about, in the first sync where one waits.
-
-    Raises UsageError when none does, and as `resolve`.
-    """
-    path = path.removeprefix("./")
-    for sync in syncs:
-        if any(path in (group.path, *(one.path for one in group.versions)) for group in run(app, sync)):
-            return resolve(app, sync, path, keep)
-    raise UsageError(f"{path}: no conflict waits here", hint="see: bisync conflicts")
+def _none_waits(word: str) -> UsageError:
+    return UsageError(f"{word}: no conflict waits here", hint="see: bisync conflicts")
 
 
 def _choose(group: ConflictGroup, keep: Keep) -> Version:

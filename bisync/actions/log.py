@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from bisync.core import names
 from bisync.core.metadata import CLOUD_TRASH
 from bisync.errors import UsageError
 from bisync.state import baseline, runs
+from bisync.sync import located
 from bisync.sync.located import locate
+from bisync.sync.patterns import Wanted, is_pattern
 
 # So many runs are named where a beginning fits several.
 SHOWN = 5
@@ -130,30 +132,77 @@ class Followed:
     unnamed: int
 
 
-def follow(app: App, syncs: tuple[Sync, ...], path: str, cwd: Path, *, run: str | None = None) -> Followed:
+def follow(
+    app: App, syncs: tuple[Sync, ...], path: str, cwd: Path, *, run: str | None = None
+) -> list[Followed]:
     """What the runs of this device did to `path`, under its former names too; `run`: what that one did.
 
-    `path` as for `locate`. Raises UsageError where it lies in no sync dir, and as `find`.
+    `path` as for `locate`, and then it is one sync's; or a pattern, which may be about several. Raises UsageError
+    where it lies in no sync dir, and as `find`.
     """
-    sync, below = locate(syncs, path, cwd)
+    if not is_pattern(path):
+        sync, below = locate(syncs, path, cwd)
+        key = names.key(names.to_rclone(below))
+        return [_followed(app, sync, below, lambda _: [key], folder=key, run=run)]
+    found = []
+    meant = located.wanted(syncs, path, cwd)
+    if run is not None and len(meant) > 1:
+        of = {one.name for one in find(app, syncs, run)}
+        meant = [(sync, wanted) for sync, wanted in meant if sync.name in of]
+    for sync, wanted in meant:
+
+        def chosen(listed: Iterable[str], wanted: Wanted = wanted) -> list[str]:
+            own = {names.shown(one): one for one in listed}
+            return [own[name] for name in wanted.among(own)]
+
+        found.append(_followed(app, sync, path, chosen, folder=None, run=run))
+    having = [one for one in found if one.events]
+    return having or found
+
+
+def _followed(
+    app: App,
+    sync: Sync,
+    path: str,
+    chosen: Callable[[Iterable[str]], Iterable[str]],
+    *,
+    folder: str | None,
+    run: str | None,
+) -> Followed:
+    """What the runs of one sync did to the paths that `chosen` picks of all that they name, and below `folder`."""
     if run is None:
         entries = list(runs.latest_history(app.state(sync)))
     else:
         entries = [one.entry for one in find(app, [sync], run) if one.entry is not None]
-    found = tuple(_traced(entries, names.key(names.to_rclone(below))))
+    listed = dict.fromkeys(one for entry in entries for one in _named(entry))
+    events = tuple(_traced(entries, set(map(names.key, chosen(listed))), folder))
     unnamed = sum(1 for entry in entries if entry.get("more_paths"))
-    return Followed(name=sync.name, path=below, events=found, unnamed=unnamed)
+    return Followed(name=sync.name, path=path, events=events, unnamed=unnamed)
 
 
-def _traced(entries: Iterable[Mapping[str, Any]], path: str) -> Iterator[Happened]:
-    """What lines of a history (newest first) say of a path, or of what lies below it. Pure.
+def _named(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Every path that a line of the history names."""
+    for one in entry.get("conflicts") or ():
+        yield from (one["path"], *(one.get("copies") or ()))
+    for found in (entry.get("paths") or {}).values():
+        for one in found:
+            yield from ((one["path"], one.get("to") or one["path"]) if isinstance(one, dict) else (one,))
 
-    Where it was renamed, what they say of its former name; of a conflict's copy, what they say of the file.
+
+def _traced(
+    entries: Iterable[Mapping[str, Any]], paths: Iterable[str], folder: str | None
+) -> Iterator[Happened]:
+    """What lines of a history (newest first) say of these paths (keys), or of what lies below `folder`. Pure.
+
+    Where one was renamed, what they say of its former name; of a conflict's copy, what they say of the file.
     """
-    known = {path}
+    known = set(paths)
 
     def is_meant(one: object) -> bool:
-        return isinstance(one, str) and (names.key(one) in known or names.key(one).startswith(f"{path}/"))
+        if not isinstance(one, str):
+            return False
+        key = names.key(one)
+        return key in known or (folder is not None and key.startswith(f"{folder}/"))
 
     for entry in entries:
         paths, former = entry.get("paths") or {}, set[str]()

@@ -145,12 +145,23 @@ def _happened(one: Happened, path: str) -> str:
     return f"{_WORDS[one.what]}{name}"
 
 
-def followed_document(found: Followed) -> dict[str, Any]:
+def followed_document(found: Iterable[Followed]) -> dict[str, Any]:
     """What `log PATH --json` prints."""
-    from dataclasses import asdict
-
-    events = [{**asdict(one), "copies": list(one.copies)} for one in found.events]
     return {
         "version": 1,
-        "syncs": [{"name": found.name, "path": found.path, "events": events, "unnamed_runs": found.unnamed}],
+        "syncs": [
+            {
+                "name": one.name,
+                "path": one.path,
+                "events": list(map(_event, one.events)),
+                "unnamed_runs": one.unnamed,
+            }
+            for one in found
+        ],
     }
+
+
+def _event(one: Happened) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(one), "copies": list(one.copies)}

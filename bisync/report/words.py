@@ -16,12 +16,11 @@ from bisync.report.left_out import left_alone_lines, left_out_lines, own
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
-    from bisync.actions.conflicts import ConflictGroup, Settled, Version
+    from bisync.actions.conflicts import ConflictGroup, Version
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
     from bisync.actions.plan import PlanResult
     from bisync.actions.prune import Pruned
-    from bisync.actions.restore import Restoration
     from bisync.actions.status import SyncStatus
     from bisync.config import Manifest
     from bisync.core.change import Change
@@ -378,11 +377,11 @@ def explain_lines(found: Sequence[Explanation]) -> list[str]:
     return lines
 
 
-# -- conflicts and trash --------------------------------------------------------------------------------
+# -- conflicts and what is ignored --------------------------------------------------------------------------------
 
 
-def conflicts_lines(groups: Sequence[ConflictGroup]) -> list[str]:
-    """Every conflict that waits, its versions, and how to settle it."""
+def conflicts_lines(groups: Sequence[ConflictGroup], word: str | None = None) -> list[str]:
+    """Every conflict that waits, its versions, and how to settle it. `word`: what was asked about alone."""
     from bisync.core.printable import typed_path
 
     lines = []
@@ -394,6 +393,8 @@ def conflicts_lines(groups: Sequence[ConflictGroup]) -> list[str]:
         lines.append(
             f"  Settle it with: bisync resolve {typed_path(group.path)} --keep local|cloud|newer|both"
         )
+    if not lines and word is not None:
+        return [f"No conflict is about {word}; see them all: bisync conflicts"]
     return lines or ["No conflicts."]
 
 
@@ -404,34 +405,6 @@ def _whose(one: Version) -> str:
         return f"{one.device} (this device)"
     # Most likely its; but apps that ask for no lease write, too.
     return f"another device ({one.device} has synced since)"
-
-
-def resolve_lines(done: Settled) -> list[str]:
-    """How a conflict was settled."""
-    lines = [f"✓ Resolved {done.path}: kept {', '.join(done.kept)}"]
-    if done.trashed:
-        lines.append(f"  in the trash (run {done.run}): {', '.join(done.trashed)}")
-    return [*lines, "  Next: bisync sync"]
-
-
-def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
-    """What came back, and what was left alone. `elsewhere`: not into the sync dir."""
-    lines = []
-    for one in done.restored:
-        lines.append(f"✓ Restored {one.path} (run {one.kept.run}, {size_text(one.kept.size)})")
-        if one.replaced:
-            lines.append("  the version that lay there is in the trash")
-    if done.left:
-        lines.append(
-            f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
-            "name, with --run or with --to"
-        )
-    if done.foreign:
-        kept = f"{files(len(done.foreign))} more, kept by runs that are not known here"
-        lines.append(f"{kept}: another device's, or planted (see: bisync history --versions)")
-    if done.restored and not elsewhere:
-        lines.append("  Next: bisync sync")
-    return lines
 
 
 def prune_lines(result: Pruned) -> list[str]:

@@ -69,6 +69,10 @@ class Wanted:
         return names.key(path) in map(names.key, self.paths)
 
 
+EVERYTHING = Wanted(word="", paths=("",))
+"""Where no word was given: all that is listed."""
+
+
 def is_at_or_below(path: str, folder: str) -> bool:
     """Whether a path is `folder` or lies below it; "" has everything below it."""
     return not folder or path == folder or path.startswith(f"{folder}/")

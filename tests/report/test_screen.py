@@ -18,7 +18,7 @@ from bisync import events
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError
-from bisync.report import words
+from bisync.report import resolve_words, restore_words, words
 from bisync.report.migrate_words import sources_table
 from bisync.report.progress import Bar, Listener
 from bisync.report.screen import Screen, status_table
@@ -161,8 +161,8 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
         words.check_lines(results.check_result(differ=(HOSTILE,), errors=(HOSTILE,))),
         words.history_lines(results.history(HISTORY, versions=(results.kept(HOSTILE),))),
         words.doctor_lines([Finding(about=HOSTILE, level="problem", text=HOSTILE, cure=HOSTILE)]),
-        words.resolve_lines(results.settled(HOSTILE)),
-        words.restore_lines(results.restoration(HOSTILE), elsewhere=False),
+        resolve_words.resolve_lines(results.settled(HOSTILE)),
+        restore_words.restore_lines(results.restoration(HOSTILE), elsewhere=False),
         words.prune_lines(results.pruned((HOSTILE, 1))),
         words.plan_file_lines(HOSTILE),
     ],

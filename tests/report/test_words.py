@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from bisync.actions.check import CheckResult
+from bisync.actions.conflicts import AllSettled
 from bisync.actions.history import History
 from bisync.actions.restore import Restoration
 from bisync.config import Manifest
 from bisync.core.result import Finding
-from bisync.errors import BisyncError
+from bisync.errors import BisyncError, UsageError
 from bisync.ignore import LintWarning
-from bisync.report import setup_words, words
+from bisync.report import resolve_words, restore_words, setup_words, words
 from bisync.report.words import Line, Problem
 from bisync.sync.setup import SetupResult
 from tests.support import results
@@ -309,15 +310,32 @@ def test_conflicts_lines() -> None:
 
 
 def test_resolve_lines() -> None:
-    assert words.resolve_lines(results.settled()) == [
+    assert resolve_words.resolve_lines(results.settled()) == [
         "✓ Resolved ideas.md: kept ideas.md",
         "  Next: bisync sync",
     ]
-    assert words.resolve_lines(results.settled("x.conflict1", "x.conflict2")) == [
+    assert resolve_words.resolve_lines(results.settled("x.conflict1", "x.conflict2")) == [
         "✓ Resolved ideas.md: kept ideas.md",
         f"  in the trash (run {RUN}): x.conflict1, x.conflict2",
         "  Next: bisync sync",
     ]
+
+
+def test_resolve_lines_of_several() -> None:
+    refused = (("b.md", UsageError("b.md: whose?", hint="choose by time")),)
+    assert resolve_words.resolve_all_lines(
+        AllSettled(settled=(results.settled(), results.settled("x")), refused=refused)
+    ) == [
+        "✓ Resolved ideas.md: kept ideas.md",
+        "✓ Resolved ideas.md: kept ideas.md",
+        f"  in the trash (run {RUN}): x",
+        Problem("b.md: whose?", "choose by time"),
+        "  Next: bisync sync",
+    ]
+    assert resolve_words.resolve_all_lines(AllSettled(settled=(), refused=refused)) == [
+        Problem("b.md: whose?", "choose by time")
+    ]
+    assert resolve_words.resolve_all_lines(AllSettled(settled=(), refused=())) == ["No conflicts."]
 
 
 @pytest.mark.parametrize(
@@ -350,7 +368,7 @@ def test_resolve_lines() -> None:
     ],
 )
 def test_restore_lines(done: Restoration, elsewhere: bool, lines: list[str]) -> None:
-    assert words.restore_lines(done, elsewhere=elsewhere) == lines
+    assert restore_words.restore_lines(done, elsewhere=elsewhere) == lines
 
 
 def test_prune_lines() -> None:
