@@ -13,6 +13,7 @@ BisyncError                      exit 1: failed, a retry may help
 │   ├── HostTrouble              exit 1: it does not answer as a whole
 │   └── LoginNeeded              exit 1: nobody is logged in there, or not any more
 ├── GuardRefused                 exit 4: a guard stopped the run before anything was written
+├── Declined                     exit 4: a person was asked and said no
 ├── NotGranted                   exit 4: the manifest asks for what nobody has agreed to here
 ├── BaselineNeeded               exit 5: no baseline yet
 ├── Locked                       exit 6: another run works on this sync
@@ -103,6 +104,12 @@ class LoginNeeded(CloudError):
 
 class GuardRefused(BisyncError):
     """A guard refused the plan; nothing was written."""
+
+    exit_code = 4
+
+
+class Declined(BisyncError):
+    """Whoever was asked whether to go on said no; nothing was done."""
 
     exit_code = 4
 

@@ -1,11 +1,14 @@
-"""The one question: may this manifest do what it asks for? Whoever types `setup` says yes to it, once it was shown."""
+"""Questions to whoever is at the terminal.
+
+The great one is: may this manifest do what it asks for? Whoever types `setup` says yes to it, once it was shown.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from bisync.errors import NotGranted
+from bisync.errors import Declined, NotGranted, UsageError
 from bisync.report.grant_words import QUESTION, declined_hint, grant_lines
 from bisync.report.stream import on_terminal
 
@@ -36,6 +39,19 @@ def consent(
             hint=declined_hint(app.manifest.path),
         )
     return app.agreed(for_now=for_now)
+
+
+def go_ahead(screen: Screen, question: str, otherwise: str, *, yes: bool) -> None:
+    """Go on with what was shown: `yes`, or somebody at a terminal says so.
+
+    Raises UsageError (`otherwise`) where nobody is there, and Declined where the answer is no.
+    """
+    if yes:
+        return
+    if not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
+        raise UsageError(otherwise, hint="to go on, type the same with --yes; to look alone, with --dry-run")
+    if not screen.ask(question):
+        raise Declined("nothing was done")
 
 
 def show(screen: Screen, app: App, *, dry_run: bool = False) -> None:

@@ -11,7 +11,13 @@ from bisync.errors import UsageError
 from bisync.report.documents import prune_document, sync_document, unlock_document
 from bisync.report.lease_words import unlock_lines
 from bisync.report.resolve_words import resolve_all_lines, resolve_lines
-from bisync.report.restore_words import restore_lines
+from bisync.report.restore_words import (
+    coming_lines,
+    dry_run_lines,
+    question,
+    restore_document,
+    restore_lines,
+)
 from bisync.report.screen import Screen
 from bisync.report.words import (
     plan_file_lines,
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from bisync.config import Sync
 
 from ._command import command
-from ._consent import consent
+from ._consent import consent, go_ahead
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
 
 
@@ -269,31 +275,64 @@ def resolve(
 
 @command(
     word="path",
+    optional=True,
     help={
-        "path": "the file or folder to bring back, relative to the sync dir",
+        "path": "the file to bring back, or a folder or a pattern ('work/**/*.md'); with --at nothing for all",
         "run": "the version this run took away (see: bisync history); default: the latest",
+        "at": "what was there then: 2h, '3 days ago', 2026-11-22, '2026-11-22 10:15', RFC 3339, or as a run left it",
         "to": "put it into this folder instead of the sync dir",
+        "dry-run": "say what would come back, do nothing",
+        "yes": "bring back several files without a question",
         "manifest": HELP["manifest"],
         "only": HELP["only"],
+        "json": HELP["json"],
     },
 )
 def restore(
     c: object,
-    path: str,
+    path: str | None = None,
     run: str | None = None,
+    at: str | None = None,
     to: str | None = None,
+    dry_run: bool = False,
+    yes: bool = False,
     manifest: str | None = None,
     only: list[str] | None = None,
+    json: bool = False,
 ) -> None:
-    """Bring back what a run overwrote or deleted: a file, or what is missing below a folder."""
-    with edge(Screen()) as screen:
+    """Bring back what a run overwrote or deleted, or what was there at a time: a file, a folder, a pattern."""
+    with edge(Screen(as_json=json)) as screen:
         from bisync.actions import restore as action
         from bisync.files import named_path
+        from bisync.sync import moments
+        from bisync.sync.located import wanted
+        from bisync.sync.patterns import EVERYTHING
 
+        if path is None and at is None:
+            raise UsageError("restore needs PATH", hint="see: bisync restore --help")
+        if run is not None and at is not None:
+            raise UsageError("--run and --at are two ways to say which version", hint="leave out one")
         app, syncs = open_app(screen, manifest, only)
         folder = named_path(to) if to else None
-        done = action.bring_back(app, syncs, path, run_id=run, to=folder)
-        screen.tell(restore_lines(done, elsewhere=folder is not None))
+        meant = (
+            wanted(syncs, path, Path.cwd()) if path is not None else [(sync, EVERYTHING) for sync in syncs]
+        )
+        if at is not None:
+            found = action.find_at(app, meant, moments.read(at, app.now()), to=folder)
+        else:
+            found = action.find(app, syncs, meant, run_id=run, to=folder)
+        if dry_run:
+            screen.tell(dry_run_lines(found))
+            screen.document(restore_document(found, dry_run=True))
+            return
+        if sum(len(one.coming) for one in found) > 1:
+            for line in coming_lines(found):
+                (screen.note if json else screen.say)(line)
+            go_ahead(screen, question(found), "several files would come back; nothing was done", yes=yes)
+        done = [action.carry_out(app, one) for one in found]
+        for one in done:
+            screen.tell(restore_lines(one))
+        finish(screen, done, partial(restore_document, dry_run=False))
 
 
 @command(

@@ -255,7 +255,7 @@ def mass_deletion(stage: Stage, laptop: Device, desktop: Device) -> None:
 
 def bring_back(stage: Stage, laptop: Device, desktop: Device) -> None:
     """It was a mistake after all: nothing that a run deletes is gone"""
-    stage.types(laptop, "bisync restore archive", shows="notes/archive/26.md")
+    stage.types(laptop, "bisync restore archive --yes", shows="notes/archive/26.md")
     stage.types(laptop, "bisync sync", shows="✓ Sync completed - 26 files uploaded")
     stage.types(desktop, "bisync sync", shows="✓ Sync completed - 40 files downloaded")
     stage.types(desktop, "bisync sync", shows="✓ Sync completed - nothing to do")

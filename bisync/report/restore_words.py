@@ -1,22 +1,67 @@
-"""What came back from the trash, in words. Pure."""
+"""What comes back, or came, in words and as a document. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from bisync.report.words import files, size_text
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, files, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.restore import Restoration
+    from bisync.sync.bring_back import Coming
+
+SHOWN = 20
 
 
-def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
-    """What came back, and what was left alone. `elsewhere`: not into the sync dir."""
+def coming_lines(found: Iterable[Restoration], *, limit: int | None = SHOWN) -> list[str]:
+    """What would come back, of all syncs; `limit`: no more lines for one."""
     lines = []
+    for each in found:
+        for one in each.coming[:limit]:
+            instead = "; what is there goes to the trash" if one.replaces else ""
+            lines.append(f"  restore  {one.path}  ({_from(one)}{instead})")
+        more = len(each.coming) - len(each.coming[:limit])
+        if more:
+            lines.append(f"  … and {more} more (all of them: --dry-run)")
+    return lines
+
+
+def question(found: Iterable[Restoration]) -> str:
+    """What a person is asked before several files come back."""
+    return f"Bring back {files(sum(len(each.coming) for each in found))}? [y/N] "
+
+
+def dry_run_lines(found: Iterable[Restoration]) -> list[Line]:
+    """What would come back, and what would not."""
+    lines: list[Line] = []
+    for each in found:
+        lines += [*coming_lines([each], limit=None), *_rest(each)]
+    return [*lines, NOTHING_CHANGED]
+
+
+def restore_lines(done: Restoration) -> list[Line]:
+    """What came back, and what did not."""
+    lines: list[Line] = []
     for one in done.restored:
-        lines.append(f"✓ Restored {one.path} (run {one.kept.run}, {size_text(one.kept.size)})")
+        lines.append(f"✓ Restored {one.path} ({_from(one.what)})")
         if one.replaced:
             lines.append("  the version that lay there is in the trash")
+    lines += _rest(done)
+    if done.restored and done.to is None:
+        lines.append("  Next: bisync sync")
+    return lines
+
+
+def _from(one: Coming) -> str:
+    if one.kept is None:
+        return f"called {one.source} now, {size_text(one.size)}"
+    return f"run {one.kept.run}, {size_text(one.size)}"
+
+
+def _rest(done: Restoration) -> list[Line]:
+    """What is left as it is, and why."""
+    lines: list[Line] = []
     if done.left:
         lines.append(
             f"{files(len(done.left))} still here, left alone; an older version comes back by its own "
@@ -25,6 +70,65 @@ def restore_lines(done: Restoration, *, elsewhere: bool) -> list[str]:
     if done.foreign:
         kept = f"{files(len(done.foreign))} more, kept by runs that are not known here"
         lines.append(f"{kept}: another device's, or planted (see: bisync history --versions)")
-    if done.restored and not elsewhere:
-        lines.append("  Next: bisync sync")
+    if done.at is not None:
+        if not done.coming:
+            lines.append(f"Nothing of {done.sync.name} to bring back from {done.at}")
+        if done.unchanged:
+            lines.append(f"{files(done.unchanged)} as they were")
+        lines += _named("was not there then, and stays", done.not_there_then)
+        lines += _named("changed or deleted here, and no run has seen it yet: left as it is", done.unsynced)
+        lines += _named("was there, or may have been, and is not kept any more", done.gone)
+    lines += [
+        Problem(one.why if one.path in one.why else f"{one.path}: {one.why}", _CURE) for one in done.blocked
+    ]
     return lines
+
+
+_CURE = "move that away, or bring it back elsewhere with --to FOLDER"
+
+
+def _named(what: str, paths: Sequence[str]) -> list[str]:
+    more = [f"  … and {len(paths) - SHOWN} more (all of them: --json)"] if len(paths) > SHOWN else []
+    return [f"  {path}: {what}" for path in paths[:SHOWN]] + more
+
+
+def restore_document(found: Iterable[Restoration], *, dry_run: bool) -> dict[str, Any]:
+    """What `restore --json` prints; of a dry run, what would come back is in `restored`, too."""
+    return {
+        "version": 1,
+        "dry_run": dry_run,
+        "syncs": [
+            {
+                "name": each.sync.name,
+                "at": each.at,
+                "restored": _restored(each, dry_run=dry_run),
+                "unchanged": each.unchanged,
+                "not_there_then": list(each.not_there_then),
+                "gone": list(each.gone),
+                "unsynced": list(each.unsynced),
+                "left": list(each.left),
+                "foreign": list(each.foreign),
+                "blocked": [{"path": one.path, "why": one.why} for one in each.blocked],
+            }
+            for each in found
+        ],
+    }
+
+
+def _restored(each: Restoration, *, dry_run: bool) -> list[dict[str, Any]]:
+    root = each.sync.dir if each.to is None else each.to
+    came = [(one.what, str(one.path), one.replaced) for one in each.restored]
+    if dry_run:
+        came = [(one, str(root / one.path), one.replaces) for one in each.coming]
+    return [
+        {
+            "path": one.path,
+            "from": None if one.kept is None else one.kept.run,
+            "side": "here" if one.kept is None else one.kept.side,
+            "source": one.source,
+            "size": one.size,
+            "to": to,
+            "replaced": replaced,
+        }
+        for one, to, replaced in came
+    ]

@@ -133,6 +133,15 @@ def run_time(run: str) -> datetime | None:
         return None
 
 
+def run_began(run: str) -> float | None:
+    """As `run_time`, with the fraction that an id has, in seconds since the epoch."""
+    began = run_time(run)
+    if began is None:
+        return None
+    fraction = re.match(r"[^-]*-([0-9a-f]{4})", run)
+    return began.timestamp() + (int(fraction.group(1), 16) / 65536 if fraction else 0.0)
+
+
 def open_journal(state: SyncState, run: str, mode: str, arriving: Mapping[str, Any] | None = None) -> None:
     """Say on disk that a run is under way, and what it is to bring where (rows of JSON); found again after a crash."""
     entry = {"version": JOURNAL_VERSION, "run": run, "mode": mode, "arriving": arriving or {}}

@@ -38,15 +38,16 @@ def wanted(syncs: tuple[Sync, ...], word: str, cwd: Path) -> list[tuple[Sync, Wa
     if start is not None:
         sync, below = start
         paths = (*((here[1],) if here is not None and here[0] is sync else ()), *from_dir)
-        return [
-            (
-                sync,
-                Wanted(word=word, paths=paths, folder=below if folder is not None else "", pattern=pattern),
-            )
-        ]
+        folder = below if folder is not None else ""
+        meant = Wanted(
+            word=word, paths=paths, from_dir="".join(from_dir) or None, folder=folder, pattern=pattern
+        )
+        return [(sync, meant)]
     if not from_dir:
         raise _nowhere(syncs, word)
-    meant = Wanted(word=word, paths=from_dir, folder=_plain(folder or ""), pattern=pattern)
+    meant = Wanted(
+        word=word, paths=from_dir, from_dir=from_dir[0] or None, folder=_plain(folder or ""), pattern=pattern
+    )
     return [(sync, meant) for sync in syncs]
 
 

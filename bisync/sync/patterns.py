@@ -39,11 +39,13 @@ class Wanted:
     """What a word means in one sync.
 
     `paths`: which files or folders it may name, below the sync dir, the likeliest first; "" is all of it. `pattern`:
-    what else it stands for below `folder`; None for a word that is no pattern.
+    what else it stands for below `folder`; None for a word that is no pattern. `from_dir`: what it names taken from a
+    sync's dir; None where it leads out of it.
     """
 
     word: str
     paths: tuple[str, ...]
+    from_dir: str | None = None
     folder: str = ""
     pattern: str | None = None
 

@@ -33,8 +33,9 @@ _NOTE = {"on": (None, str), "looked": float, "local": {str: float}, "cloud": {st
 class Kept:
     """One kept version: which run took it away, on which side it lies, its path and size in bytes.
 
-    `stored_ns`: when the store says that it was stored, in ns since the epoch; None where nobody says. `known`: this
-    device's own history names the run; where it does not, `foreign` says so in words.
+    `stored_ns`: when the store says that it was stored, `written_ns`: when a file here was last written to, in ns since
+    the epoch; None where nobody says. `md5`: where a listing carries it. `known`: this device's own history names the
+    run; where it does not, `foreign` says so in words.
     """
 
     run: str
@@ -44,17 +45,26 @@ class Kept:
     stored_ns: int | None = None
     known: bool = True
     foreign: str = ""
+    written_ns: int | None = None
+    md5: str | None = None
 
 
 def local_versions(session: Session) -> Iterator[Kept]:
-    """Everything in the local trash, oldest run first."""
+    """Everything in the local trash, oldest run first. Raises OSError for a folder that cannot be read."""
     for run in sorted(session.state.trash.iterdir()) if session.state.trash.is_dir() else ():
-        for folder, _, files in os.walk(run):
+        for folder, _, files in os.walk(run, onerror=_refuse):
             for name in sorted(files):
                 path = Path(folder) / name
+                status = path.lstat()
                 yield Kept(
-                    run=run.name, side="local", path=str(path.relative_to(run)), size=path.stat().st_size
-                )
+                    run=run.name, side="local", path=str(path.relative_to(run)), size=status.st_size,
+                    written_ns=status.st_mtime_ns,
+                )  # fmt: skip
+
+
+def _refuse(error: OSError) -> None:
+    """What cannot be looked at must not look as if it held nothing."""
+    raise error
 
 
 def cloud_versions(session: Session) -> list[Kept]:
@@ -71,7 +81,9 @@ def cloud_versions(session: Session) -> list[Kept]:
         if path:
             stored = parse_time(each.modtime)
             name = names.from_rclone(path)
-            found.append(Kept(run=run, side="cloud", path=name, size=each.size, stored_ns=stored))
+            found.append(
+                Kept(run=run, side="cloud", path=name, size=each.size, stored_ns=stored, md5=each.md5)
+            )
     return sorted(found, key=lambda kept: (kept.run, kept.path))
 
 

@@ -162,7 +162,7 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
         words.history_lines(results.history(HISTORY, versions=(results.kept(HOSTILE),))),
         words.doctor_lines([Finding(about=HOSTILE, level="problem", text=HOSTILE, cure=HOSTILE)]),
         resolve_words.resolve_lines(results.settled(HOSTILE)),
-        restore_words.restore_lines(results.restoration(HOSTILE), elsewhere=False),
+        restore_words.restore_lines(results.restoration(HOSTILE)),
         words.prune_lines(results.pruned((HOSTILE, 1))),
         words.plan_file_lines(HOSTILE),
     ],

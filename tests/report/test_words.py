@@ -10,12 +10,11 @@ import pytest
 from bisync.actions.check import CheckResult
 from bisync.actions.conflicts import AllSettled
 from bisync.actions.history import History
-from bisync.actions.restore import Restoration
 from bisync.config import Manifest
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, UsageError
 from bisync.ignore import LintWarning
-from bisync.report import resolve_words, restore_words, setup_words, words
+from bisync.report import resolve_words, setup_words, words
 from bisync.report.words import Line, Problem
 from bisync.sync.setup import SetupResult
 from tests.support import results
@@ -336,39 +335,6 @@ def test_resolve_lines_of_several() -> None:
         Problem("b.md: whose?", "choose by time")
     ]
     assert resolve_words.resolve_all_lines(AllSettled(settled=(), refused=())) == ["No conflicts."]
-
-
-@pytest.mark.parametrize(
-    ("done", "elsewhere", "lines"),
-    [
-        (
-            results.restoration("a.md"),
-            False,
-            [f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)", "  Next: bisync sync"],
-        ),
-        (results.restoration("a.md"), True, [f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)"]),
-        (
-            results.restoration("a.md", replaced=True),
-            False,
-            [
-                f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)",
-                "  the version that lay there is in the trash",
-                "  Next: bisync sync",
-            ],
-        ),
-        (
-            results.restoration(left=("a.md", "b.md")),
-            False,
-            [
-                "2 files still here, left alone; an older version comes back by its own name, "
-                "with --run or with --to"
-            ],
-        ),
-        (results.restoration(), False, []),
-    ],
-)
-def test_restore_lines(done: Restoration, elsewhere: bool, lines: list[str]) -> None:
-    assert restore_words.restore_lines(done, elsewhere=elsewhere) == lines
 
 
 def test_prune_lines() -> None:

@@ -11,11 +11,11 @@ from bisync.actions.explain import Explanation
 from bisync.actions.history import History
 from bisync.actions.plan import PlanResult
 from bisync.actions.prune import Pruned
-from bisync.actions.restore import Restoration, Restored
+from bisync.actions.restore import Restoration
 from bisync.actions.schedule import LastRun, Scheduled
 from bisync.actions.status import SyncStatus
 from bisync.actions.unlock import Unlocked
-from bisync.config import Compare
+from bisync.config import Compare, EmbeddedTenant, Sync
 from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict
 from bisync.core.lease_folder import Entry, Kind
@@ -28,6 +28,7 @@ from bisync.ignore import RuleSet
 from bisync.locks.holders import Holder
 from bisync.providers.base import Overview
 from bisync.schedule.form import Form
+from bisync.sync.bring_back import Coming, Restored
 from bisync.sync.frame import PLACED, Marker
 from bisync.sync.observe import Observation
 from bisync.sync.prepare import Prepared
@@ -165,12 +166,16 @@ def settled(*trashed: str) -> Settled:
     return Settled(sync="notes", path="ideas.md", kept=("ideas.md",), trashed=trashed, run=RUN)
 
 
-def restoration(*paths: str, replaced: bool = False, left: tuple[str, ...] = ()) -> Restoration:
+def restoration(*paths: str, replaced: bool = False, **facts: Any) -> Restoration:
     """Files that came back into /data/notes."""
-    back = tuple(
-        Restored(kept=kept(path), path=Path("/data/notes") / path, replaced=replaced) for path in paths
+    coming = tuple(Coming(path=path, size=5, kept=kept(path), replaces=replaced) for path in paths)
+    back = tuple(Restored(one, Path("/data/notes") / one.path, replaced) for one in coming)
+    notes = Sync(
+        name="notes",
+        tenant=EmbeddedTenant(name="t", tenant_id="t", storage=Path("/x")),
+        dir=Path("/data/notes"),
     )
-    return Restoration(restored=back, left=left)
+    return Restoration(sync=notes, word="a.md", coming=coming, **{"restored": back, **facts})
 
 
 def pruned(*files: tuple[str, int], run: str | None = None) -> Pruned:

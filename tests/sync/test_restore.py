@@ -41,7 +41,7 @@ def test_a_whole_folder_and_a_given_run(laptop: Device) -> None:
         laptop.write("p/b.md", text)
         laptop.sync()
     runs = [entry["run"] for entry in laptop.history() if entry["uploaded"]]
-    laptop.run("restore", "p", "--run", runs[1], "--to", "back")
+    laptop.run("restore", "p", "--run", runs[1], "--to", "back", "--yes")
     assert (laptop.home / "back/p/a.md").read_text() == "one"
     laptop.run("restore", "p/b.md", "--to", "latest")
     assert (laptop.home / "latest/p/b.md").read_text() == "two"
@@ -62,7 +62,7 @@ def test_below_a_folder_only_what_is_missing_comes_back(laptop: Device, s3: S3) 
         (laptop.notes / name).unlink()
     assert laptop.sync().deleted_cloud == len(names) - 1
 
-    said = laptop.run("restore", "p").out
+    said = laptop.run("restore", "p", "--yes").out
 
     assert said.count("✓ Restored") == len(names) - 1
     assert "1 file still here, left alone" in said

@@ -1,0 +1,114 @@
+"""What comes back, in words and as a document."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bisync.actions.restore import Restoration
+from bisync.report import restore_words
+from bisync.report.words import NOTHING_CHANGED, Line, Problem
+from bisync.sync.bring_back import Blocked, Coming
+from tests.support import results
+from tests.support.results import RUN
+
+pytestmark = pytest.mark.pure
+
+BACK = f"✓ Restored /data/notes/a.md (run {RUN}, 5 B)"
+NEXT = "  Next: bisync sync"
+AT = "2026-11-22T10:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("done", "lines"),
+    [
+        (results.restoration("a.md"), [BACK, NEXT]),
+        (results.restoration("a.md", to=Path("/data/notes")), [BACK]),
+        (
+            results.restoration("a.md", replaced=True),
+            [BACK, "  the version that lay there is in the trash", NEXT],
+        ),
+        (
+            results.restoration(left=("a.md", "b.md")),
+            [
+                "2 files still here, left alone; an older version comes back by its own name, "
+                "with --run or with --to"
+            ],
+        ),
+        (results.restoration(), []),
+        (
+            results.restoration(
+                "a.md", at=AT, unchanged=3, not_there_then=("new.md",), gone=("old.md",), unsynced=("x.md",),
+                blocked=(Blocked("d/y.md", "d is a file now, and d/y.md belongs in a folder of that name"),),
+            ),
+            [
+                BACK,
+                "3 files as they were",
+                "  new.md: was not there then, and stays",
+                "  x.md: changed or deleted here, and no run has seen it yet: left as it is",
+                "  old.md: was there, or may have been, and is not kept any more",
+                Problem(
+                    "d is a file now, and d/y.md belongs in a folder of that name",
+                    "move that away, or bring it back elsewhere with --to FOLDER",
+                ),
+                NEXT,
+            ],
+        ),
+        (results.restoration(at=AT), [f"Nothing of notes to bring back from {AT}"]),
+    ],
+)  # fmt: skip
+def test_restore_lines(done: Restoration, lines: list[Line]) -> None:
+    assert restore_words.restore_lines(done) == lines
+
+
+RENAMED = Coming(path="old.md", size=2048, source="new.md")
+
+
+def test_what_would_come_back() -> None:
+    found = results.restoration("a.md", replaced=True)
+    found = replace(found, coming=(*found.coming, RENAMED), restored=())
+    lines = [
+        f"  restore  a.md  (run {RUN}, 5 B; what is there goes to the trash)",
+        "  restore  old.md  (called new.md now, 2.0 KiB)",
+    ]
+
+    assert restore_words.coming_lines([found]) == lines
+    assert restore_words.dry_run_lines([found]) == [*lines, NOTHING_CHANGED]
+    assert restore_words.question([found]) == "Bring back 2 files? [y/N] "
+    assert restore_words.coming_lines([found], limit=1) == [
+        lines[0],
+        "  … and 1 more (all of them: --dry-run)",
+    ]
+
+
+def test_many_that_do_not_come_back_are_counted() -> None:
+    said = restore_words.restore_lines(results.restoration(at=AT, gone=tuple(f"{n}.md" for n in range(25))))
+
+    assert said[-1] == "  … and 5 more (all of them: --json)"
+    assert len(said) == 22
+
+
+def test_the_document() -> None:
+    found = results.restoration("a.md", at=AT, gone=("g.md",), blocked=(Blocked("b", "no"),))
+    found = replace(found, coming=(RENAMED,))
+
+    done = restore_words.restore_document([found], dry_run=False)
+    would = restore_words.restore_document([found], dry_run=True)
+
+    rest = {
+        "name": "notes", "at": AT, "unchanged": 0, "not_there_then": [], "gone": ["g.md"], "unsynced": [],
+        "left": [], "foreign": [], "blocked": [{"path": "b", "why": "no"}],
+    }  # fmt: skip
+    came = {
+        "path": "a.md", "from": RUN, "side": "cloud", "source": None, "size": 5, "to": "/data/notes/a.md",
+        "replaced": False,
+    }  # fmt: skip
+    would_come = {
+        "path": "old.md", "from": None, "side": "here", "source": "new.md", "size": 2048,
+        "to": "/data/notes/old.md", "replaced": False,
+    }  # fmt: skip
+    assert done == {"version": 1, "dry_run": False, "syncs": [{**rest, "restored": [came]}]}
+    assert would == {"version": 1, "dry_run": True, "syncs": [{**rest, "restored": [would_come]}]}
+    assert restore_words.restore_document([], dry_run=False) == {"version": 1, "dry_run": False, "syncs": []}
