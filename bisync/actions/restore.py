@@ -240,7 +240,10 @@ def _is_alike(session: Session, kept: Kept, path: Path) -> bool:
 
 
 def _without_blocked(found: Restoration) -> Restoration:
-    """With what something keeps from coming back among `blocked`. Raises BisyncError where that is all of it."""
+    """With what something keeps from coming back among `blocked`.
+
+    Raises BisyncError where that is all of it, and for any where no time is named: then what is meant is a whole.
+    """
     elsewhere = found.to is not None
     root = found.sync.dir if found.to is None else found.to
     blocked = []
@@ -248,7 +251,7 @@ def _without_blocked(found: Restoration) -> Restoration:
         why = bring_back.obstacle(root, one.path, elsewhere=elsewhere)
         if why is not None:
             blocked.append(Blocked(one.path, why))
-    if blocked and len(blocked) == len(found.coming):
+    if blocked and (found.at is None or len(blocked) == len(found.coming)):
         raise _elsewhere(found, blocked[0].why)
     names_of = {one.path for one in blocked}
     coming = tuple(one for one in found.coming if one.path not in names_of)

@@ -63,6 +63,11 @@ def obstacle(root: Path, path: str, *, elsewhere: bool) -> str | None:
             return f"{called} is a file now, and {path} belongs in a folder of that name"
     if (root / path).is_dir() and not elsewhere:
         return f"{path} is a folder now"
+    if not elsewhere:
+        try:
+            inside.check_way(root, path)
+        except inside.InTheWay as found:
+            return f"{path}: {found}"
     return None
 
 
