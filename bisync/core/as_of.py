@@ -152,12 +152,15 @@ class _Look:
     def _taken(self, did: Did, name: str, number: int) -> Version | None:
         """What a run took away under a name; None for nothing.
 
-        Where it took one away on each side, the one that lay here. Also None for what no run had seen, where it is
-        younger, or nothing of this name was there by the history: what a restore brings has the time of old.
+        None also for what both sides had changed by then, unless what lay here is older than the time that is meant;
+        and for what no run had seen, where it is younger, or nothing of this name was there by the history: what a
+        restore brings has the time of old.
         """
         versions = {one.side: one for one in self._kept.get((did.run, name), ())}
         local, cloud = versions.get("local"), versions.get("cloud")
         is_younger = local is not None and _is_later(local.written, self._at)
+        if name in did.contested:
+            return None if is_younger else local
         if local is None or (cloud is not None and is_younger):
             return cloud
         if did.recorded:

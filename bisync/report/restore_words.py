@@ -74,7 +74,7 @@ def _rest(done: Restoration) -> list[Line]:
         if not done.coming:
             lines.append(f"Nothing of {done.sync.name} to bring back from {done.at}")
         if done.unchanged:
-            lines.append(f"{files(done.unchanged)} as they were")
+            lines.append(f"Unchanged since: {files(done.unchanged)}")
         lines += _named("was not there then, and stays", done.not_there_then)
         lines += _named("changed or deleted here, and no run has seen it yet: left as it is", done.unsynced)
         lines += _named("was there, or may have been, and is not kept any more", done.gone)

@@ -45,13 +45,13 @@ def look(session: Session, moment: Moment) -> BackThen:
     """
     app, state = session.app, session.state
     entries = {str(one.get("run")): one for one in runs.read_history(state) if _is_one(one)}
-    kept = _files([one for one in trash.versions(session) if one.known])
+    kept = files([one for one in trash.versions(session) if one.known])
     order = runs.in_order({*entries, *(one.run for one in kept)}, state)
     remains = app.now().timestamp() - app.manifest.keep_days * DAY
     whole = {run for run in order if session.remote.keeps_versions and (runs.run_began(run) or 0.0) > remains}
-    did = [_did(run, entries.get(run), whole=run in whole) for run in order]
-    since, at, run = _since(moment, order, entries, session.sync.name)
-    split = [*(one for one in did if one.run not in since), *(one for one in did if one.run in since)]
+    acts = [did(run, entries.get(run), whole=run in whole) for run in order]
+    since, at, run = after(moment, order, entries, session.sync.name)
+    split = [*(one for one in acts if one.run not in since), *(one for one in acts if one.run in since)]
     here = _here(session)
     lost = {_key(one.path): one.path for one in kept if _key(one.path) not in here}
     spelled = {key: entry.path for key, entry in here.items()}
@@ -67,7 +67,7 @@ def look(session: Session, moment: Moment) -> BackThen:
         by_path.setdefault((one.run, _key(one.path)), []).append(version)
     then = as_of(
         split,
-        len(did) - len(since),
+        len(acts) - len(since),
         by_path,
         here=spelled,
         unlike=unlike,
@@ -90,7 +90,7 @@ def _is_one(entry: Mapping[str, Any]) -> bool:
     return entry.get("run") not in history.NAMELESS
 
 
-def _files(kept: Iterable[Kept]) -> list[Kept]:
+def files(kept: Iterable[Kept]) -> list[Kept]:
     """What was somebody's file: no half-written download, nothing of our own, and of two versions of a name in one run
     the one that has it (`swap.empty_hold` calls the other NAME~)."""
     there = {(one.run, one.side, one.path) for one in kept}
@@ -103,7 +103,7 @@ def _files(kept: Iterable[Kept]) -> list[Kept]:
     ]
 
 
-def _did(run: str, entry: Mapping[str, Any] | None, *, whole: bool) -> Did:
+def did(run: str, entry: Mapping[str, Any] | None, *, whole: bool) -> Did:
     """What the history says that a run did; of one that it does not name, nothing."""
     if entry is None:
         return Did(run, recorded=False, whole=whole)
@@ -132,7 +132,7 @@ def _named_to(one: object) -> str:
     return names.key(str(one.get("to") or "")) if isinstance(one, dict) else ""
 
 
-def _since(
+def after(
     moment: Moment, order: list[str], entries: Mapping[str, Mapping[str, Any]], name: str
 ) -> tuple[set[str], float | None, str | None]:
     """Which runs came after the moment, its time in seconds since the epoch, and the run that it is the end of."""
@@ -197,8 +197,8 @@ def _seconds(at: object) -> float | None:
 def _here(session: Session) -> dict[str, ignore.Entry]:
     """The files of the sync dir by their keys."""
     tree = session.app.walk(session.sync)
-    files = (one for one in tree.entries if one.kind is ignore.Kind.FILE and not _is_ours(one.path))
-    return {_key(one.path): one for one in files}
+    found = (one for one in tree.entries if one.kind is ignore.Kind.FILE and not _is_ours(one.path))
+    return {_key(one.path): one for one in found}
 
 
 def _unlike(session: Session, here: Mapping[str, ignore.Entry]) -> tuple[set[str], set[str]]:

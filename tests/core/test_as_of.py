@@ -101,9 +101,15 @@ CASES = {
         [UP], [Did("2", contested="a")], [cloud("2"), local("2", written=1.0)], "a",
         {"back": {"a": local("2", written=1.0)}}, {"at": 5.0},
     ),
-    "both changed since": Case(
-        [UP], [Did("2", contested="a")], [cloud("2"), local("2", written=9.0)], "a",
-        {"back": {"a": cloud("2")}}, {"at": 5.0},
+    "both sides changed it since": Case(
+        [UP], [Did("2", contested="a")], [cloud("2"), local("2", written=9.0)], "a", {"gone": ("a",)}, {"at": 5.0}
+    ),
+    "changed here before, and contested since": Case(
+        [UP], [Did("2", contested="a")], [local("2", written=1.0)], "a",
+        {"back": {"a": local("2", written=1.0)}}, {"at": 5.0},
+    ),
+    "contested since, and the cloud's version gave way": Case(
+        [UP], [Did("2", came="a", contested="a")], [cloud("2")], "a", {"gone": ("a",)}
     ),
     "contested, and neither kept": Case([], [Did("2", contested="a")], [], "a", {"gone": ("a",)}),
     "a run that was killed kept it": Case([UP], [Did("2")], [cloud("2")], "a", {"back": {"a": cloud("2")}}),

@@ -45,7 +45,7 @@ AT = "2026-11-22T10:00:00+01:00"
             ),
             [
                 BACK,
-                "3 files as they were",
+                "Unchanged since: 3 files",
                 "  new.md: was not there then, and stays",
                 "  x.md: changed or deleted here, and no run has seen it yet: left as it is",
                 "  old.md: was there, or may have been, and is not kept any more",
