@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisync.errors import UsageError
-from bisync.report.documents import prune_document, sync_document, unlock_document
+from bisync.report.documents import prune_document, restore_document, sync_document, unlock_document
 from bisync.report.lease_words import unlock_lines
 from bisync.report.resolve_words import resolve_all_lines, resolve_lines
 from bisync.report.restore_words import (
     coming_lines,
     dry_run_lines,
     question,
-    restore_document,
     restore_lines,
 )
 from bisync.report.screen import Screen
@@ -332,7 +331,7 @@ def restore(
         done = [action.carry_out(app, one) for one in found]
         for one in done:
             screen.tell(restore_lines(one))
-        finish(screen, done, partial(restore_document, dry_run=False))
+        finish(screen, done, restore_document)
 
 
 @command(

@@ -28,8 +28,8 @@ class Did:
     """What one run did. `recorded`: the history has it; else it is known by what it kept alone (`restore`, `resolve`).
 
     `came`: what it brought to a side, new or over an older version. `renamed`: from the old name to the new one.
-    `contested`: paths that both sides had changed. `whole`: all that it took away is still kept, so what is not
-    kept was not there before.
+    `contested`: paths that both sides had changed, also where the edits became one. `whole`: all that it took away is
+    still kept, so what is not kept was not there before.
     """
 
     run: str

@@ -6,6 +6,7 @@ The document of a plan is a file of its own, too: it is made in `bisync.sync.pla
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
     from bisync.actions.prune import Pruned
+    from bisync.actions.restore import Restoration
     from bisync.actions.schedule import Scheduled
     from bisync.actions.status import SyncStatus
     from bisync.actions.unlock import Unlocked
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bisync.errors import BisyncError
     from bisync.locks.holders import Holder
     from bisync.providers.base import Overview
+    from bisync.sync.bring_back import Coming
     from bisync.sync.setup import SetupResult
 
 
@@ -219,6 +222,48 @@ def prune_document(results: Iterable[Pruned]) -> dict[str, Any]:
             }
             for one in results
         ],
+    }
+
+
+def restore_document(found: Iterable[Restoration], *, dry_run: bool = False) -> dict[str, Any]:
+    """What `restore --json` prints; of a dry run, what would come back is in `restored`, too."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": each.sync.name,
+                "dry_run": dry_run,
+                "at": each.at,
+                "restored": _would_come(each) if dry_run else [_came(*one) for one in each.restored],
+                "unchanged": each.unchanged,
+                "not_there_then": list(each.not_there_then),
+                "gone": list(each.gone),
+                "unsynced": list(each.unsynced),
+                "left": list(each.left),
+                "foreign": list(each.foreign),
+                "blocked": [{"path": one.path, "why": one.why} for one in each.blocked],
+            }
+            for each in found
+        ],
+    }
+
+
+def _would_come(each: Restoration) -> list[dict[str, Any]]:
+    root = each.sync.dir if each.to is None else each.to
+    return [_came(one, root / one.path, one.replaces) for one in each.coming]
+
+
+def _came(one: Coming, to: Path, replaced: bool) -> dict[str, Any]:
+    """A file that came back. `from`: the run that had kept it, `source`: what else it is called here."""
+    kept = one.kept
+    return {
+        "path": one.path,
+        "from": None if kept is None else kept.run,
+        "side": "here" if kept is None else kept.side,
+        "source": one.source,
+        "size": one.size,
+        "to": str(to),
+        "replaced": replaced,
     }
 
 

@@ -1,9 +1,9 @@
-"""What comes back, or came, in words and as a document. Pure."""
+"""What comes back, or came, in words. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bisync.report.words import NOTHING_CHANGED, Line, Problem, files, size_text
 
@@ -90,45 +90,3 @@ _CURE = "move that away, or bring it back elsewhere with --to FOLDER"
 def _named(what: str, paths: Sequence[str]) -> list[str]:
     more = [f"  … and {len(paths) - SHOWN} more (all of them: --json)"] if len(paths) > SHOWN else []
     return [f"  {path}: {what}" for path in paths[:SHOWN]] + more
-
-
-def restore_document(found: Iterable[Restoration], *, dry_run: bool) -> dict[str, Any]:
-    """What `restore --json` prints; of a dry run, what would come back is in `restored`, too."""
-    return {
-        "version": 1,
-        "dry_run": dry_run,
-        "syncs": [
-            {
-                "name": each.sync.name,
-                "at": each.at,
-                "restored": _restored(each, dry_run=dry_run),
-                "unchanged": each.unchanged,
-                "not_there_then": list(each.not_there_then),
-                "gone": list(each.gone),
-                "unsynced": list(each.unsynced),
-                "left": list(each.left),
-                "foreign": list(each.foreign),
-                "blocked": [{"path": one.path, "why": one.why} for one in each.blocked],
-            }
-            for each in found
-        ],
-    }
-
-
-def _restored(each: Restoration, *, dry_run: bool) -> list[dict[str, Any]]:
-    root = each.sync.dir if each.to is None else each.to
-    came = [(one.what, str(one.path), one.replaced) for one in each.restored]
-    if dry_run:
-        came = [(one, str(root / one.path), one.replaces) for one in each.coming]
-    return [
-        {
-            "path": one.path,
-            "from": None if one.kept is None else one.kept.run,
-            "side": "here" if one.kept is None else one.kept.side,
-            "source": one.source,
-            "size": one.size,
-            "to": to,
-            "replaced": replaced,
-        }
-        for one, to, replaced in came
-    ]

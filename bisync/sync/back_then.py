@@ -117,7 +117,10 @@ def did(run: str, entry: Mapping[str, Any] | None, *, whole: bool) -> Did:
         went=frozenset(map(names.key, [*paths.get("deleted_local", ()), *paths.get("deleted_cloud", ())])),
         renamed=moved,
         contested=frozenset(
-            map(names.key, [*(one["path"] for one in conflicts), *paths.get("conflicts", ())])
+            map(
+                names.key,
+                [*(one["path"] for one in conflicts), *paths.get("conflicts", ()), *paths.get("merged", ())],
+            )
         ),
         # A line that names some of its paths alone says nothing of the others.
         whole=whole and not entry.get("more_paths"),

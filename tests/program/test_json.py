@@ -12,6 +12,7 @@ SYNC = {"name", "mode", "outcome", "uploaded", "downloaded", "deleted_local", "d
         "bytes", "seconds", "run", "error"}  # fmt: skip
 STATUS = {"name", "tenant", "initialised", "local", "remote", "profile", "last_sync", "last_outcome",
           "projects", "storage_bytes", "conflicts", "blocked"}  # fmt: skip
+RESTORE = {"name", "dry_run", "at", "restored", "unchanged", "not_there_then", "gone", "unsynced"}
 CHECK = {"name", "match", "differ", "missing_local", "missing_cloud", "errors"}
 PLAN = {"name", "tenant", "local", "remote", "profile", "mode", "filters", "actions", "guards", "commands"}
 
@@ -68,14 +69,20 @@ def test_the_documents_of_a_day(ready: Device, cloud: S3, below: str) -> None:
     )
     runs = only_sync(ready.run("history", "--json"))["runs"]
     assert [run["outcome"] for run in runs] == ["done", "done", "done"]
+    one = only_sync(ready.run("restore", "p", "--at", runs[1]["run"], "--json"))
+    assert one.keys() >= RESTORE
+    assert (one["restored"], one["unchanged"], one["gone"]) == ([], 1, [])
     steps = only_sync(ready.run("setup", "--json"))["steps"]
     assert {step["state"] for step in steps} == {"ok"}
     assert only_sync(ready.run("sync", "--json"))["outcome"] == "idle"
 
 
-@pytest.mark.parametrize("task", ["sync", "status", "check", "plan", "setup", "conflicts", "history"])
+@pytest.mark.parametrize(
+    "task",
+    ["sync", "status", "check", "plan", "setup", "conflicts", "history", "restore a.md", "restore --at 2h"],
+)
 def test_without_a_manifest(tmp_path, task: str) -> None:  # type: ignore[no-untyped-def]
-    said = Device(tmp_path / "home").run(task, "--json", expect=2)
+    said = Device(tmp_path / "home").run(*task.split(), "--json", expect=2)
 
     assert said.json.keys() == {"version", "error", "hint", "exit_code"}
     assert said.json["exit_code"] == 2

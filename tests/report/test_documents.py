@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from bisync.locks.holders import Waiter
 from bisync.report import documents
 from bisync.schedule.form import Form
 from bisync.schedule.scheduler import Todo
+from bisync.sync.bring_back import Blocked, Coming
 from tests.support import results
 
 pytestmark = pytest.mark.pure
@@ -181,6 +183,26 @@ CASES = {
         "syncs",
         {"name": str, "files": [{"path": str, "size": int}], "run": (str, NONE)},
     ),
+    "restore": Case(
+        documents.restore_document,
+        [
+            results.restoration("a.md", replaced=True, left=("b.md",), foreign=("c.md",)),
+            results.restoration(
+                at="2026-11-22T10:00:00+01:00", unchanged=3, not_there_then=("n.md",), gone=("g.md",),
+                unsynced=("u.md",), blocked=(Blocked("d", "a link"),),
+            ),
+        ],
+        "syncs",
+        {
+            "name": str, "dry_run": bool, "at": (str, NONE),
+            "restored": [
+                {"path": str, "from": (str, NONE), "side": str, "source": (str, NONE), "size": int, "to": str,
+                 "replaced": bool}
+            ],
+            "unchanged": int, "not_there_then": [str], "gone": [str], "unsynced": [str], "left": [str],
+            "foreign": [str], "blocked": [{"path": str, "why": str}],
+        },
+    ),
 }  # fmt: skip
 
 
@@ -252,6 +274,24 @@ def test_the_document_of_runs_in_the_background(one: Scheduled) -> None:
 
     assert fits(document, SCHEDULE), document
     assert json.loads(json.dumps(document)) == document
+
+
+def test_the_document_of_a_restore_and_of_a_dry_one() -> None:
+    renamed = Coming(path="old.md", size=2048, source="new.md")
+    found = replace(results.restoration("a.md"), coming=(renamed,))
+
+    [came] = documents.restore_document([found])["syncs"]
+    [would] = documents.restore_document([found], dry_run=True)["syncs"]
+
+    assert (came["dry_run"], would["dry_run"]) == (False, True)
+    assert came["restored"] == [
+        {"path": "a.md", "from": results.RUN, "side": "cloud", "source": None, "size": 5, "to": "/data/notes/a.md",
+         "replaced": False}
+    ]  # fmt: skip
+    assert would["restored"] == [
+        {"path": "old.md", "from": None, "side": "here", "source": "new.md", "size": 2048, "to": "/data/notes/old.md",
+         "replaced": False}
+    ]  # fmt: skip
 
 
 def test_what_the_documents_hold() -> None:

@@ -1,4 +1,4 @@
-"""What comes back, in words and as a document."""
+"""What comes back, in words."""
 
 from __future__ import annotations
 
@@ -88,27 +88,3 @@ def test_many_that_do_not_come_back_are_counted() -> None:
 
     assert said[-1] == "  … and 5 more (all of them: --json)"
     assert len(said) == 22
-
-
-def test_the_document() -> None:
-    found = results.restoration("a.md", at=AT, gone=("g.md",), blocked=(Blocked("b", "no"),))
-    found = replace(found, coming=(RENAMED,))
-
-    done = restore_words.restore_document([found], dry_run=False)
-    would = restore_words.restore_document([found], dry_run=True)
-
-    rest = {
-        "name": "notes", "at": AT, "unchanged": 0, "not_there_then": [], "gone": ["g.md"], "unsynced": [],
-        "left": [], "foreign": [], "blocked": [{"path": "b", "why": "no"}],
-    }  # fmt: skip
-    came = {
-        "path": "a.md", "from": RUN, "side": "cloud", "source": None, "size": 5, "to": "/data/notes/a.md",
-        "replaced": False,
-    }  # fmt: skip
-    would_come = {
-        "path": "old.md", "from": None, "side": "here", "source": "new.md", "size": 2048,
-        "to": "/data/notes/old.md", "replaced": False,
-    }  # fmt: skip
-    assert done == {"version": 1, "dry_run": False, "syncs": [{**rest, "restored": [came]}]}
-    assert would == {"version": 1, "dry_run": True, "syncs": [{**rest, "restored": [would_come]}]}
-    assert restore_words.restore_document([], dry_run=False) == {"version": 1, "dry_run": False, "syncs": []}

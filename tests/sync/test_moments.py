@@ -140,6 +140,7 @@ def test_what_a_line_says() -> None:
     line = {
         "paths": {
             "uploaded": ["u.md"], "downloaded": ["e\u0301.md"], "deleted_local": ["l.md"], "deleted_cloud": ["c.md"],
+            "merged": ["m.md"],
             "renamed": [{"path": "o.md", "to": "n.md"}, {"path": "x.md", "to": None}, "y.md"],
         },
         "conflicts": [{"path": "k.md", "copies": ["k.md.conflict1"], "winner": "local"}],
@@ -150,7 +151,7 @@ def test_what_a_line_says() -> None:
         came=frozenset({"u.md", "\u00e9.md", "k.md.conflict1"}),
         went=frozenset({"l.md", "c.md"}),
         renamed={"o.md": "n.md"},
-        contested=frozenset({"k.md"}),
+        contested=frozenset({"k.md", "m.md"}),
     )
     assert not back_then.did("r", {**line, "more_paths": 1}, whole=True).whole
     assert back_then.did("r", None, whole=True) == Did("r", recorded=False)
