@@ -255,6 +255,8 @@ def _without_blocked(found: Restoration) -> Restoration:
         raise _elsewhere(found, blocked[0].why)
     names_of = {one.path for one in blocked}
     coming = tuple(one for one in found.coming if one.path not in names_of)
+    if found.to is not None:
+        bring_back.must_be_free(found.to, coming)
     return replace(found, coming=coming, blocked=tuple(blocked))
 
 

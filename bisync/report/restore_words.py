@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def coming_lines(found: Iterable[Restoration], *, limit: int | None = SHOWN) -> list[str]:
+def coming_lines(found: Sequence[Restoration], *, limit: int | None = SHOWN) -> list[str]:
     """What would come back, of all syncs; `limit`: no more lines for one."""
     lines = []
     for each in found:
+        lines += [f"── {each.sync.name}"] if len(found) > 1 and each.coming else []
         for one in each.coming[:limit]:
             instead = "; what is there goes to the trash" if one.replaces else ""
             lines.append(f"  restore  {one.path}  ({_from(one)}{instead})")
@@ -32,11 +33,12 @@ def question(found: Iterable[Restoration]) -> str:
     return f"Bring back {files(sum(len(each.coming) for each in found))}? [y/N] "
 
 
-def dry_run_lines(found: Iterable[Restoration]) -> list[Line]:
+def dry_run_lines(found: Sequence[Restoration]) -> list[Line]:
     """What would come back, and what would not."""
     lines: list[Line] = []
     for each in found:
-        lines += [*coming_lines([each], limit=None), *_rest(each)]
+        head = [f"── {each.sync.name}"] if len(found) > 1 else []
+        lines += [*head, *coming_lines([each], limit=None), *_rest(each)]
     return [*lines, NOTHING_CHANGED]
 
 

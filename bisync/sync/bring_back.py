@@ -121,11 +121,16 @@ def _place(area: swap.Area, name: str, staged: Path) -> bool:
     return replaced
 
 
-def put_elsewhere(session: Session, coming: Sequence[Coming], to: Path) -> list[Restored]:
-    """Fetch versions into the folder `to`, where all their paths must be free. Raises BisyncError, and OSError."""
+def must_be_free(to: Path, coming: Sequence[Coming]) -> None:
+    """Raise BisyncError where something in the folder `to` has the path of a file that is to come there."""
     for one in coming:
         if os.path.lexists(to / one.path):
             raise BisyncError(f"{to / one.path} exists already", hint="give another folder with --to")
+
+
+def put_elsewhere(session: Session, coming: Sequence[Coming], to: Path) -> list[Restored]:
+    """Fetch versions into the folder `to`, where all their paths must be free. Raises BisyncError, and OSError."""
+    must_be_free(to, coming)
     to.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".restore-", dir=to))
     try:
