@@ -55,7 +55,10 @@ def local_versions(session: Session) -> Iterator[Kept]:
         for folder, _, files in os.walk(run, onerror=_refuse):
             for name in sorted(files):
                 path = Path(folder) / name
-                status = path.lstat()
+                try:
+                    status = path.lstat()
+                except FileNotFoundError:  # a run that is under way has let it go
+                    continue
                 yield Kept(
                     run=run.name, side="local", path=str(path.relative_to(run)), size=status.st_size,
                     written_ns=status.st_mtime_ns,
@@ -63,8 +66,9 @@ def local_versions(session: Session) -> Iterator[Kept]:
 
 
 def _refuse(error: OSError) -> None:
-    """What cannot be looked at must not look as if it held nothing."""
-    raise error
+    """What cannot be looked at must not look as if it held nothing; what is no folder, or gone by now, does not."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def cloud_versions(session: Session) -> list[Kept]:

@@ -11,7 +11,7 @@ import pytest
 
 from bisync.errors import BisyncError
 from bisync.state.paths import sync_state
-from bisync.sync import bring_back, swap
+from bisync.sync import bring_back, swap, trash
 from bisync.sync.bring_back import Blocked, Coming
 from bisync.sync.trash import Kept
 
@@ -167,3 +167,18 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     assert way("d") == "d is a folder now" and way("d", elsewhere=True) is None
     assert way("l") == "l: a link here has its name"
     assert way("d/a") is way("new/a") is way("f") is None
+
+
+def test_a_trash_that_cannot_be_read_is_not_an_empty_one(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(session, "r1", "d/a.md", "old")
+    (session.state.trash / "stray").write_text("no folder of a run")
+    assert [one.path for one in trash.local_versions(session)] == ["d/a.md"]
+
+    def refuses(path: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuses)
+    with pytest.raises(PermissionError):
+        list(trash.local_versions(session))
