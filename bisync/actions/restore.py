@@ -147,12 +147,19 @@ def find_at(app: App, meant: Meant, moment: Moment, *, to: Path | None = None) -
     `find`.
     """
     found = []
+    unknown: list[back_then.NoSuchRun] = []
     for sync, wanted in meant:
         with app.session(sync) as session:
             stay_in_place(session.state, session.place, sync.name)
-            one = _found_at(session, wanted, moment, to)
+            try:
+                one = _found_at(session, wanted, moment, to)
+            except back_then.NoSuchRun as error:
+                unknown.append(error)
+                continue
             if one is not None:
                 found.append(one)
+    if unknown and len(unknown) == len(meant):
+        raise unknown[0]
     if not found:
         word = meant[0][1].word
         raise UsageError(

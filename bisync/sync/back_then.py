@@ -23,6 +23,10 @@ from bisync.sync.trash import Kept
 SHOWN_RUNS = 5
 
 
+class NoSuchRun(UsageError):
+    """No run of this sync is called so: a run is one of one sync."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackThen:
     """What was there, by keys (`names.key` of rclone's spelling); `kept`: what a version of it is in a trash.
@@ -144,7 +148,7 @@ def after(
         found = [one for one, ids in goes_by.items() if any(each.startswith(moment.run) for each in ids)]
         found = [one for one in found if moment.run in goes_by[one]] or found
         if not found:
-            raise UsageError(
+            raise NoSuchRun(
                 f"{name}: no run in the history begins with {moment.run!r}", hint="see: bisync history"
             )
         if len(found) > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,29 +71,25 @@ def test_a_week_ago(laptop: Device, s3: S3) -> None:
     assert laptop.sync().error is None
 
 
-def test_what_is_not_kept_any_more_is_named(make_device: Callable[..., Device], s3: S3) -> None:
-    device = make_device("tidy", extra="defaults: {keep_days: 7}\n")
-    device.setup()
-    month_ago = datetime.now(UTC) - timedelta(days=30)
+def test_what_is_not_kept_any_more_is_named(laptop: Device, s3: S3) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=40)
     for name in ("a.md", "b.md", "c.md"):
-        device.write(name, "first", mtime=month_ago.timestamp())
-    began = sync_at(device, month_ago)
-    device.write("a.md", "second")
-    (device.notes / "b.md").unlink()
-    gone = sync_at(device, month_ago + timedelta(days=1))
-    s3.rclone("purge", f"s3:notes-bucket/.basic-memory/trash/{gone}")
-    device.write("unseen.md", "no run has seen it")
-    (device.notes / "c.md").unlink()
+        laptop.write(name, "first", mtime=long_ago.timestamp())
+    began = sync_at(laptop, long_ago)
+    laptop.write("a.md", "second")
+    (laptop.notes / "b.md").unlink()
+    gone = sync_at(laptop, long_ago + timedelta(days=1))
+    for name in ("a.md", "b.md"):
+        s3.delete(f".basic-memory/trash/{gone}/{name}")
+    laptop.write("unseen.md", "no run has seen it")
+    (laptop.notes / "c.md").unlink()
 
-    said = device.run("restore", "--at", began, "--json", expect=3)
+    one = told(laptop.run("restore", "--at", began, "--json", expect=3))
 
-    one = told(said)
     assert (one["gone"], one["unsynced"], one["restored"]) == (["a.md", "b.md"], ["c.md", "unseen.md"], [])
-    assert device.tree() == {"a.md": "second", "unseen.md": "no run has seen it"}
-    early = device.run("restore", "--at", "2000-01-01", expect=2).err
+    assert laptop.tree() == {"a.md": "second", "unseen.md": "no run has seen it"}
+    early = laptop.run("restore", "--at", "2000-01-01", expect=2).err
     assert "the history of this device begins at" in early
-    assert "no run in the history begins with" in device.run("restore", "--at", "20000101T1", expect=2).err
-    assert "nothing called z*" in device.run("restore", "z*", "--at", began, expect=2).err
 
 
 def test_a_pattern_and_what_is_in_its_way(laptop: Device, s3: S3) -> None:

@@ -13,8 +13,12 @@ import pytest
 
 from bisync.actions import restore
 from bisync.config import EmbeddedTenant, Sync
+from bisync.core.as_of import as_of
 from bisync.errors import BisyncError, UsageError
+from bisync.sync import back_then
 from bisync.sync.located import wanted
+from bisync.sync.moments import Moment
+from bisync.sync.patterns import EVERYTHING
 from bisync.sync.trash import Kept
 
 pytestmark = pytest.mark.pure
@@ -112,6 +116,28 @@ def test_what_others_have_put_there_comes_by_its_run_alone(world: World) -> None
         world.coming("p/b*")
     assert refused.value.hint is not None and "bisync restore 'p/b*' --run r9" in refused.value.hint
     assert world.coming("p/b*", run_id="r9") == [("p/b.md", "r9")]
+
+
+def test_a_run_is_one_of_one_sync(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = Moment("20261122T", run="20261122T")
+
+    def look(session: Any, moment: Moment) -> back_then.BackThen:
+        if session.sync.name == "one":
+            raise back_then.NoSuchRun("one: no such run")
+        then = as_of([], 0, {}, here=["a.md"])
+        return back_then.BackThen(then=then, kept={}, spelled={"a.md": "a.md"}, run="20261122T1")
+
+    monkeypatch.setattr(back_then, "look", look)
+    everything = [(sync, EVERYTHING) for sync in world.syncs]
+
+    [found] = restore.find_at(world, everything, moment)  # type: ignore[arg-type]
+
+    assert (found.sync.name, found.at, found.unchanged) == ("two", "20261122T1", 1)
+    with pytest.raises(UsageError, match="no such run"):
+        restore.find_at(world, everything[:1], moment)  # type: ignore[arg-type]
+    nothing = wanted(world.syncs, "z*", world.root)
+    with pytest.raises(UsageError, match=r"nothing called z\* is here, or was since"):
+        restore.find_at(world, nothing, moment)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_not_free_is_named_at_once(world: World) -> None:
