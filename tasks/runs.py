@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -231,7 +232,8 @@ def plan(
     optional=True,
     help={
         "path": "the contested file; with --all a folder or a pattern ('work/**/*.md'), or nothing for all",
-        "keep": "local, cloud, newer or both",
+        "keep": "local, cloud, newer, both, or merged: what lies under the file's own name",
+        "tool": "have this program merge two versions: meld, vimdiff, … (default: $BISYNC_MERGETOOL)",
         "all": "settle every conflict that PATH is about",
         "manifest": HELP["manifest"],
         "only": HELP["only"],
@@ -241,6 +243,7 @@ def resolve(
     c: object,
     path: str | None = None,
     keep: str = "",
+    tool: str = "",
     all: bool = False,
     manifest: str | None = None,
     only: list[str] | None = None,
@@ -254,7 +257,13 @@ def resolve(
 
         if path is None and not all:
             raise UsageError("resolve needs PATH, or --all", hint="see: bisync resolve --help")
-        if keep not in action.KEEP:
+        tool = tool or ("" if keep or all else os.environ.get(action.TOOL, ""))
+        if tool and (keep or all or path is None):
+            raise UsageError(
+                "--tool is for one file, without --keep or --all",
+                hint="as in: bisync resolve PATH --tool meld",
+            )
+        if not tool and keep not in action.KEEP:
             named = "" if path is None else f" {typed_path(path)}"
             raise UsageError(
                 f"--keep takes one of {', '.join(action.KEEP)}",
@@ -264,6 +273,9 @@ def resolve(
         meant = (
             wanted(syncs, path, Path.cwd()) if path is not None else [(sync, EVERYTHING) for sync in syncs]
         )
+        if tool:
+            screen.tell(resolve_lines(action.merge(app, meant, tool)))
+            return
         if not all:
             screen.tell(resolve_lines(action.settle(app, meant, action.KEEP[keep])))
             return

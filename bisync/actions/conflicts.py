@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from bisync import ignore
 from bisync.app import App
@@ -18,14 +18,17 @@ from bisync.core.place import moved
 from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import baseline, runs
+from bisync.state.contents import Contents
 from bisync.state.paths import SyncState
 from bisync.sync import inside, swap
 from bisync.sync.patterns import Wanted
 from bisync.sync.prepare import stay_in_place
 
-Keep = Literal["local", "cloud", "newer", "both"]
+Keep = Literal["local", "cloud", "newer", "both", "merged"]
 _ORIGINS = {"local": "this device", "cloud": "another device"}
-KEEP: dict[str, Keep] = {"local": "local", "cloud": "cloud", "newer": "newer", "both": "both"}
+KEEP: dict[str, Keep] = {word: word for word in get_args(Keep)}
+TOOL = "BISYNC_MERGETOOL"
+"""The variable that names the user's merge tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +168,9 @@ def among(groups: Sequence[ConflictGroup], wanted: Wanted) -> tuple[ConflictGrou
 def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     """Settle one conflict in the sync dir; the next sync carries it to the cloud.
 
-    The kept version gets the contested name, the others go to the trash. `both` keeps every version under
-    names that are no conflict copies. Raises UsageError when there is no such conflict or no such version.
+    The kept version gets the contested name, the others go to the trash. `merged` is what lies under that name, as
+    somebody has made it of the others. `both` keeps every version under names that are no conflict copies. Raises
+    UsageError when there is no such conflict or no such version.
     """
     wanted = conflict_names.original_of(path) or path
     with _at_rest(app, sync) as state:
@@ -181,13 +185,19 @@ def settle(app: App, meant: Meant, keep: Keep) -> Settled:
 
     Raises UsageError when none does, where a folder or a pattern is about several, and as `resolve`.
     """
+    sync, group = _one(app, meant, keep)
+    return resolve(app, sync, group.path, keep)
+
+
+def _one(app: App, meant: Meant, keep: Keep) -> tuple[Sync, ConflictGroup]:
+    """The conflict that a path is about. `keep`: how several could be settled. Raises UsageError."""
     several = 0
     for sync, wanted in meant:
         groups = among(run(app, sync), wanted)
         if any(
             wanted.is_path(one) for each in groups for one in (each.path, *(v.path for v in each.versions))
         ):
-            return resolve(app, sync, groups[0].path, keep)
+            return sync, groups[0]
         several += len(groups)
     word = meant[0][1].word
     if several:
@@ -229,15 +239,57 @@ def _at_rest(app: App, sync: Sync) -> Iterator[SyncState]:
         yield state
 
 
-def _settle(sync: Sync, state: SyncState, group: ConflictGroup, keep: Keep, began: str) -> Settled:
-    """Settle a conflict; what is dropped goes to the trash of the run `began`. Raises BisyncError."""
+def merge(app: App, meant: Meant, tool: str) -> Settled:
+    """Settle the conflict that a path is about by what the user's merge tool makes of its two versions.
+
+    It works on copies, and nobody waits for it: what was changed meanwhile is not settled by it. The base is the text
+    that both sides had before, where that is known, else empty. Raises as `settle`, and as `mergetool.merged`.
+    """
+    from bisync.sync import mergetool
+
+    sync, group = _one(app, meant, "newer")
+    if len(group.versions) != 2:
+        count_text = f"{len(group.versions)} version{'' if len(group.versions) == 1 else 's'}"
+        raise UsageError(
+            f"{group.path}: a merge is of two versions, and {count_text} lie here",
+            hint=f"put them together by hand as {group.path}, then: "
+            f"bisync resolve {typed_path(group.path)} --keep merged",
+        )
+    one, other = sorted(group.versions, key=lambda version: version.origin == _ORIGINS["cloud"])
+    contents = {version.path: _content(sync, version.path) for version in group.versions}
+    newest = max(group.versions, key=lambda version: version.mtime_ns)
+    base = Contents.read(app.state(sync).contents).last(names.key(names.to_rclone(group.path))) or b""
+    versions = mergetool.Versions(base, contents[one.path], contents[other.path], contents[newest.path])
+    synced = [each.dir for each in app.manifest.syncs]
+    with mergetool.merged(tool, group.path, versions, app.env, synced) as text, _at_rest(app, sync) as state:
+        if next((each for each in run(app, sync) if each.path == group.path), None) != group:
+            raise _moved(group.path)
+        return _settle(sync, state, group, text, runs.unused_run_id(state, app.now(), app.device))
+
+
+def _content(sync: Sync, name: str) -> bytes:
+    try:
+        with inside.at(sync.dir, name) as path:
+            return path.read_bytes()
+    except (inside.InTheWay, OSError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise BisyncError(f"{name}: {why}", hint="mend that, and look again: bisync conflicts") from problem
+
+
+def _settle(sync: Sync, state: SyncState, group: ConflictGroup, by: Keep | bytes, began: str) -> Settled:
+    """Settle a conflict, by keeping versions or `by` a text in place of all of them.
+
+    What is dropped goes to the trash of the run `began`. Raises BisyncError.
+    """
     area = swap.Area(sync.dir, began, state.trash / began)
     try:
-        if keep == "both":
+        if by == "both":
             kept = _keep_both(area, group)
             trashed: list[str] = []
+        elif isinstance(by, bytes):
+            kept, trashed = [group.path], _put_in_place(area, group, by)
         else:
-            kept, trashed = [group.path], _keep_one(area, group, _choose(group, keep))
+            kept, trashed = [group.path], _keep_one(area, group, _choose(group, by))
     except (inside.InTheWay, OSError) as problem:
         swap.put_back(sync.dir, state.trash)
         why = problem.strerror if isinstance(problem, OSError) else str(problem)
@@ -256,6 +308,14 @@ def _none_waits(word: str) -> UsageError:
 
 
 def _choose(group: ConflictGroup, keep: Keep) -> Version:
+    if keep == "merged":
+        if group.versions[0].path == group.path:
+            return group.versions[0]
+        name = typed_path(group.path)
+        raise UsageError(
+            f"{group.path}: no file of that name lies here, which would be the merged one",
+            hint=f"save what you made of the versions as {group.path}, or: bisync resolve {name} --tool meld",
+        )
     if keep == "newer":
         return max(group.versions, key=lambda version: version.mtime_ns)
     found = [version for version in group.versions if version.origin == _ORIGINS[keep]]
@@ -285,6 +345,20 @@ def _keep_one(area: swap.Area, group: ConflictGroup, chosen: Version) -> list[st
         swap.take_away(area, name, None)
     if chosen.path != group.path and not _takes(area, chosen.path, group.path):
         raise _moved(group.path)
+    return trashed
+
+
+def _put_in_place(area: swap.Area, group: ConflictGroup, text: bytes) -> list[str]:
+    """A text gets the contested name, and every version goes to the trash; which these are."""
+    swap.stage(area, group.path, text)
+    swap.keep_mode(area.root / group.versions[0].path, area.staging / group.path)
+    trashed = [version.path for version in group.versions]
+    for name in trashed:
+        if not swap.take_away(area, name, None):
+            raise _moved(name)
+    with inside.at(area.root, group.path, make=True) as path:
+        if not swap.place(area.staging / group.path, path):
+            raise _moved(group.path)
     return trashed
 
 

@@ -62,6 +62,11 @@ class Contents:
             return None
         return text if merge.digest(text) == known.digest else None
 
+    def last(self, path: str) -> bytes | None:
+        """The text that is kept for a path, whatever both sides hold by now."""
+        known = self.known.get(path)
+        return None if known is None else self.text(path, known.md5)
+
     def keep(self, text: bytes) -> str:
         """Keep a text; its digest. Raises OSError."""
         digest = merge.digest(text)

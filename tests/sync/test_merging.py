@@ -207,3 +207,54 @@ def test_texts_are_merged_where_the_cloud_has_no_hashes(tmp_path: Path) -> None:
     assert device.sync().merged == 1
     assert device.tree() == {"plan.md": BOTH} == {"plan.md": (shared / "plan.md").read_text()}
     assert device.sync().outcome is Outcome.IDLE
+
+
+@pytest.fixture
+def contested(merger: Device, s3: S3) -> Device:
+    """A device with two versions of a note whose edits overlap."""
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", BASE.replace("first", "erst"))
+    assert len(merger.sync().conflicts) == 1
+    return merger
+
+
+def test_a_merge_tool_gets_both_versions_and_what_was_before(contested: Device, s3: S3) -> None:
+    script = contested.home / "merge"
+    script.write_text('#!/bin/sh\ncat "$1" "$2" "$3" > "$HOME/seen"; printf "by hand\\n" > "$4"\n')
+    script.chmod(0o700)
+    assert "--tool is for one file" in contested.run("resolve", "--all", "--tool", "x", expect=2).err
+    (contested.notes / "plan.md.conflict2").chmod(0o600)
+    ran = contested.run("resolve", "notes/plan.md", env={"BISYNC_MERGETOOL": str(script)})
+    assert "✓ Resolved plan.md: kept plan.md" in ran.out
+    assert (contested.home / "seen").read_text() == BASE + OURS + BASE.replace("first", "erst")
+    assert contested.tree() == {"plan.md": "by hand\n"}
+    kept = [path.read_text() for path in (contested.state / "trash").rglob("plan.md.conflict*")]
+    assert sorted(kept) == sorted([OURS, BASE.replace("first", "erst")])
+    contested.run("sync")
+    assert s3.tree() == {"plan.md": "by hand\n"}
+
+
+def test_what_a_merge_tool_does_not_end_well_changes_nothing(contested: Device) -> None:
+    before = contested.tree()
+    assert (
+        "ended with 1: nothing was settled"
+        in contested.run("resolve", "plan.md", "--tool", "false", expect=1).err
+    )
+    assert "No such file" in contested.run("resolve", "plan.md", "--tool", "no-such-tool", expect=1).err
+    script = contested.home / "merge"
+    script.write_text(
+        '#!/bin/sh\necho edited meanwhile > "$HOME/notes/plan.md.conflict1"; echo merged > "$4"\n'
+    )
+    script.chmod(0o700)
+    said = contested.run("resolve", "plan.md", "--tool", str(script), expect=1).err
+    assert "written to, moved or deleted just now" in said
+    assert contested.tree() == {**before, "plan.md.conflict1": "edited meanwhile\n"}
+
+
+def test_what_a_person_has_merged_stays_and_the_copies_go(contested: Device) -> None:
+    said = contested.run("resolve", "plan.md", "--keep", "merged", expect=2).err
+    assert "save what you made of the versions as plan.md" in said
+    contested.write("plan.md", "by hand\n")
+    assert "3 versions lie here" in contested.run("resolve", "plan.md", "--tool", "false", expect=2).err
+    contested.run("resolve", "plan.md", "--keep", "merged")
+    assert contested.tree() == {"plan.md": "by hand\n"}
