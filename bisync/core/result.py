@@ -82,7 +82,7 @@ class SyncResult:
     """One run over one sync. `bytes` travelled, `seconds` taken; `exit_code` as the contract lists them.
 
     `left_alone`: what is never synced, where it was asked what a run would do. `registered`: the folders that were
-    made projects of the cloud.
+    made projects of the cloud. `undoes`: the run that this one took back.
     """
 
     name: str
@@ -108,6 +108,7 @@ class SyncResult:
     resolve: str = ""
     preview: tuple[Change, ...] = ()
     registered: tuple[str, ...] = ()
+    undoes: str | None = None
 
 
 def facts(result: SyncResult) -> dict[str, Any]:

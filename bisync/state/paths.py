@@ -63,6 +63,11 @@ class SyncState:
         return self.root / "history.jsonl"
 
     @property
+    def changes(self) -> Path:
+        """What each run changed, as long as its trash is kept."""
+        return self.root / "changes"
+
+    @property
     def aside(self) -> Path:
         """Which ignore files of the cloud are set aside."""
         return self.root / "aside.txt"

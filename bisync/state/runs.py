@@ -39,7 +39,7 @@ _TEXT = (None, str)
 _ENTRY = {
     **{
         f"{key}?": _TEXT
-        for key in ("at", "run", "first", "first_run", "mode", "outcome", "device", "profile")
+        for key in ("at", "run", "first", "first_run", "mode", "outcome", "device", "profile", "undoes")
     },
     **{f"{key}?": _TEXT for key in ("error", "hint")},
     **{

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ from bisync.config import Compare, ConflictResolve
 from bisync.core import names
 from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
+from bisync.core.did import Did, noted
 from bisync.core.reconcile import same_content
-from bisync.core.result import Conflict, SyncResult, Version, facts
+from bisync.core.result import Conflict, SyncResult, Tally, Version, facts
 from bisync.core.snapshot import BaseFile, Baseline, LeftOut, LocalFile
 from bisync.errors import RcloneError
 from bisync.rclone import listings
@@ -309,6 +310,18 @@ def known_versions(session: Session, prepared: Prepared, done: Execution) -> tup
     return tuple(found)
 
 
+def changes(prepared: Prepared, made: Baseline, tally: Tally, here: Iterable[str]) -> Iterator[Did]:
+    """What a run did to its paths, and what both sides held of them before and, by `made`, afterwards.
+
+    `here`: the paths (keys) that it had changed here before there was a plan for the cloud.
+    """
+    before = prepared.baseline.files if prepared.baseline is not None else {}
+    moved = {
+        *tally.uploaded, *tally.downloaded, *tally.renamed, *tally.deleted_local, *tally.deleted_cloud
+    }  # fmt: skip
+    return noted(prepared.plan.changes, moved, before, made.files, here)
+
+
 def passed_by(done: Execution) -> list[str]:
     """The paths (keys) that the plan named and the run did not bring about, because they changed under its hands."""
     told = {names.key(one.path) for one in done.failed} | {one.path for one in done.tally.conflicts}
@@ -324,4 +337,5 @@ def history_entry(result: SyncResult, at: str, device: str, paths: Mapping[str, 
     for said, conflict in zip(told["conflicts"], result.conflicts, strict=True):
         said["versions"] = [version._asdict() for version in conflict.versions]
     how = {"at": at, "device": device, "profile": result.profile, "exit_code": result.exit_code}
-    return {**how, **paths, **told}
+    undoes = {} if result.undoes is None else {"undoes": result.undoes}
+    return {**how, **undoes, **paths, **told}

@@ -22,7 +22,7 @@ from bisync.rclone.diagnosis import failure
 from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
 from bisync.rclone.remote import Remote
-from bisync.state import runs
+from bisync.state import changes, runs
 from bisync.stored import Damaged
 from bisync.stored import load as load_stored
 
@@ -145,12 +145,16 @@ def expire(session: Session, run: str, now: datetime, keep_days: int) -> list[st
         return expiry.is_due(began=since, kept=kept, age=ages[name], now=at, keep=keep)
 
     lying = sorted(session.state.trash.iterdir()) if session.state.trash.is_dir() else []
-    here = expiry.aged(known.local, [folder.name for folder in lying], step)
+    noted_changes = changes.kept(session.state)
+    here = expiry.aged(known.local, {*noted_changes, *(folder.name for folder in lying)}, step)
     there = expiry.aged(known.cloud, [*known.cloud, run], step)
     for folder in lying:
         if due(folder.name, _kept_here(folder), here):
             shutil.rmtree(folder)
             gone.append(folder.name)
+    for name, noted_change in noted_changes.items():
+        if due(name, _kept_here(noted_change), here):
+            noted_change.unlink(missing_ok=True)
     today = now.date().isoformat()
     # What was counted is written down whether or not the cloud answers.
     _Seen(known.on, at, here, there).write(noted)

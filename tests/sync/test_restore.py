@@ -140,12 +140,13 @@ def test_the_trash_is_never_synced_and_expires(make_device: Callable[..., Device
     assert s3.rclone("lsf", "-R", "--files-only", cloud).count("a.md") == 1
     assert set(s3.tree()) == {"a.md", "b.md"}
 
-    for days, left in ((6, 1), (8, 0)):
+    for days, left, noted in ((6, 1, 4), (8, 0, 2)):
         later = datetime.now(UTC) + timedelta(days=days)
         device.write("b.md", f"later {days}")
         assert device.sync(app=device.app(now=lambda later=later: later)).error is None
         assert len(list(local.rglob("a.md"))) == left
         assert s3.rclone("lsf", "-R", "--files-only", cloud).count("a.md") == left
+        assert len(list((device.state / "changes").iterdir())) == noted
 
 
 def test_nothing_private_is_readable_by_others(laptop: Device, s3: S3) -> None:

@@ -20,12 +20,13 @@ import httpx
 from bisync.actions.history import History
 from bisync.actions.log import Logged
 from bisync.config import BasicMemoryTenant, Compare
-from bisync.core import conflict_names, metrics
+from bisync.core import conflict_names, metrics, undo
 from bisync.core.abilities import OBJECTS
+from bisync.core.did import Did
 from bisync.core.lease_folder import Kind, Protocol
 from bisync.core.place import Place
 from bisync.core.projects import Project
-from bisync.core.snapshot import Arriving, BaseFile, Baseline, Stamp
+from bisync.core.snapshot import Arriving, BaseFile, Baseline, CloudSnapshot, LocalSnapshot, Stamp
 from bisync.core.waiting import Waiting
 from bisync.errors import BisyncError
 from bisync.ignore import Layer, compile_rules, lint, load_rules
@@ -47,7 +48,7 @@ from bisync.rclone import binary, conf, listings, log, output
 from bisync.report import log_words, words
 from bisync.schedule import texts
 from bisync.secret import Secret
-from bisync.state import abilities, aside, baseline, lease, runs
+from bisync.state import abilities, aside, baseline, changes, lease, runs
 from bisync.state import held as held_state
 from bisync.state.contents import Contents, Known
 from bisync.state.migration import Entry, Journal, MigrationState, read_entries, write_entries
@@ -162,6 +163,17 @@ def _history(path: Path) -> None:
         words.ago(str(entry.get("at")), NOW)
     runs.append_history(_state(path), {"run": "20261122T101500Z-000000", "at": "now", "outcome": "idle"})
     runs.unused_run_id(_state(path), NOW, "laptop")
+
+
+def _changes(path: Path) -> None:
+    state = _state(path.parent)
+    did = changes.load(state, "r")
+    if did is not None:
+        changes.save(state, "r", did)
+        assert changes.load(state, "r") == did
+        nothing = LocalSnapshot({}, (), 1, marker=True), CloudSnapshot({}, (), marker=True)
+        now = undo.Present(baseline=KNOWN.files, local=nothing[0], cloud=nothing[1], compare=Compare.CHECKSUM)
+        undo.decide("r", did, now, {})
 
 
 def _journal(path: Path) -> None:
@@ -360,6 +372,13 @@ READERS = {
             "run.json",
         ),
         read=_journal, name="run.json",
+    ),
+    "changes": Reader(
+        sample=_made(
+            lambda path: changes.save(_state(path.parent), "r", [Did("upload", "a.md", None, FILE, "ö.md")]),
+            "changes/r.json",
+        ),
+        read=_changes, name="changes/r.json",
     ),
     "partials": Reader(
         sample=_made(lambda path: runs.note_partials(_state(path), ["a.partial"]), "partials.json"),
