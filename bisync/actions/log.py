@@ -16,10 +16,8 @@ from bisync.errors import UsageError
 from bisync.state import baseline, runs
 from bisync.sync import located
 from bisync.sync.located import locate
+from bisync.sync.named_runs import beginning, several
 from bisync.sync.patterns import Wanted, is_pattern
-
-# So many runs are named where a beginning fits several.
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,29 +42,13 @@ def find(app: App, syncs: Sequence[Sync], run: str | None) -> list[Logged]:
     """
     if run is None:
         return [_logged(app, sync, _last(runs.latest_history(app.state(sync)))) for sync in syncs]
-    found: dict[str, tuple[Sync, dict[str, Any]]] = {}
-    for sync in syncs:
-        for entry in runs.latest_history(app.state(sync)):
-            name = next((one for one in _names(entry) if one.startswith(run)), None) if run else None
-            if name is not None:
-                # Of two lines about one run the later counts.
-                found.setdefault(name, (sync, entry))
-    if run in found:
-        found = {run: found[run]}
+    found = {one.run: one for one in reversed(beginning(app, syncs, run))}
     if not found:
         raise UsageError(f"no run in the history begins with {run!r}", hint="see: bisync history")
     if len(found) > 1:
-        some = ", ".join(list(found)[:SHOWN]) + (", …" if len(found) > SHOWN else "")
-        raise UsageError(
-            f"{len(found)} runs begin with {run!r}: {some}", hint="write more of it; see: bisync history"
-        )
-    [(sync, entry)] = found.values()
-    return [_logged(app, sync, entry)]
-
-
-def _names(entry: dict[str, Any]) -> Iterable[str]:
-    """The ids that a line goes by: the newest run's, and the first's of those that share it."""
-    return [str(entry[key]) for key in ("run", "first_run") if entry.get(key)]
+        raise several(run, reversed(found.values()))
+    [one] = found.values()
+    return [_logged(app, one.sync, one.entry)]
 
 
 def _last(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bisync.core.change import Action
 from bisync.core.plan import Mode, Plan
@@ -36,11 +36,12 @@ def judge(
     name: str,
     all_may_change: bool = False,
     hidden: int = 0,
+    undoes: str | None = None,
 ) -> tuple[Verdict, ...]:
     """Every guard's verdict, in a fixed order. `name` is the sync's, for the commands to type.
 
     `hidden`: so many files that were synced are hidden by ignore rules that lie in the cloud.
-    `all_may_change`: that every file was edited at once is no surprise.
+    `all_may_change`: that every file was edited at once is no surprise. `undoes`: the run that the plan takes back.
     """
     if baseline is None or plan.mode is Mode.BASELINE:
         return ()
@@ -54,12 +55,22 @@ def judge(
         _max_new(plan, max_new, name),
         _all_changed(plan, baseline, name),
     )
-    return tuple(one for one in verdicts if not (all_may_change and one.guard == "all_changed"))
+    found = tuple(one for one in verdicts if not (all_may_change and one.guard == "all_changed"))
+    return found if undoes is None else tuple(_of_undo(one, undoes, name) for one in found)
 
 
 def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """The verdicts that stop the run."""
     return tuple(verdict for verdict in verdicts if not verdict.passed)
+
+
+def _of_undo(verdict: Verdict, undoes: str, name: str) -> Verdict:
+    """The verdict on a plan that takes a run back: whoever means it types `undo`, and not `sync`."""
+    if verdict.passed or verdict.guard in ("marker_local", "marker_cloud"):
+        return verdict
+    again = f"bisync undo {typed(undoes)} --only {name}"
+    flag = f"max-delete {verdict.planned}" if verdict.guard in ("max_delete", "hidden") else "force"
+    return replace(verdict, hint=f"look at it: {again} --dry-run; then, if you mean it: {again} --{flag}")
 
 
 def _marker(guard: str, there: bool, where: str, name: str) -> Verdict:

@@ -58,6 +58,10 @@ class Execution(Undertaking):
                 hint="mend that, then run again: bisync sync; nothing was lost",
             )
 
+    def change_here(self, steps: Iterable[Step]) -> None:
+        """Take steps that change nothing in the cloud. Raises as `carry_out`."""
+        self._take(steps)
+
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
             process.check_interrupt()

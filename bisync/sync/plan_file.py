@@ -127,9 +127,10 @@ def moved(old: dict[str, Any], new: dict[str, Any], how: str = "moved since") ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """The plan a run must match: the document of `plan --out` for one sync."""
+    """The plan a run must match: the document of `plan --out` for one sync. `hint`: how to have a new one."""
 
     document: dict[str, Any]
+    hint: str | None = None
 
     def check(self, session: Session, prepared: Prepared) -> None:
         """Refuse when either side has moved since the plan was written. Raises GuardRefused."""
@@ -137,7 +138,7 @@ class Expected:
         now = {**sync_document(session, prepared), "left_alone": []}
         then = {**self.document, "left_alone": []}
         if now != then:
-            raise _refusal(f"the plan no longer fits: {moved(then, now)}", session)
+            raise self._refusal(f"the plan no longer fits: {moved(then, now)}", session)
 
     def check_rest(self, session: Session, prepared: Prepared, done: Collection[str]) -> None:
         """Refuse when the ignore rules that came from the cloud (the paths `done`) leave another plan.
@@ -151,13 +152,13 @@ class Expected:
             then = {**self.document, "actions": left, "contents": contents}
             changed = moved(then, now, "planned otherwise by the new rules")
             rules = ", ".join(sorted(done))
-            raise _refusal(
+            raise self._refusal(
                 f"the ignore rules that came with it ({rules}) change the plan: {changed}", session
             )
 
-
-def _refusal(message: str, session: Session) -> GuardRefused:
-    return GuardRefused(message, hint=f"make a new one: bisync plan --only {session.sync.name} --out FILE")
+    def _refusal(self, message: str, session: Session) -> GuardRefused:
+        again = f"make a new one: bisync plan --only {session.sync.name} --out FILE"
+        return GuardRefused(message, hint=self.hint or again)
 
 
 def read_plan(path: str, digest: str, names: set[str]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from bisync.app import Session
+from bisync.app import Session, baseline_needed
 from bisync.config import Compare
 from bisync.core.place import Place
 from bisync.core.snapshot import BaseFile, Baseline
@@ -86,6 +86,21 @@ class Prepared:
         from bisync.core.plan import Mode
 
         return Mode.SYNC if self.registering and self.plan.mode is Mode.IDLE else self.plan.mode
+
+
+class Aim(NamedTuple):
+    """What the sync dir is to be like, as if it were already, and which paths (keys) the run is about.
+
+    `undoes`: the run that is taken back by it.
+    """
+
+    seen: Observation
+    is_meant: Callable[[str], bool]
+    undoes: str | None = None
+
+
+Aiming = Callable[[Session, Baseline, Observation], Aim]
+"""Says what a run aims at, from what both sides are known and seen to hold."""
 
 
 class Given(NamedTuple):
@@ -187,6 +202,7 @@ def prepare(
     moved_in: bool = False,
     given: Given = NOTHING_GIVEN,
     fingerprinted: bool = False,
+    aiming: Aiming | None = None,
 ) -> Prepared:
     """Look at both sides, make the plan, ask the guards. Writes nothing.
 
@@ -198,9 +214,9 @@ def prepare(
     knows which top-level folders are new to the cloud. `only`: the one top-level folder that the run is about.
     `unsettled`: paths (keys) that wait for another run. `moved_in`: a migration has brought files, so that all that is
     known may have changed at once, and of two versions the newer one wins and the other is kept beside it.
-    `fingerprinted`: take fingerprints of both sides, too.
+    `fingerprinted`: take fingerprints of both sides, too. `aiming`: the plan is made for what it says instead.
     Raises UsageError when neither side has that folder, BisyncError when a side cannot be seen, BaselineNeeded when the
-    baseline is damaged.
+    baseline is damaged, or missing for `aiming`.
     """
     too_long = blocked_by_name_length(session)
     if too_long is not None:
@@ -233,10 +249,8 @@ def prepare(
         known = _by_what_lies_there(known, seen, compare)
         before = known.files
     base = None if first else before
+    seen, is_meant, undoes = _aim(session, seen, None if first else known, only, unsettled, aiming)
     found = reconcile.compare_sides(base, seen.local, seen.cloud, compare)
-    is_meant = _every if only is None else registry.scope(session, seen, only)
-    if unsettled:
-        is_meant = _but(is_meant, unsettled)
     if is_meant is not _every:
         found = reconcile.restricted(found, is_meant)
     make_sure_rules_can_come(session, found.changes, seen)
@@ -271,12 +285,13 @@ def prepare(
             moved_in=moved_in,
             given=given._replace(remembered=remembered, ahead=None),
             fingerprinted=fingerprinted,
+            aiming=aiming,
         )
     limit = session.profile.max_delete if max_delete is None else max_delete
     hidden = hidden_by(coming, before, seen) if not first else ()
     verdicts = guard.judge(
         made, all_may_change=moved_in, baseline=None if first else known, local=seen.local, cloud=seen.cloud,
-        max_delete=limit, max_new=session.profile.max_new, hidden=len(hidden), name=session.sync.name,
+        max_delete=limit, max_new=session.profile.max_new, hidden=len(hidden), name=session.sync.name, undoes=undoes,
     )  # fmt: skip
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,
@@ -318,6 +333,23 @@ def _answers(
     )  # fmt: skip
     merged = merging.merged(session, seen, asked.merges, texts)
     return replace(observe.answers(session, seen, asked), merged=merged)
+
+
+def _aim(
+    session: Session,
+    seen: Observation,
+    known: Baseline | None,
+    only: str | None,
+    unsettled: frozenset[str],
+    aiming: Aiming | None,
+) -> Aim:
+    """What a run is about: every path, one folder, all but a few, or what it aims at."""
+    if aiming is not None:
+        if known is None:
+            raise baseline_needed(session.sync.name)
+        return aiming(session, known, seen)
+    is_meant = _every if only is None else registry.scope(session, seen, only)
+    return Aim(seen, _but(is_meant, unsettled) if unsettled else is_meant)
 
 
 def _by_what_lies_there(known: Baseline, seen: Observation, compare: Compare) -> Baseline:

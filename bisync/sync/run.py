@@ -21,7 +21,7 @@ from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, LeaseLost, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
-from bisync.state import baseline, held, runs
+from bisync.state import baseline, changes, held, runs
 from bisync.sync import hooks, keys, leased, observe, pings, quiet, record, recover, rules, swap
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
@@ -31,6 +31,7 @@ from bisync.sync.prepare import NOTHING_GIVEN, Given, Prepared, prepare, stay_in
 
 if TYPE_CHECKING:
     from bisync.sync.plan_file import Expected
+    from bisync.sync.undoing import Undoing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Options:
     `reveal`: what waits since ignore rules changed in the cloud may go there. `project`: the one top-level folder that
     it is about; everything else waits for another run. `moved_in`: see `prepare`. `wait`: for another device that
     writes. `unsettled`: paths (keys) that wait, too, because somebody is writing to them. `memory`: of a process that
-    stays; `glance`: where it knows the cloud it goes by that, without a listing.
+    stays; `glance`: where it knows the cloud it goes by that, without a listing. `undoing`: it takes another run back.
     """
 
     profile: str | None = None
@@ -55,6 +56,11 @@ class Options:
     unsettled: frozenset[str] = frozenset()
     memory: Memory | None = None
     glance: bool = False
+    undoing: Undoing | None = None
+
+    def ended(self, result: SyncResult, done: Tally) -> SyncResult:
+        """The result of such a run, with what is to be said of the one that it takes back. `done`: what it did."""
+        return result if self.undoing is None else self.undoing.ended(result, done)
 
 
 def run(app: App, sync: Sync, options: Options, *, expected: Expected | None = None) -> SyncResult:
@@ -82,7 +88,8 @@ def _run(app: App, sync: Sync, options: Options, expected: Expected | None) -> S
         if not isinstance(error, Locked) and not options.dry_run:
             # Something before the run itself: no rclone, no cloud. It is a failed run all the same.
             about = About(run=runs.on_device(runs.new_run_id(app.now()), app.device), profile=profile)
-            result = conclude(app, sync, replace(result, run=about.run), about, Tally())
+            result = options.ended(replace(result, run=about.run), Tally())
+            result = conclude(app, sync, result, about, Tally())
         return result
 
 
@@ -140,12 +147,12 @@ def _run_locked(session: Session, options: Options, expected: Expected | None, b
         known = listings.find(session.state.work, session.sync.dir, session.remote.fs)
         again = "bisync setup" if known is None else "bisync sync"
         stopped = Interrupted("interrupted; everything is in order", hint=f"carry on with: {again}")
-        failed = _failed(session.sync, stopped, run, doing.mode, began)
+        failed = options.ended(_failed(session.sync, stopped, run, doing.mode, began), doing.tally)
         write_down(app, session.sync, failed, doing.tally, doing.planned)
         raise
     if options.memory is not None:
         options.memory.did(doing.tally)
-    result = _with_projects(result, doing.registered)
+    result = options.ended(_with_projects(result, doing.registered), doing.tally)
     result = conclude(app, session.sync, result, doing.about, doing.tally, doing.planned)
     # Last of all, when everything is written down: it may take long, and can be done without.
     meant = options.project if result.error is None else None
@@ -227,18 +234,20 @@ class _Doing:
         return replace(result, notes=(*notes, *renewed, *result.notes))
 
     def _look(self, session: Session, given: Given = NOTHING_GIVEN, early: Early | None = None) -> Prepared:
+        undoing = self.options.undoing
         found = prepare(
             session,
             resync=self.options.resync,
             max_delete=self.options.max_delete,
             meanwhile=_load_the_rest,
             on_change=early.begin if early is not None else lambda: None,
-            projects=self.projects,
+            projects=self.projects if undoing is None else None,
             only=self.options.project,
             unsettled=self.options.unsettled,
             given=given,
             moved_in=self.options.moved_in,
             fingerprinted=self.options.memory is not None,
+            aiming=undoing.aim if undoing is not None else None,
         )
         if self.options.memory is not None:
             self.options.memory.saw(found.seen)
@@ -267,11 +276,16 @@ class _Doing:
         notes += _guarded(prepared, force=self.options.force)
         hooks.before(session.app, session.sync, self.about)
         session.app.on_plan(session.sync.name, prepared.changes)
+        here, undoing = frozenset[str](), self.options.undoing
+        if undoing is not None:
+            again = partial(self._look, session)
+            prepared, here = undoing.change_here(session, prepared, self.about.run, again=again)
+            _guarded(prepared, force=self.options.force)
         self.registered = registry.register(self.projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
             result = _idle(session, prepared, self.about.run, self.options.memory)
         else:
-            result = _apply(session, prepared, self.about.run, self.tally, self.options.memory)
+            result = _apply(session, prepared, self.about.run, self.tally, self.options.memory, here)
         return replace(result, notes=(*notes, *result.notes))
 
 
@@ -330,7 +344,10 @@ def _idle(session: Session, prepared: Prepared, run: str, memory: Memory | None)
     return result
 
 
-def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory: Memory | None) -> SyncResult:
+def _apply(
+    session: Session, prepared: Prepared, run: str, tally: Tally, memory: Memory | None, here: frozenset[str]
+) -> SyncResult:
+    """Carry a plan out. `here`: what had been changed here for it (keys)."""
     from bisync.core.plan import Mode
     from bisync.sync import trash
     from bisync.sync.apply import Execution
@@ -346,6 +363,8 @@ def _apply(session: Session, prepared: Prepared, run: str, tally: Tally, memory:
         recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
         made = record.baseline_after(session, prepared, done, found)
+        if prepared.plan.mode is not Mode.BASELINE:
+            changes.save(session.state, run, record.changes(prepared, made, tally, here))
         made = record.keep(session, made, prepared.seen, found)
         if made.compare is not session.compare and prepared.is_whole:
             again = observe.both(session, made.files, session.compare, None)

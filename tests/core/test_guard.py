@@ -242,3 +242,20 @@ def test_rules_in_the_cloud_hide_no_more_files_than_a_run_may_delete(
     if not passed:
         assert "would hide 26 files that are synced (26 > 25)" in one.message
         assert one.hint.endswith("bisync sync --only notes --max-delete 26")
+
+
+def test_whoever_takes_a_run_back_is_told_what_to_type_for_that() -> None:
+    found = judge(
+        planning(deletions=26, edited=12), baseline=knowing(12, device=3), local=HERE._replace(marker=False),
+        cloud=THERE, max_delete=25, max_new=0, name="notes", undoes="a run",
+    )  # fmt: skip
+    hints = {one.guard: one.hint for one in refusals(found)}
+
+    undo = "bisync undo 'a run' --only notes"
+    look = f"look at it: {undo} --dry-run; then, if you mean it: {undo}"
+    assert "bisync sync --only notes --resync" in hints.pop("marker_local")
+    assert hints == {
+        "device": f"{look} --force",
+        "max_delete": f"{look} --max-delete 26",
+        "all_changed": f"{look} --force",
+    }
