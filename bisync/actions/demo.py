@@ -265,6 +265,16 @@ def bring_back(stage: Stage, laptop: Device, desktop: Device) -> None:
     _secret_stayed_home(stage, laptop)
 
 
+def take_back(stage: Stage, laptop: Device, desktop: Device) -> None:
+    """A sync that should not have happened is taken back, here and in the cloud"""
+    before = stage.cloud()
+    stage.types(laptop, "rm notes/archive/?.md && echo 'Not what I meant' > notes/ideas/second.md")
+    stage.types(laptop, "bisync sync", shows="✓ Sync completed - 1 file uploaded, 9 deleted")
+    stage.types(laptop, "bisync undo --yes", shows="✓ Undone run")
+    stage.types(desktop, "bisync sync", shows="nothing to do")
+    _all_equal(stage, before, laptop, desktop)
+
+
 DAY: tuple[Step, ...] = (
     set_up,
     first_note,
@@ -275,6 +285,7 @@ DAY: tuple[Step, ...] = (
     look,
     mass_deletion,
     bring_back,
+    take_back,
 )
 
 
