@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bisync.actions.restore import Restoration
     from bisync.actions.schedule import Scheduled
     from bisync.actions.status import SyncStatus
+    from bisync.actions.undo import Undone
     from bisync.actions.unlock import Unlocked
     from bisync.core.result import Finding, SyncResult
     from bisync.errors import BisyncError
@@ -312,4 +313,43 @@ def schedule_document(one: Scheduled) -> dict[str, Any]:
         "missing_variables": list(one.missing),
         "to_type": [todo.command for todo in one.to_type],
         "last_run": None if one.last is None else one.last._asdict(),
+    }
+
+
+def undo_document(results: Iterable[Undone]) -> dict[str, Any]:
+    """What `undo --json` prints. `deeds`: what is done here, `actions`: what follows in the cloud."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": one.name,
+                "undoes": one.run,
+                "outcome": one.outcome,
+                "run": one.result.run if one.result is not None else None,
+                "deeds": [
+                    {
+                        "deed": deed.kind.value,
+                        "path": deed.path,
+                        "size": deed.size,
+                        "to": deed.to,
+                        "replaces": deed.replaces,
+                        "from": deed.version.side if deed.version is not None else None,
+                    }
+                    for deed in one.decision.deeds
+                ],
+                "actions": [
+                    {"action": each.action.value, "path": each.path, "size": each.size, "to": each.to}
+                    for each in one.planned
+                ],
+                "left": [
+                    {"path": each.path, "why": each.why, "next": each.next} for each in one.decision.left
+                ],
+                "already": list(one.decision.already),
+                "left_out": [{"path": each.path, "why": each.why} for each in one.left_out],
+                "notes": list(one.result.notes if one.result is not None else one.notes),
+                "error": one.error,
+                "hint": one.hint,
+            }
+            for one in results
+        ],
     }

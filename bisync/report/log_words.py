@@ -52,6 +52,8 @@ def _facts(entry: dict[str, Any]) -> Iterator[str]:
         yield f"  since     {entry.get('first')}: {entry['runs']} runs, of which this is the last"
     by = (("device", entry.get("device")), ("profile", entry.get("profile")), ("mode", entry.get("mode")))
     yield "  by        " + (", ".join(f"{word} {value}" for word, value in by if value) or "-")
+    if entry.get("undoes"):
+        yield f"  undoes    {entry['undoes']}"
     code = f" (exit code {entry['exit_code']})" if "exit_code" in entry else ""
     moved = f", {size_text(entry['bytes'])} travelled" if entry.get("bytes") else ""
     yield f"  outcome   {entry.get('outcome') or '-'}{code}{moved}"
@@ -88,6 +90,8 @@ def _trash_lines(one: Logged) -> Iterator[str]:
 
         run = str(one.entry["run"])
         yield f"  They are kept for {one.keep_days} days. Bring one back with: bisync restore PATH --run {typed(run)}"
+        if one.entry.get("outcome") == "done" and one.entry.get("mode") != "baseline":
+            yield f"  Take back all that the run did with: bisync undo {typed(run)}"
 
 
 def log_document(found: Iterable[Logged]) -> dict[str, Any]:

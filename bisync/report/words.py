@@ -333,8 +333,7 @@ def history_lines(result: History) -> list[str]:
     for entry in result.runs:
         run, outcome = entry.get("run") or "-", entry.get("outcome") or "-"
         lines.append(f"{entry.get('at')}  {run:<24}  {outcome:<8}  {_what_happened(entry)}")
-    if not lines:
-        lines.append("no runs yet")
+    lines = lines or ["no runs yet"]
     for kept in result.versions:
         whose = f"  ({kept.foreign})" if kept.foreign else ""
         lines.append(f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}{whose}")
@@ -352,6 +351,7 @@ def _what_happened(entry: dict[str, Any]) -> str:
     )
     more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []
     more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
+    more += [f"undoes {entry['undoes']}"] if entry.get("undoes") else []
     more += [f"{entry['runs']} runs since {entry.get('first')}"] if entry.get("runs", 1) != 1 else []
     return str(entry.get("error") or ", ".join(filter(None, [moved, *more])) or "-")
 

@@ -115,6 +115,7 @@ TYPED: dict[str, list[tuple[tuple[str, ...], int, int]]] = {
     "history": [(("history",), 0, 0), (("history", "--versions"), 5, 4)],
     "log": [(("log",), 0, 0)],
     "restore": [(("restore", "a.md", "--only", "try"), 5, 4)],
+    "undo": [(("undo", "--yes", "--only", "try"), 5, 4), (("undo", "--dry-run", "--json"), 5, 4)],
     "prune": [(("prune",), 5, 4), (("prune", "--yes"), 5, 4)],
     "unlock": [(("unlock",), 5, 4)],
     "explain": [(("explain", "notes/a.md"), 0, 0)],

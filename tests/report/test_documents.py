@@ -12,6 +12,7 @@ import pytest
 from bisync.actions.schedule import Scheduled
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
+from bisync.core.undo import Left
 from bisync.errors import BisyncError, GuardRefused
 from bisync.locks.holders import Waiter
 from bisync.report import documents
@@ -175,6 +176,28 @@ CASES = {
                 "path": str, "device": str, "run": str, "seconds": int, "dead": bool, "dead_in": (int, NONE),
                 "removed": bool,
             }],
+        },
+    ),
+    "undo": Case(
+        documents.undo_document,
+        [
+            results.undone(
+                *results.DEEDS, left=(Left("a.md", "edited", "bisync log a.md"), Left("b.md", "odd")),
+                already=("c.md",), planned=(results.change(),), notes=("not said",),
+                result=results.sync_result(notes=("one",), left_out=(LeftOut("x", "closed"),)),
+            ),
+            results.undone(error="too many", hint="raise the limit", notes=("one",)),
+        ],
+        "syncs",
+        {
+            "name": str, "undoes": str, "outcome": str, "run": (str, NONE),
+            "deeds": [{
+                "deed": str, "path": str, "size": int, "to": (str, NONE), "replaces": bool, "from": (str, NONE)
+            }],
+            "actions": [{"action": str, "path": str, "size": int, "to": (str, NONE)}],
+            "left": [{"path": str, "why": str, "next": (str, NONE)}], "already": [str],
+            "left_out": [{"path": str, "why": str}], "notes": [str],
+            "error": (str, NONE), "hint": (str, NONE),
         },
     ),
     "prune": Case(

@@ -57,6 +57,7 @@ def test_a_run_is_told_path_by_path() -> None:
         "  Old versions here: /trash/r",
         "  Old versions in the cloud, if it replaced any there: trash/r",
         f"  They are kept for 30 days. Bring one back with: bisync restore PATH --run {RUN}",
+        f"  Take back all that the run did with: bisync undo {RUN}",
     ]
 
 
@@ -76,6 +77,10 @@ def test_a_run_that_failed_says_why_and_what_to_do() -> None:
         "  error     too many",
         "            → look",
     ]
+
+
+def test_a_run_that_took_another_back_says_which() -> None:
+    assert "  undoes    another" in lines({**ENTRY, "undoes": "another"})
 
 
 def test_a_line_of_many_idle_runs_says_how_many() -> None:

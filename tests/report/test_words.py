@@ -240,6 +240,10 @@ AT = "2026-11-22T10:15:01+00:00"
             [f"{AT}  {RUN}   idle      7 runs since earlier"],
         ),
         (
+            results.history({"at": AT, "run": RUN, "outcome": "done", "uploaded": 1, "undoes": "another"}),
+            [f"{AT}  {RUN}   done      1 uploaded, undoes another"],
+        ),
+        (
             results.history({"at": AT, "run": RUN, "outcome": "idle", "first": AT, "runs": 1}),
             [f"{AT}  {RUN}   idle      -"],
         ),

@@ -14,6 +14,7 @@ from bisync.actions.prune import Pruned
 from bisync.actions.restore import Restoration
 from bisync.actions.schedule import LastRun, Scheduled
 from bisync.actions.status import SyncStatus
+from bisync.actions.undo import Undone
 from bisync.actions.unlock import Unlocked
 from bisync.config import Compare, EmbeddedTenant, Sync
 from bisync.core.change import Action, Change
@@ -23,6 +24,9 @@ from bisync.core.plan import Mode, Plan
 from bisync.core.projects import Compared
 from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
 from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
+from bisync.core.undo import Decision, Deed, Left
+from bisync.core.undo import Kind as Deeds
+from bisync.core.undo import Version as KeptVersion
 from bisync.errors import RcloneError
 from bisync.ignore import RuleSet
 from bisync.locks.holders import Holder
@@ -76,6 +80,24 @@ def plan_result(
         baseline=None, seen=seen, plan=plan, compare=Compare.CHECKSUM, verdicts=verdicts, steps=(), notes=notes
     )  # fmt: skip
     return PlanResult(name="notes", document={}, prepared=prepared)
+
+
+DEEDS = (
+    Deed(Deeds.TAKE_AWAY, "new.md", "new.md", 3),
+    Deed(
+        Deeds.BRING_BACK, "old.md", "old.md", 2, replaces=True,
+        version=KeptVersion("cloud", "old.md", 2, None, None),
+    ),
+    Deed(Deeds.RENAME_BACK, "renamed.md", "renamed.md", 4, to="name.md", to_name="name.md"),
+    Deed(Deeds.FOLLOW, "carried.md", "carried.md", 5),
+    Deed(Deeds.BRING_BACK, "gone.md", "gone.md", 1, version=KeptVersion("local", "gone.md", 1, None, None)),
+)  # fmt: skip
+
+
+def undone(*deeds: Deed, left: tuple[Left, ...] = (), already: tuple[str, ...] = (), **facts: Any) -> Undone:
+    """A run that is taken back by these deeds."""
+    decision = Decision(deeds=deeds, left=left, already=already)
+    return Undone(**{"name": "notes", "run": RUN, "at": None, "decision": decision, **facts})
 
 
 def no_plan() -> PlanResult:
