@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bisync.errors import UsageError
 from bisync.report.documents import prune_document, restore_document, sync_document, unlock_document
 from bisync.report.lease_words import unlock_lines
+from bisync.report.plan_words import plan_file_lines, preview_lines, script_lines
 from bisync.report.resolve_words import resolve_all_lines, resolve_lines
 from bisync.report.restore_words import (
     coming_lines,
@@ -18,14 +19,9 @@ from bisync.report.restore_words import (
     question,
     restore_lines,
 )
+from bisync.report.run_words import sync_lines
 from bisync.report.screen import Screen
-from bisync.report.words import (
-    plan_file_lines,
-    preview_lines,
-    prune_lines,
-    script_lines,
-    sync_lines,
-)
+from bisync.report.words import prune_lines
 
 if TYPE_CHECKING:
     from bisync.app import App

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bisync.report.run_words import told_lines
 from bisync.report.stream import cell
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, home_text, size_text, told_lines
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, home_text, size_text
 
 if TYPE_CHECKING:
     from rich.table import Table

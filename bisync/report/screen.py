@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from bisync.report.cloud_words import cloud_rows
 from bisync.report.lease_words import lease_rows
+from bisync.report.plan_words import planned_lines
 from bisync.report.progress import Bar, Lines, Listener
 from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, style
-from bisync.report.words import Line, Problem, planned_lines, status_rows
+from bisync.report.words import Line, Problem, status_rows
 
 if TYPE_CHECKING:
     from rich.table import Table

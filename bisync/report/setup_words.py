@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bisync.report.left_out import left_out_lines
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, told_lines
+from bisync.report.run_words import told_lines
+from bisync.report.words import NOTHING_CHANGED, Line, Problem
 
 if TYPE_CHECKING:
     from bisync.sync.setup import SetupResult

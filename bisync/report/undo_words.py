@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bisync.report.left_out import left_out_lines, own
-from bisync.report.words import NOTHING_CHANGED, SHOWN_CHANGES, Line, Problem, files
+from bisync.report.plan_words import SHOWN_CHANGES
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, files
 
 if TYPE_CHECKING:
     from bisync.actions.undo import Undone

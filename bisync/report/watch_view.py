@@ -11,9 +11,10 @@ from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bisync.report.plan_words import planned_lines
 from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is
 from bisync.report.watch_words import Sayings, event_document, state_text
-from bisync.report.words import Line, Problem, planned_lines, progress_text
+from bisync.report.words import Line, Problem, progress_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

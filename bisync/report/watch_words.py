@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bisync.core.result import facts
 from bisync.report.left_out import left_out_lines
-from bisync.report.words import Line, Problem, files, outcome_text, sync_lines, time_text
+from bisync.report.run_words import outcome_text, sync_lines
+from bisync.report.words import Line, Problem, files, time_text
 
 if TYPE_CHECKING:
     from bisync.watch.news import Ended, News

@@ -12,23 +12,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bisync.report.left_out import left_alone_lines, left_out_lines, own
+from bisync.report.left_out import own
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup, Version
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
-    from bisync.actions.plan import PlanResult
     from bisync.actions.prune import Pruned
     from bisync.actions.status import SyncStatus
     from bisync.config import Manifest
-    from bisync.core.change import Change
-    from bisync.core.result import Conflict, Finding, SyncResult
+    from bisync.core.result import Finding
     from bisync.events import Progress
     from bisync.ignore import LintWarning
 
-SHOWN_CHANGES = 20
 NOTHING_CHANGED = "Nothing was changed (dry run)."
 
 
@@ -49,6 +46,11 @@ Line = str | Problem
 def files(count: int) -> str:
     """ "1 file", "2 files"."""
     return f"{count} file" if count == 1 else f"{count} files"
+
+
+def conflicts_text(count: int) -> str:
+    """ "1 conflict", "2 conflicts"."""
+    return f"{count} conflict{'' if count == 1 else 's'}"
 
 
 def size_text(size: int) -> str:
@@ -105,164 +107,6 @@ def home_text(path: Path) -> str:
         return "~/" + str(path.relative_to(Path.home()))
     except ValueError:
         return str(path)
-
-
-# -- what a run does ------------------------------------------------------------------------------------
-
-# By the action's name in `plan --json`; in the order of `change.Action`.
-_VERBS = {
-    "upload": "upload",
-    "download": "download",
-    "delete_local": "delete here",
-    "delete_cloud": "delete in the cloud",
-    "rename": "rename",
-    "conflict": "conflict",
-    "merge": "merge",
-    "register_project": "create project",
-}
-
-
-def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) -> list[str]:
-    """One line a change, the first `limit` of them."""
-    shown = changes if limit is None else changes[:limit]
-    width = max((len(_VERBS[change.action]) for change in shown), default=0)
-    lines = [
-        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(own, change.paths))}  ({own(change.why)})"
-        for change in shown
-    ]
-    if len(changes) > len(shown):
-        lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
-    return lines
-
-
-def plan_summary(changes: Sequence[Change]) -> str:
-    """ "2 to upload, 1 to download, 1 to delete in the cloud"."""
-    counts = [(action, sum(change.action == action for change in changes)) for action in _VERBS]
-    parts = []
-    for action, count in counts:
-        if count and action == "conflict":
-            parts.append(_conflicts(count))
-        elif count and action == "register_project":
-            parts.append(f"{count} project{'' if count == 1 else 's'} to create")
-        elif count:
-            parts.append(f"{count} to {_VERBS[action]}")
-    return ", ".join(parts) or "nothing to do"
-
-
-def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> list[str]:
-    """What a run is about to do, all of it when `verbose`; no line for nothing."""
-    if not changes:
-        return []
-    limit = None if verbose else SHOWN_CHANGES
-    new = sum(change.action == "register_project" for change in changes)
-    found = [f"Found {new} new local project{'' if new == 1 else 's'}, creating on cloud..."] if new else []
-    return [f"{sync}: {plan_summary(changes)}", *plan_lines(changes, limit=limit), *found]
-
-
-def outcome_text(result: SyncResult) -> str:
-    """ "1 file uploaded", "2 files downloaded, 1 deleted, 1 conflict"; "" when nothing moved."""
-    counts = ((result.uploaded, "uploaded"), (result.downloaded, "downloaded"), (result.merged, "merged"))
-    parts = [f"{files(count)} {what}" for count, what in counts if count]
-    if result.renamed:
-        parts.append(f"{result.renamed} renamed")
-    if deleted := result.deleted_local + result.deleted_cloud:
-        parts.append(f"{deleted} deleted")
-    if result.conflicts:
-        parts.append(_conflicts(len(result.conflicts)))
-    return ", ".join(parts)
-
-
-def _conflicts(count: int) -> str:
-    return f"{count} conflict{'' if count == 1 else 's'}"
-
-
-def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = False) -> list[Line]:
-    """What a person is told about a finished run; of a dry run, what it would have done."""
-    if dry_run and result.error is None:
-        return [
-            f"{result.name}: {plan_summary(result.preview)}",
-            *plan_lines(result.preview, limit=None),
-            *(f"Note: {note}" for note in result.notes),
-            *left_out_lines(result.left_out),
-            *left_alone_lines(result.left_alone),
-            NOTHING_CHANGED,
-        ]
-    lines: list[Line] = []
-    if dry_run:
-        lines += planned_lines(result.name, result.preview, verbose=verbose)
-    lines += told_lines(result)
-    for conflict in result.conflicts:
-        lines += _conflict_lines(conflict, result.resolve)
-    lines += left_out_lines(result.left_out)
-    lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
-    return lines
-
-
-def told_lines(result: SyncResult) -> list[str]:
-    """The projects that a run has made, and what a user should know."""
-    return [
-        *(f"✓ Created project: {own(name)}" for name in result.registered),
-        *(f"Note: {note}" for note in result.notes),
-    ]
-
-
-def _conflict_lines(conflict: Conflict, resolve: str) -> list[str]:
-    """A conflict that the run met, and where the versions are. `resolve`: the profile's rule."""
-    from bisync.core.printable import typed_path
-
-    path = own(conflict.path)
-    found, copies = f"Conflict detected: {path}", " and ".join(map(own, conflict.copies))
-    if conflict.winner == "both":
-        cure = f"Please resolve manually, or: bisync resolve {typed_path(path)} --keep newer"
-        return [found, f"Saved as: {copies}", cure]
-    if conflict.winner == "folder":
-        made_room = "Resolving conflict: the name is a folder on the other side, and the file makes room"
-        return [found, made_room, f"The file is kept as: {copies}"]
-    # What came up after the plan was not decided by times.
-    by_time = {"newer": "newer version", "older": "older version"} if conflict.planned else {}
-    rule = by_time.get(resolve, f"{conflict.winner} version")
-    return [found, f"Resolving conflict: using {rule}", f"The other version is kept as: {copies}"]
-
-
-def _completed(result: SyncResult) -> str:
-    """The last line of a run that came to its end."""
-    from bisync.core.result import Outcome
-
-    done = outcome_text(result)
-    if result.outcome is Outcome.IDLE:
-        done = done or "nothing to do"
-    if result.left_out:
-        done = ", ".join(part for part in (done, f"{files(len(result.left_out))} left out") if part)
-    mark = "!" if result.left_out else "✓"
-    return f"{mark} Sync completed" + (f" - {done}" if done else "")
-
-
-def preview_lines(result: PlanResult) -> list[Line]:
-    """One sync's plan in full, and what the guards have against it."""
-    if result.prepared is None:
-        assert result.error is not None
-        return [Problem(result.error.message, result.error.hint)]
-    plan = result.prepared.plan
-    return [
-        f"{result.name} ({result.prepared.mode.value}): {plan_summary(result.prepared.changes)}",
-        *plan_lines(result.prepared.changes, limit=None),
-        *(f"Note: {note}" for note in result.prepared.notes),
-        *left_out_lines(plan.left_out),
-        *left_alone_lines(result.prepared.seen.left_alone),
-        *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
-    ]
-
-
-def plan_file_lines(path: str) -> list[str]:
-    """What to do with a plan that was saved to `path`."""
-    from bisync.core.printable import typed
-
-    return [f"Plan written. Carry it out with: bisync sync --plan {typed(path)}"]
-
-
-def script_lines(path: str) -> list[str]:
-    """Where a plan's script is."""
-    return [f"Script written: {path}"]
 
 
 # -- setting up -----------------------------------------------------------------------------------------
@@ -349,7 +193,7 @@ def _what_happened(entry: dict[str, Any]) -> str:
         for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed", "merged")
         if entry.get(name)
     )
-    more = [_conflicts(len(entry["conflicts"]))] if entry.get("conflicts") else []
+    more = [conflicts_text(len(entry["conflicts"]))] if entry.get("conflicts") else []
     more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
     more += [f"undoes {entry['undoes']}"] if entry.get("undoes") else []
     more += [f"{entry['runs']} runs since {entry.get('first')}"] if entry.get("runs", 1) != 1 else []

@@ -10,7 +10,7 @@ import pytest
 from bisync.core.change import Action, Change
 from bisync.core.result import Conflict, Outcome, SyncResult
 from bisync.core.snapshot import LeftOut
-from bisync.report import words
+from bisync.report import plan_words, run_words, words
 from bisync.report.words import Line, Problem
 from tests.support import results
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.pure
 
 
 def test_every_action_has_a_verb() -> None:
-    assert list(words._VERBS) == [action.value for action in Action]
+    assert list(plan_words._VERBS) == [action.value for action in Action]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_every_action_has_a_verb() -> None:
     ],
 )
 def test_plan_summary(changes: Sequence[Action], text: str) -> None:
-    assert words.plan_summary([results.change(action) for action in changes]) == text
+    assert plan_words.plan_summary([results.change(action) for action in changes]) == text
 
 
 def test_plan_lines_are_aligned() -> None:
@@ -48,11 +48,11 @@ def test_plan_lines_are_aligned() -> None:
         results.change(Action.DELETE_CLOUD, "b.md", "deleted here"),
     ]
 
-    assert words.plan_lines(changes) == [
+    assert plan_words.plan_lines(changes) == [
         "  upload               a.md  (new here)",
         "  delete in the cloud  b.md  (deleted here)",
     ]
-    assert words.plan_lines([]) == []
+    assert plan_words.plan_lines([]) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_plan_lines_are_aligned() -> None:
 def test_plan_lines_stop_at_the_limit(count: int, limit: int | None, shown: int, more: str | None) -> None:
     changes = [results.change(path=f"{number}.md") for number in range(count)]
 
-    lines = words.plan_lines(changes, limit=limit)
+    lines = plan_words.plan_lines(changes, limit=limit)
 
     assert lines[:shown] == [f"  upload  {number}.md  (new here)" for number in range(shown)]
     assert lines[shown:] == ([] if more is None else [more])
@@ -79,9 +79,9 @@ def test_names_are_their_users_own() -> None:
     copy = Conflict(path="a␊b.md", copies=("a␊b.md.conflict1", "a␊b.md.conflict2"), winner="both")
     left = (LeftOut("real ‛␉.md", "it has an escape"),)
 
-    lines = words.sync_lines(results.sync_result(conflicts=(copy,), left_out=left), dry_run=False)
+    lines = run_words.sync_lines(results.sync_result(conflicts=(copy,), left_out=left), dry_run=False)
 
-    assert words.plan_lines([odd]) == ["  upload  tab\there.md  (new here)"]
+    assert plan_words.plan_lines([odd]) == ["  upload  tab\there.md  (new here)"]
     assert lines[:4] == [
         "Conflict detected: a\nb.md",
         "Saved as: a\nb.md.conflict1 and a\nb.md.conflict2",
@@ -93,11 +93,11 @@ def test_names_are_their_users_own() -> None:
 def test_the_limit_is_twenty_unless_told() -> None:
     changes = [results.change(path=f"{number}.md") for number in range(21)]
 
-    assert len(words.plan_lines(changes)) == 21
-    assert len(words.planned_lines("notes", changes, verbose=False)) == 22
-    assert words.planned_lines("notes", changes, verbose=True)[-1] == "  upload  20.md  (new here)"
-    assert words.planned_lines("notes", changes, verbose=True)[0] == "notes: 21 to upload"
-    assert words.planned_lines("notes", [], verbose=True) == []
+    assert len(plan_words.plan_lines(changes)) == 21
+    assert len(plan_words.planned_lines("notes", changes, verbose=False)) == 22
+    assert plan_words.planned_lines("notes", changes, verbose=True)[-1] == "  upload  20.md  (new here)"
+    assert plan_words.planned_lines("notes", changes, verbose=True)[0] == "notes: 21 to upload"
+    assert plan_words.planned_lines("notes", [], verbose=True) == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_limit_is_twenty_unless_told() -> None:
     ],
 )
 def test_outcome_text(result: SyncResult, text: str) -> None:
-    assert words.outcome_text(result) == text
+    assert run_words.outcome_text(result) == text
 
 
 LEFT_OUT = (LeftOut("big.md", "the disk has no room for it"),)
@@ -156,7 +156,7 @@ LEFT_OUT = (LeftOut("big.md", "the disk has no room for it"),)
     ],
 )
 def test_sync_lines(result: SyncResult, lines: list[Line]) -> None:
-    assert words.sync_lines(result) == lines
+    assert run_words.sync_lines(result) == lines
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]
     result = results.sync_result(conflicts=(results.conflict(winner),), resolve=resolve, downloaded=1)
     kept = [] if winner == "both" else ["The other version is kept as: ideas.md.conflict1"]
 
-    assert words.sync_lines(result) == [
+    assert run_words.sync_lines(result) == [
         "Conflict detected: ideas.md",
         *lines,
         *kept,
@@ -193,7 +193,7 @@ def test_times_that_nobody_looked_at_are_no_reason(resolve: str) -> None:
     room = Conflict(path="p", copies=("p.conflict1",), winner="folder", side="cloud")
     late = Conflict(path="a", copies=("a.conflict1",), winner="local", planned=False)
 
-    lines = words.sync_lines(results.sync_result(conflicts=(room, late), resolve=resolve))
+    lines = run_words.sync_lines(results.sync_result(conflicts=(room, late), resolve=resolve))
 
     assert lines[:6] == [
         "Conflict detected: p",
@@ -211,13 +211,13 @@ MANY = tuple(results.change(path=f"{number}.md") for number in range(21))
 def test_sync_lines_of_a_dry_run_show_everything() -> None:
     result = results.sync_result(outcome=Outcome.IDLE, preview=MANY, notes=("it changed",), left_out=LEFT_OUT)
 
-    lines = words.sync_lines(result, dry_run=True)
+    lines = run_words.sync_lines(result, dry_run=True)
 
     assert lines[0] == "notes: 21 to upload"
     assert lines[1:-3] == [f"  upload  {number}.md  (new here)" for number in range(21)]
     assert lines[-3:-1] == ["Note: it changed", "Left out: big.md: the disk has no room for it"]
     assert lines[-1] == "Nothing was changed (dry run)."
-    assert words.sync_lines(results.sync_result(outcome=Outcome.IDLE), dry_run=True) == [
+    assert run_words.sync_lines(results.sync_result(outcome=Outcome.IDLE), dry_run=True) == [
         "notes: nothing to do",
         "Nothing was changed (dry run).",
     ]
@@ -227,7 +227,7 @@ def test_sync_lines_of_a_dry_run_show_everything() -> None:
 def test_sync_lines_of_a_dry_run_that_a_guard_refuses(verbose: bool, count: int) -> None:
     result = results.sync_result(outcome=Outcome.REFUSED, preview=MANY, error="too many", hint="look")
 
-    lines = words.sync_lines(result, dry_run=True, verbose=verbose)
+    lines = run_words.sync_lines(result, dry_run=True, verbose=verbose)
 
     assert lines[0] == "notes: 21 to upload"
     assert len(lines[1:-1]) == count
@@ -240,24 +240,26 @@ def test_preview_lines() -> None:
         results.change(), notes=("the ignore rules changed",), left_out=LEFT_OUT, refused=True
     )
 
-    assert words.preview_lines(made) == [
+    assert plan_words.preview_lines(made) == [
         "notes (sync): 1 to upload",
         "  upload  a.md  (new here)",
         "Note: the ignore rules changed",
         "Left out: big.md: the disk has no room for it",
         Problem("Deletion exceeds safety limit (26 > 25)", "look at them: bisync plan"),
     ]
-    assert words.preview_lines(results.plan_result()) == ["notes (sync): nothing to do"]
-    assert words.preview_lines(results.no_plan()) == [Problem("nobody answers", "check your network")]
+    assert plan_words.preview_lines(results.plan_result()) == ["notes (sync): nothing to do"]
+    assert plan_words.preview_lines(results.no_plan()) == [Problem("nobody answers", "check your network")]
 
 
 def test_preview_lines_know_no_limit() -> None:
     changes: tuple[Change, ...] = MANY
 
-    assert len(words.preview_lines(results.plan_result(*changes))) == 22
+    assert len(plan_words.preview_lines(results.plan_result(*changes))) == 22
 
 
 def test_what_was_written() -> None:
-    assert words.plan_file_lines("p.json") == ["Plan written. Carry it out with: bisync sync --plan p.json"]
-    assert words.script_lines("p.sh") == ["Script written: p.sh"]
+    assert plan_words.plan_file_lines("p.json") == [
+        "Plan written. Carry it out with: bisync sync --plan p.json"
+    ]
+    assert plan_words.script_lines("p.sh") == ["Script written: p.sh"]
     assert words.init_lines(Path("b.yaml")) == ["✓ Wrote b.yaml: edit it, then type: bisync validate"]

@@ -18,7 +18,7 @@ from bisync import events
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError
-from bisync.report import resolve_words, restore_words, words
+from bisync.report import plan_words, resolve_words, restore_words, run_words, words
 from bisync.report.migrate_words import sources_table
 from bisync.report.progress import Bar, Listener
 from bisync.report.screen import Screen, status_table
@@ -149,13 +149,13 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
 @pytest.mark.parametrize(
     "lines",
     [
-        words.planned_lines("notes", [results.change(path=HOSTILE, why=HOSTILE)], verbose=True),
-        words.preview_lines(
+        plan_words.planned_lines("notes", [results.change(path=HOSTILE, why=HOSTILE)], verbose=True),
+        plan_words.preview_lines(
             results.plan_result(
                 results.change(path=HOSTILE), notes=(HOSTILE,), left_out=(LeftOut(HOSTILE, HOSTILE),)
             )
         ),
-        words.sync_lines(
+        run_words.sync_lines(
             results.sync_result(notes=(HOSTILE,), left_out=(LeftOut(HOSTILE, HOSTILE),), outcome=Outcome.IDLE)
         ),
         words.check_lines(results.check_result(differ=(HOSTILE,), errors=(HOSTILE,))),
@@ -164,7 +164,7 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
         resolve_words.resolve_lines(results.settled(HOSTILE)),
         restore_words.restore_lines(results.restoration(HOSTILE)),
         words.prune_lines(results.pruned((HOSTILE, 1))),
-        words.plan_file_lines(HOSTILE),
+        plan_words.plan_file_lines(HOSTILE),
     ],
     ids=["sync", "plan", "done", "check", "history", "doctor", "resolve", "restore", "prune", "written"],
 )
