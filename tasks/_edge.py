@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from bisync.errors import BisyncError, Interrupted, ManifestError, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
-from bisync.report.words import Line
+from bisync.report.words import Shown
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -227,7 +227,7 @@ def each(
     screen: Screen,
     syncs: Sequence[Sync],
     work: Callable[[Sync], Result],
-    words: Callable[[Result], Iterable[Line]] | None,
+    words: Callable[[Result], Iterable[Shown]] | None,
     jobs: Any = 1,
 ) -> list[Result]:
     """Work on every sync, and tell what came of it in their order; all the results. No `words`: in silence.

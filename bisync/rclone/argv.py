@@ -136,11 +136,16 @@ def copy_argv(
     profile: Profile,
     width: int | None = None,
     backup: str | None = None,
+    at_most: int | None = None,
 ) -> Argv:
-    """Copy just the files listed in `names` (raw, one a line), whatever the target holds there."""
+    """Copy just the files listed in `names` (raw, one a line), whatever the target holds there.
+
+    `at_most`: stop once so many bytes have come, whatever a listing has said of the files' sizes.
+    """
     argv = ["rclone", "copy", source, target, "--files-from-raw", str(names), "--ignore-times"]
     argv += ["--no-traverse", "--partial-suffix", PARTIAL_SUFFIX]
     argv += ["--backup-dir", backup] if backup is not None else []
+    argv += ["--max-transfer", f"{at_most}B", "--cutoff-mode", "hard"] if at_most is not None else []
     return (*argv, *_profile_flags(profile, width), *NETWORK, *_LOG)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHOWN_CHANGES = 20
 
 # By the action's name in `plan --json`; in the order of `change.Action`.
-_VERBS = {
+VERBS = {
     "upload": "upload",
     "download": "download",
     "delete_local": "delete here",
@@ -30,9 +30,9 @@ _VERBS = {
 def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) -> list[str]:
     """One line a change, the first `limit` of them."""
     shown = changes if limit is None else changes[:limit]
-    width = max((len(_VERBS[change.action]) for change in shown), default=0)
+    width = max((len(VERBS[change.action]) for change in shown), default=0)
     lines = [
-        f"  {_VERBS[change.action]:<{width}}  {' → '.join(map(own, change.paths))}  ({own(change.why)})"
+        f"  {VERBS[change.action]:<{width}}  {' → '.join(map(own, change.paths))}  ({own(change.why)})"
         for change in shown
     ]
     if len(changes) > len(shown):
@@ -42,7 +42,7 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
 
 def plan_summary(changes: Sequence[Change]) -> str:
     """ "2 to upload, 1 to download, 1 to delete in the cloud"."""
-    counts = [(action, sum(change.action == action for change in changes)) for action in _VERBS]
+    counts = [(action, sum(change.action == action for change in changes)) for action in VERBS]
     parts = []
     for action, count in counts:
         if count and action == "conflict":
@@ -50,7 +50,7 @@ def plan_summary(changes: Sequence[Change]) -> str:
         elif count and action == "register_project":
             parts.append(f"{count} project{'' if count == 1 else 's'} to create")
         elif count:
-            parts.append(f"{count} to {_VERBS[action]}")
+            parts.append(f"{count} to {VERBS[action]}")
     return ", ".join(parts) or "nothing to do"
 
 

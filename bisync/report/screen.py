@@ -18,8 +18,8 @@ from bisync.report.cloud_words import cloud_rows
 from bisync.report.lease_words import lease_rows
 from bisync.report.plan_words import planned_lines
 from bisync.report.progress import Bar, Lines, Listener
-from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, style
-from bisync.report.words import Line, Problem, status_rows
+from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, put_painted, style
+from bisync.report.words import Line, Painted, Problem, Shown, status_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,13 +72,21 @@ class Screen:
             kept = self._waiting.pop(sync, [])
         self.tell(kept)
 
-    def tell(self, lines: Iterable[Line]) -> None:
+    def tell(self, lines: Iterable[Shown]) -> None:
         """Lines of result and errors, in their order."""
         for line in lines:
             if isinstance(line, Problem):
                 self.error(line.message, line.hint)
+            elif isinstance(line, Painted):
+                self.paint(line)
             else:
                 self.say(line)
+
+    def paint(self, line: Painted) -> None:
+        """One line of result in its colour."""
+        if not self.as_json:
+            with self._cleared():
+                put_painted(line.text, line.colour, sys.stdout, as_it_is=line.as_it_is)
 
     def verbatim(self, text: str) -> None:
         """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+LONG_LINE = 2_000
+"""So many characters of a line of somebody's text are shown on a terminal."""
+
 
 def clean(text: str) -> str:
     """A name or message for a terminal, on one line: what a terminal would obey, hide or turn round made visible."""
@@ -59,8 +62,26 @@ def on_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def style(text: str, code: str) -> str:
-    """`text` in an SGR colour where stderr is a terminal; plain in a pipe and under NO_COLOR (no-color.org)."""
-    if on_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
+def style(text: str, code: str, stream: TextIO | None = None) -> str:
+    """`text` in an SGR colour where the stream (stderr) is a terminal; plain in a pipe and under NO_COLOR.
+
+    (no-color.org.) No code is no colour.
+    """
+    if code and on_terminal(stream or sys.stderr) and not os.environ.get("NO_COLOR"):
         return f"\x1b[{code}m{text}\x1b[0m"
     return text
+
+
+def put_painted(text: str, code: str, stream: TextIO | None, *, as_it_is: bool = False) -> None:
+    """Print one line in a colour, as `put` does. `as_it_is`: text of a file, for the program that reads a pipe.
+
+    On a terminal a tab in it is the blanks that it would be, and no line of it goes on for pages.
+    """
+    if as_it_is and not on_terminal(stream):
+        put_as_it_is(text + "\n", stream)
+        return
+    if as_it_is:
+        text = text.expandtabs()
+        more = len(text) - LONG_LINE
+        text = text[:LONG_LINE] + f"… ({more} more characters)" if more > 0 else text
+    put_as_it_is(style(clean(text), code, stream) + "\n", stream)

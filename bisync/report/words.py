@@ -36,8 +36,23 @@ class Problem(NamedTuple):
     hint: str | None = None
 
 
+class Painted(NamedTuple):
+    """A line with a colour (SGR) for those who look at a terminal.
+
+    `as_it_is`: text that another program may read: in a pipe nothing is made visible in it.
+    """
+
+    text: str
+    colour: str = ""
+    as_it_is: bool = False
+
+
+RED, GREEN, YELLOW, CYAN, BOLD = "31", "32", "33", "36", "1"
+
 Line = str | Problem
 """A line of result, or an error among them."""
+Shown = Line | Painted
+"""The same where it may have a colour."""
 
 
 # -- single words ---------------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ TYPED: dict[str, list[tuple[tuple[str, ...], int, int]]] = {
         (("sync", "--watch"), 5, 4),
     ],
     "plan": [(("plan",), 5, 4), (("plan", "--json"), 5, 4), (("plan", "--script", "x.sh"), 5, 4)],
+    "diff": [(("diff",), 5, 4), (("diff", "a.md", "--json"), 5, 4)],
     "check": [(("check",), 5, 4)],
     "status": [(("status",), 0, 0), (("status", "--json"), 0, 0)],
     "conflicts": [(("conflicts",), 3, 3)],

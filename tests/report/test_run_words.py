@@ -21,7 +21,7 @@ pytestmark = pytest.mark.pure
 
 
 def test_every_action_has_a_verb() -> None:
-    assert list(plan_words._VERBS) == [action.value for action in Action]
+    assert list(plan_words.VERBS) == [action.value for action in Action]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Differences between versions of files, for people, for `patch` and for scripts. Pure.
+
+Names and texts stand in these lines as they are: what prints them makes them fit for a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bisync.report.left_out import own
+from bisync.report.plan_words import VERBS
+from bisync.report.words import BOLD, CYAN, GREEN, RED, YELLOW, Painted, Problem, Shown, size_text
+
+if TYPE_CHECKING:
+    from bisync.actions.diff import Differences, FileDifference
+    from bisync.core import text_diff
+
+_COLOURS = {"+": GREEN, "-": RED, "@": CYAN}
+_OF_ACTION = {"conflict": YELLOW, "delete_local": RED, "delete_cloud": RED}
+# What is said of the version before, and of the one after, by the side that changes.
+_SAID = {
+    "local": ("here, now", "here, then: from the cloud"),
+    "cloud": ("cloud, now", "cloud, then: from here"),
+    "both": ("here", "cloud"),
+}
+
+
+def diff_lines(result: Differences, *, narrowed: bool = False) -> Iterator[Shown]:
+    """What the next sync changes, file by file. `narrowed`: not all of them were asked for."""
+    if result.error is not None:
+        yield Problem(result.error.message, result.error.hint)
+        return
+    for message in result.refused:
+        yield Painted(
+            f"{result.name}: the next sync would refuse all this: {message} (see: bisync plan)", YELLOW
+        )
+    if not result.files:
+        yield f"{result.name}: the next sync changes no file{' that is meant' if narrowed else ''}"
+    for one in result.files:
+        yield from _file_lines(one)
+
+
+def _file_lines(one: FileDifference) -> Iterator[Shown]:
+    from bisync.core.text_diff import quoted
+
+    change = one.change
+    named = " → ".join(quoted(own(path)) for path in change.paths)
+    colour = _OF_ACTION.get(change.action, BOLD)
+    yield Painted(f"{VERBS[change.action]} {named} ({own(change.why)})", colour)
+    if change.copies:
+        yield Painted(f"  beside it: {', '.join(quoted(own(copy)) for copy in change.copies)}", colour)
+    if one.shown is not None:
+        yield from shown_lines(one.shown, *_header(one), (one.before, one.after))
+
+
+def _header(one: FileDifference) -> tuple[str, str]:
+    from bisync.core.text_diff import header
+
+    name = own(one.change.path)
+    before, after = (None if each.size is None else name for each in (one.before, one.after))
+    return header(before, after, _SAID[one.side])
+
+
+def shown_lines(
+    shown: text_diff.Shown, old: str, new: str, versions: tuple[text_diff.Version, text_diff.Version]
+) -> Iterator[Painted]:
+    """A difference between two versions: its header (`old`, `new`) and its hunks, or a line that says why not."""
+    if shown.hunks is None:
+        yield Painted(f"  {why_not(shown, versions)}")
+        return
+    if shown.hunks:
+        yield Painted(old, BOLD, as_it_is=True)
+        yield Painted(new, BOLD, as_it_is=True)
+    else:
+        yield Painted("  an empty file")
+    for line in shown.hunks:
+        yield Painted(line, _COLOURS.get(line[0], ""), as_it_is=True)
+
+
+def why_not(shown: text_diff.Shown, versions: tuple[text_diff.Version, text_diff.Version]) -> str:
+    """What is said of a difference that is not shown."""
+    sizes = [one.size for one in versions if one.size is not None]
+    texts = " -> ".join(map(size_text, sizes))
+    match shown.reason:
+        case "binary":
+            return f"Binary files differ ({texts})" if len(sizes) > 1 else f"Binary file ({texts})"
+        case "large":
+            return f"not looked into, for it is too large ({texts})"
+        case "long":
+            return f"not shown, for it is long ({texts}); name it to see it: bisync diff PATH"
+        case "different":
+            return f"{shown.lines[0]} lines -> {shown.lines[1]} lines ({texts}): too different to show each"
+        case "equal":
+            return f"the text is the same ({texts})"
+        case _:
+            return f"not shown: {shown.why or 'it could not be read'}"
+
+
+def text_of(shown: text_diff.Shown, header: Sequence[str]) -> str | None:
+    """A difference as one text, which `patch` can read; None where it is not shown. An empty file has none."""
+    if shown.hunks is None:
+        return None
+    return "".join(f"{line}\n" for line in (*header, *shown.hunks)) if shown.hunks else ""
+
+
+def diff_document(results: Iterable[Differences]) -> dict[str, Any]:
+    """What `diff --json` prints."""
+    return {
+        "version": 1,
+        "syncs": [
+            {
+                "name": result.name,
+                "files": [_file(one) for one in result.files],
+                "refused": list(result.refused),
+                "error": None if result.error is None else result.error.message,
+            }
+            for result in results
+        ],
+    }
+
+
+def _file(one: FileDifference) -> dict[str, Any]:
+    shown = one.shown
+    return {
+        "path": one.change.path,
+        "to": one.change.to,
+        "action": one.change.action.value,
+        "side": one.side,
+        "diff": None if shown is None else text_of(shown, _header(one)),
+        "why_not": None if shown is None or shown.reason is None else shown.reason,
+        "binary": shown is not None and shown.reason == "binary",
+        "size_before": one.before.size,
+        "size_after": one.after.size,
+    }
