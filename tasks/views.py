@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from bisync.report.conflict_words import conflicts_lines
 from bisync.report.documents import (
     check_document,
     conflicts_document,
@@ -14,7 +15,7 @@ from bisync.report.documents import (
 )
 from bisync.report.log_words import followed_document, followed_lines, log_document, log_lines
 from bisync.report.screen import Screen, status_table
-from bisync.report.words import check_lines, conflicts_lines, doctor_lines, history_lines
+from bisync.report.words import check_lines, doctor_lines, history_lines
 
 from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, open_about, open_app, whole_number
@@ -83,20 +84,26 @@ def status(
         screen.document(status_document(found))
 
 
-@command(words="only", help={**_COMMON, "path": HELP["path"]})
+@command(
+    words="only",
+    help={**_COMMON, "path": HELP["path"], "diff": "show what is different in the versions of a file"},
+)
 def conflicts(
     c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     path: str | None = None,
+    diff: bool = False,
     json: bool = False,
 ) -> None:
-    """List the conflict copies that wait for a decision."""
+    """List the conflict copies that wait for a decision; with --diff, what is different in them."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import conflicts as action
 
         app, about = open_about(screen, manifest, only, path)
         groups = action.waiting(app, about)
+        if diff:
+            groups = action.with_texts([sync for sync, _ in about], groups)
         word = next((wanted.word for _, wanted in about if wanted is not None), None)
         screen.tell(conflicts_lines(groups, word))
         finish(screen, groups, conflicts_document)

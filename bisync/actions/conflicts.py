@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from bisync import ignore
 from bisync.app import App
 from bisync.config import Sync
-from bisync.core import conflict_names, names
+from bisync.core import conflict_names, names, text_diff
 from bisync.core.place import moved
 from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.state import baseline, runs
 from bisync.state.contents import Contents
 from bisync.state.paths import SyncState
-from bisync.sync import inside, swap
+from bisync.sync import inside, swap, texts
 from bisync.sync.patterns import Wanted
 from bisync.sync.prepare import stay_in_place
 
@@ -54,16 +54,51 @@ class _Whose(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is different in two versions. `sizes`: those of them as they were read."""
+
+    old: Version
+    new: Version
+    sizes: tuple[int | None, int | None]
+    shown: text_diff.Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictGroup:
     """A contested name and every version that lies here, the one under the name itself first.
 
-    `exit_code`: a decision waits.
+    `compared`: the first version with each of the others; None where nobody has asked. `exit_code`: a decision waits.
     """
 
     sync: str
     path: str
     versions: tuple[Version, ...]
+    compared: tuple[Beside, ...] | None = None
     exit_code: ClassVar[int] = 3
+
+
+def with_texts(syncs: Sequence[Sync], groups: Sequence[ConflictGroup]) -> list[ConflictGroup]:
+    """These conflicts of `syncs` with what is different in their versions."""
+    dirs = {sync.name: sync.dir for sync in syncs}
+    effort, found = text_diff.TOTAL_EFFORT, []
+    for group in groups:
+        pairs = tuple(_compared(dirs[group.sync], group, effort))
+        effort -= sum(one.shown.spent for one in pairs)
+        found.append(replace(group, compared=pairs))
+    return found
+
+
+def _compared(root: Path, group: ConflictGroup, effort: int) -> Iterator[Beside]:
+    """The version that holds the name, or the first copy where none does, beside each of the others.
+
+    `effort`: what may be spent on all of them.
+    """
+    first, *others = group.versions
+    for other in others:
+        old, new = (texts.here(root, one.path, one.size) for one in (first, other))
+        shown = text_diff.shown(old, new, effort=min(effort, text_diff.EFFORT))
+        effort -= shown.spent
+        yield Beside(old=first, new=other, sizes=(old.size, new.size), shown=shown)
 
 
 def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:

@@ -12,22 +12,19 @@ from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import guard, names
 from bisync.core.change import Action, Change
-from bisync.core.text_diff import ABSENT, EFFORT, Shown, Version, shown, unshown
+from bisync.core.text_diff import ABSENT, EFFORT, TOTAL_EFFORT, Shown, Version, shown, unshown
 from bisync.errors import BisyncError
 from bisync.sync import texts
 from bisync.sync.located import wanted
 from bisync.sync.patterns import Wanted
 from bisync.sync.prepare import Prepared, prepare
 
-TOTAL_EFFORT = 10 * EFFORT
-"""The same for all texts of a sync together: a bucket may be full of hard ones."""
-
 Side = Literal["local", "cloud", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDifference:
-    """What a sync changes in one file on `side`: from the version `before` to the version `after`.
+    """What a sync changes in one file on `side`. `before`, `after`: how many bytes there are; None: no file.
 
     A conflict is on both sides: `before` is the version here, `after` the one in the cloud, and what becomes of them is
     in the change. `shown` None: nothing but names change.
@@ -35,8 +32,8 @@ class FileDifference:
 
     change: Change
     side: Side
-    before: Version = ABSENT
-    after: Version = ABSENT
+    before: int | None = None
+    after: int | None = None
     shown: Shown | None = None
 
 
@@ -154,4 +151,4 @@ def _differences(
                 before, after = ours, theirs
         found = shown(before, after, effort=min(left, EFFORT), whole=is_named(path))
         left -= found.spent
-        yield FileDifference(change=change, side=side, before=before, after=after, shown=found)
+        yield FileDifference(change=change, side=side, before=before.size, after=after.size, shown=found)

@@ -18,6 +18,8 @@ LONG = 32 << 10
 """A file of more bytes that is new, or goes, is not shown in full unless somebody asks for it."""
 EFFORT = 2_000_000
 """So often two lines are held against each other, which takes about a second; then the texts are too different."""
+TOTAL_EFFORT = 10 * EFFORT
+"""The same for all that one command compares: a bucket may be full of hard texts."""
 CONTEXT = 3
 NOTHING = "/dev/null"
 NO_NEWLINE = "\\ No newline at end of file"

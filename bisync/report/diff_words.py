@@ -58,16 +58,16 @@ def _header(one: FileDifference) -> tuple[str, str]:
     from bisync.core.text_diff import header
 
     name = own(one.change.path)
-    before, after = (None if each.size is None else name for each in (one.before, one.after))
+    before, after = (None if size is None else name for size in (one.before, one.after))
     return header(before, after, _SAID[one.side])
 
 
 def shown_lines(
-    shown: text_diff.Shown, old: str, new: str, versions: tuple[text_diff.Version, text_diff.Version]
+    shown: text_diff.Shown, old: str, new: str, sizes: tuple[int | None, int | None]
 ) -> Iterator[Painted]:
     """A difference between two versions: its header (`old`, `new`) and its hunks, or a line that says why not."""
     if shown.hunks is None:
-        yield Painted(f"  {why_not(shown, versions)}")
+        yield Painted(f"  {why_not(shown, sizes)}")
         return
     if shown.hunks:
         yield Painted(old, BOLD, as_it_is=True)
@@ -78,13 +78,13 @@ def shown_lines(
         yield Painted(line, _COLOURS.get(line[0], ""), as_it_is=True)
 
 
-def why_not(shown: text_diff.Shown, versions: tuple[text_diff.Version, text_diff.Version]) -> str:
+def why_not(shown: text_diff.Shown, sizes: Iterable[int | None]) -> str:
     """What is said of a difference that is not shown."""
-    sizes = [one.size for one in versions if one.size is not None]
-    texts = " -> ".join(map(size_text, sizes))
+    there = [size for size in sizes if size is not None]
+    texts = " -> ".join(map(size_text, there))
     match shown.reason:
         case "binary":
-            return f"Binary files differ ({texts})" if len(sizes) > 1 else f"Binary file ({texts})"
+            return f"Binary files differ ({texts})" if len(there) > 1 else f"Binary file ({texts})"
         case "large":
             return f"not looked into, for it is too large ({texts})"
         case "long":
@@ -130,6 +130,6 @@ def _file(one: FileDifference) -> dict[str, Any]:
         "diff": None if shown is None else text_of(shown, _header(one)),
         "why_not": None if shown is None or shown.reason is None else shown.reason,
         "binary": shown is not None and shown.reason == "binary",
-        "size_before": one.before.size,
-        "size_after": one.after.size,
+        "size_before": one.before,
+        "size_after": one.after,
     }

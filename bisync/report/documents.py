@@ -135,7 +135,9 @@ def setup_document(results: Iterable[SetupResult]) -> dict[str, Any]:
 
 
 def conflicts_document(groups: Iterable[ConflictGroup]) -> dict[str, Any]:
-    """What `conflicts --json` prints."""
+    """What `conflicts --json` prints; `diffs` with --diff alone."""
+    from bisync.report.conflict_words import compared_document
+
     return {
         "version": 1,
         "conflicts": [
@@ -152,6 +154,7 @@ def conflicts_document(groups: Iterable[ConflictGroup]) -> dict[str, Any]:
                     }
                     for each in group.versions
                 ],
+                **({} if group.compared is None else {"diffs": compared_document(group.compared)}),
             }
             for group in groups
         ],

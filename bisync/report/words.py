@@ -16,7 +16,6 @@ from bisync.report.left_out import own
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
-    from bisync.actions.conflicts import ConflictGroup, Version
     from bisync.actions.explain import Explanation
     from bisync.actions.history import History
     from bisync.actions.prune import Pruned
@@ -237,33 +236,6 @@ def explain_lines(found: Sequence[Explanation]) -> list[str]:
 
 
 # -- conflicts and what is ignored --------------------------------------------------------------------------------
-
-
-def conflicts_lines(groups: Sequence[ConflictGroup], word: str | None = None) -> list[str]:
-    """Every conflict that waits, its versions, and how to settle it. `word`: what was asked about alone."""
-    from bisync.core.printable import typed_path
-
-    lines = []
-    for group in groups:
-        lines.append(f"{group.path} ({group.sync})")
-        for one in group.versions:
-            origin = f"  {_whose(one)}" if one.origin else ""
-            lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")
-        lines.append(
-            f"  Settle it with: bisync resolve {typed_path(group.path)} --keep local|cloud|newer|both"
-        )
-    if not lines and word is not None:
-        return [f"No conflict is about {word}; see them all: bisync conflicts"]
-    return lines or ["No conflicts."]
-
-
-def _whose(one: Version) -> str:
-    if one.device is None:
-        return one.origin or ""
-    if one.origin == "this device":
-        return f"{one.device} (this device)"
-    # Most likely its; but apps that ask for no lease write, too.
-    return f"another device ({one.device} has synced since)"
 
 
 def prune_lines(result: Pruned) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.printable import printable, typed, typed_path
-from bisync.report import plan_words, run_words, words
+from bisync.report import conflict_words, plan_words, run_words
 from bisync.report.words import Problem
 from tests.support import results
 
@@ -84,7 +84,7 @@ def test_a_path_that_looks_like_a_flag_is_none() -> None:
 
 
 COMMANDS = [
-    *words.conflicts_lines([replace(results.conflict_group(), path=EVIL)]),
+    *conflict_words.conflicts_lines([replace(results.conflict_group(), path=EVIL)]),
     *plan_words.plan_file_lines(EVIL),
     *run_words.sync_lines(results.sync_result(conflicts=(replace(results.conflict(), path=EVIL),))),
 ]

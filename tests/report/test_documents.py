@@ -200,6 +200,18 @@ CASES = {
             "error": (str, NONE), "hint": (str, NONE),
         },
     ),
+    "conflicts with diffs": Case(
+        documents.conflicts_document,
+        [results.compared_group("a\n", "b\n"), results.compared_group(None, "\0"), results.compared_group("a")],
+        "conflicts",
+        {
+            "sync": str, "path": str,
+            "versions": [{
+                "path": str, "size": int, "modified": str, "origin": (str, NONE), "device": (str, NONE),
+            }],
+            "diffs": [{"old": str, "new": str, "diff": (str, NONE), "why_not": (str, NONE), "binary": bool}],
+        },
+    ),
     "prune": Case(
         documents.prune_document,
         [results.pruned(("a.log", 1)), results.pruned(run=results.RUN)],
@@ -243,7 +255,7 @@ def test_the_keys_of_a_document(case: Case) -> None:
 def test_every_document_is_looked_at() -> None:
     made = {name for name in vars(documents) if name.endswith("_document")}
 
-    assert made == {f"{name}_document" for name in [*CASES, "error", "schedule"]}
+    assert made == {f"{name.partition(' ')[0]}_document" for name in [*CASES, "error", "schedule"]}
 
 
 @pytest.mark.parametrize(
@@ -338,6 +350,12 @@ def test_what_the_documents_hold() -> None:
     assert step == {"step": "rclone", "state": "failed", "detail": "about rclone", "hint": "do it"}
     [group] = documents.conflicts_document([results.conflict_group()])["conflicts"]
     assert [one["origin"] for one in group["versions"]] == ["this device", None]
+    [group] = documents.conflicts_document([results.compared_group("a\n", "b\n")])["conflicts"]
+    assert group["diffs"] == [{
+        "old": "ideas.md", "new": "ideas.md.conflict1", "why_not": None, "binary": False,
+        "diff": "--- ideas.md\t(2026-11-22T10:00:00+00:00, laptop (this device))\n"
+        "+++ ideas.md.conflict1\t(2026-11-22T10:00:00+00:00)\n@@ -1 +1 @@\n-a\n+b\n",
+    }]  # fmt: skip
     [prune] = documents.prune_document([results.pruned(("a.log", 1), run=results.RUN)])["syncs"]
     assert prune == {"name": "notes", "files": [{"path": "a.log", "size": 1}], "run": results.RUN}
     [history] = documents.history_document([results.history({"any": "thing"})])["syncs"]

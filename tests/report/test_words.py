@@ -14,8 +14,8 @@ from bisync.config import Manifest
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, UsageError
 from bisync.ignore import LintWarning
-from bisync.report import resolve_words, setup_words, words
-from bisync.report.words import Line, Problem
+from bisync.report import conflict_words, resolve_words, setup_words, words
+from bisync.report.words import Line, Painted, Problem
 from bisync.sync.setup import SetupResult
 from tests.support import results
 
@@ -303,13 +303,32 @@ def test_explain_lines() -> None:
 
 
 def test_conflicts_lines() -> None:
-    assert words.conflicts_lines([]) == ["No conflicts."]
-    assert words.conflicts_lines([results.conflict_group()]) == [
+    assert conflict_words.conflicts_lines([]) == ["No conflicts."]
+    assert conflict_words.conflicts_lines([results.conflict_group()]) == [
         "ideas.md (notes)",
         "  2026-11-22T10:00:00+00:00         4 B  ideas.md  laptop (this device)",
         "  2026-11-22T10:00:00+00:00     2.0 KiB  ideas.md.conflict1",
         "  Settle it with: bisync resolve ideas.md --keep local|cloud|newer|both",
     ]
+
+
+def test_what_is_different_in_conflict_copies() -> None:
+    [head, *versions, settle] = conflict_words.conflicts_lines([results.conflict_group()])
+    head_of_both = [
+        "--- ideas.md\t(2026-11-22T10:00:00+00:00, laptop (this device))",
+        "+++ ideas.md.conflict1\t(2026-11-22T10:00:00+00:00)",
+    ]
+    for texts, lines in (
+        (("a\n", "b\n"), [*head_of_both, "@@ -1 +1 @@", "-a", "+b"]),
+        (("a", "\0"), ["  ideas.md and ideas.md.conflict1:", "  Binary files differ (1 B -> 1 B)"]),
+        (("a", "a"), ["  ideas.md and ideas.md.conflict1:", "  the text is the same (1 B -> 1 B)"]),
+        ((None, "a"), ["  ideas.md and ideas.md.conflict1:", "  not shown: it is gone"]),
+        (("a",), ["  Nothing else lies here to compare it with."]),
+    ):
+        said = conflict_words.conflicts_lines([results.compared_group(*texts)])
+        assert [line.text if isinstance(line, Painted) else line for line in said] == [
+            head, *versions, *lines, settle,
+        ]  # fmt: skip
 
 
 def test_resolve_lines() -> None:

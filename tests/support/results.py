@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bisync.actions.check import CheckResult
-from bisync.actions.conflicts import ConflictGroup, Settled, Version
+from bisync.actions.conflicts import Beside, ConflictGroup, Settled, Version
 from bisync.actions.explain import Explanation
 from bisync.actions.history import History
 from bisync.actions.plan import PlanResult
@@ -17,6 +18,7 @@ from bisync.actions.status import SyncStatus
 from bisync.actions.undo import Undone
 from bisync.actions.unlock import Unlocked
 from bisync.config import Compare, EmbeddedTenant, Sync
+from bisync.core import text_diff
 from bisync.core.change import Action, Change
 from bisync.core.guard import Verdict
 from bisync.core.lease_folder import Entry, Kind
@@ -181,6 +183,25 @@ def conflict_group() -> ConflictGroup:
     one = Version(path="ideas.md", size=4, origin="this device", device="laptop", **times)  # type: ignore[arg-type]
     two = Version(path="ideas.md.conflict1", size=2048, origin=None, **times)  # type: ignore[arg-type]
     return ConflictGroup(sync="notes", path="ideas.md", versions=(one, two))
+
+
+def compared_group(*texts: str | None) -> ConflictGroup:
+    """The same with these texts beside each other; of one that is None it is said that it is gone."""
+    group = conflict_group()
+    read = [
+        text_diff.Version(0, why="it is gone")
+        if text is None
+        else text_diff.Version(len(text), text.encode())
+        for text in texts
+    ]
+    pairs = [
+        Beside(
+            old=group.versions[0], new=group.versions[1], sizes=(read[0].size, other.size),
+            shown=text_diff.shown(read[0], other),
+        )
+        for other in read[1:]
+    ]  # fmt: skip
+    return replace(group, compared=tuple(pairs))
 
 
 def settled(*trashed: str) -> Settled:
