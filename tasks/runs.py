@@ -193,6 +193,7 @@ def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:
         "jobs": HELP["jobs"],
         "out": "write the plan to this file, for: bisync sync --plan FILE",
         "script": "write the plan to this file as a POSIX script that needs only rclone",
+        "verbose": "one line for each change, however many",
     },
 )
 def plan(
@@ -203,6 +204,7 @@ def plan(
     json: bool = False,
     out: str | None = None,
     script: str | None = None,
+    verbose: bool = False,
     jobs: int = JOBS,
 ) -> None:
     """Say what the next sync will do, changing nothing."""
@@ -211,7 +213,8 @@ def plan(
 
         app, syncs = open_app(screen, manifest, only)
         look = partial(action.run, app, profile=profile, scripted=bool(script))
-        results = each(screen, syncs, look, preview_lines, jobs)
+        words = partial(preview_lines, room=screen.room, verbose=verbose)
+        results = each(screen, syncs, look, words, jobs)
         document = action.document(app, results)
         screen.document(document)
         if out:

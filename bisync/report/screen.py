@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bisync.report.cloud_words import cloud_rows
 from bisync.report.lease_words import lease_rows
-from bisync.report.plan_words import planned_lines
+from bisync.report.plan_words import PIPED, Room, planned_lines
 from bisync.report.progress import Bar, Lines, Listener
 from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, put_painted, style
 from bisync.report.words import Line, Painted, Problem, Shown, status_rows
@@ -58,6 +58,16 @@ class Screen:
         self._turn: str | None = None
         # Several syncs may run at a time, each with threads of its own.
         self._lock = threading.RLock()
+
+    @property
+    def room(self) -> Room:
+        """How much is seen at once of what goes to stdout."""
+        if not on_terminal(sys.stdout):
+            return PIPED
+        import shutil
+
+        size = shutil.get_terminal_size()
+        return Room(size.lines, size.columns)
 
     def say(self, text: str = "") -> None:
         """One line of result, also when a name in it holds a line break."""
