@@ -14,7 +14,7 @@ from bisync.core import guard, names
 from bisync.core.change import Action, Change
 from bisync.core.text_diff import ABSENT, EFFORT, TOTAL_EFFORT, Shown, Version, shown, unshown
 from bisync.errors import BisyncError
-from bisync.sync import texts
+from bisync.sync import merging, texts
 from bisync.sync.located import wanted
 from bisync.sync.patterns import Wanted
 from bisync.sync.prepare import Prepared, prepare
@@ -27,7 +27,7 @@ class FileDifference:
     """What a sync changes in one file on `side`. `before`, `after`: how many bytes there are; None: no file.
 
     A conflict is on both sides: `before` is the version here, `after` the one in the cloud, and what becomes of them is
-    in the change. `shown` None: nothing but names change.
+    in the change. A merge is a difference on each side. `shown` None: nothing but names change.
     """
 
     change: Change
@@ -95,16 +95,26 @@ def _by_name(change: Change) -> bool:
     return change.action is Action.RENAME or change.winner == "folder"
 
 
-def _side(change: Change) -> Side:
+def _sides(
+    change: Change, ours: Version, theirs: Version, merged: Version
+) -> Iterator[tuple[Side, Version, Version]]:
+    """The sides that a change is on, with the version before and the one after it. `merged`: what a merge makes."""
     match change.action:
-        case Action.DOWNLOAD | Action.DELETE_LOCAL:
-            return "local"
-        case Action.UPLOAD | Action.DELETE_CLOUD:
-            return "cloud"
+        case Action.DOWNLOAD:
+            yield "local", ours, theirs
+        case Action.UPLOAD:
+            yield "cloud", theirs, ours
+        case Action.DELETE_LOCAL:
+            yield "local", ours, ABSENT
+        case Action.DELETE_CLOUD:
+            yield "cloud", theirs, ABSENT
         case Action.RENAME:
-            return "cloud" if change.side == "local" else "local"
+            yield "cloud" if change.side == "local" else "local", ABSENT, ABSENT
+        case Action.MERGE:
+            yield "local", ours, merged
+            yield "cloud", theirs, merged
         case _:
-            return "both"
+            yield "both", ours, theirs
 
 
 def _differences(
@@ -135,20 +145,28 @@ def _differences(
     left = TOTAL_EFFORT
     for change in changes:
         process.check_interrupt()
-        side, path = _side(change), change.path
-        if _by_name(change):
-            yield FileDifference(change=change, side=side)
-            continue
-        ours, theirs = here(path), ABSENT
-        if (there := cloud.get(path)) is not None:
-            theirs = came.get(there.name, Version(there.size))
-        match change.action:
-            case Action.DELETE_LOCAL | Action.DELETE_CLOUD:
-                before, after = (ours if side == "local" else theirs), ABSENT
-            case Action.UPLOAD:
-                before, after = theirs, ours
-            case _:
-                before, after = ours, theirs
-        found = shown(before, after, effort=min(left, EFFORT), whole=is_named(path))
-        left -= found.spent
-        yield FileDifference(change=change, side=side, before=before.size, after=after.size, shown=found)
+        path, ours, theirs = change.path, ABSENT, ABSENT
+        if not _by_name(change):
+            ours = here(path)
+            if (there := cloud.get(path)) is not None:
+                theirs = came.get(there.name, Version(there.size))
+        for side, before, after in _sides(
+            change, ours, theirs, _merged(session, prepared, change, ours, theirs)
+        ):
+            if _by_name(change):
+                yield FileDifference(change=change, side=side)
+                continue
+            found = shown(before, after, effort=min(left, EFFORT), whole=is_named(path))
+            left -= found.spent
+            yield FileDifference(change=change, side=side, before=before.size, after=after.size, shown=found)
+
+
+def _merged(session: Session, prepared: Prepared, change: Change, ours: Version, theirs: Version) -> Version:
+    """What both versions become where they are merged."""
+    if change.merged is None:
+        return ABSENT
+    base = None if prepared.baseline is None else prepared.baseline.files.get(change.path)
+    text = None
+    if ours.content is not None and theirs.content is not None:
+        text = merging.foreseen(session, change, base, ours.content, theirs.content)
+    return Version(change.merged.size, text, "" if text is not None else merging.CHANGING)

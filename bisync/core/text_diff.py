@@ -10,9 +10,10 @@ from difflib import Match, SequenceMatcher
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
+from bisync.core.merge import LARGEST, is_text
 from bisync.core.printable import printable
 
-LIMIT = 1 << 20
+LIMIT = LARGEST
 """A file of more bytes is not looked into."""
 LONG = 32 << 10
 """A file of more bytes that is new, or goes, is not shown in full unless somebody asks for it."""
@@ -52,17 +53,6 @@ class Shown(NamedTuple):
     why: str = ""
     lines: tuple[int, int] = (0, 0)
     spent: int = 0
-
-
-def is_text(content: bytes) -> bool:
-    """Whether people can read it: UTF-8, and no NUL in it."""
-    if b"\0" in content:
-        return False
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def unshown(before: Version, after: Version, *, whole: bool = False) -> Reason | None:

@@ -24,6 +24,7 @@ _SAID = {
     "cloud": ("cloud, now", "cloud, then: from here"),
     "both": ("here", "cloud"),
 }
+_MERGED = {"local": "here, then: merged", "cloud": "cloud, then: merged"}
 
 
 def diff_lines(result: Differences, *, narrowed: bool = False) -> Iterator[Shown]:
@@ -37,17 +38,21 @@ def diff_lines(result: Differences, *, narrowed: bool = False) -> Iterator[Shown
         )
     if not result.files:
         yield f"{result.name}: the next sync changes no file{' that is meant' if narrowed else ''}"
+    before = None
     for one in result.files:
-        yield from _file_lines(one)
+        yield from _file_lines(one, headed=one.change is not before)
+        before = one.change
 
 
-def _file_lines(one: FileDifference) -> Iterator[Shown]:
+def _file_lines(one: FileDifference, *, headed: bool) -> Iterator[Shown]:
+    """`headed`: it is said what happens to it, and why. (Of a merge, which is on both sides, that is said once.)"""
     from bisync.core.text_diff import quoted
 
     change = one.change
     named = " → ".join(quoted(own(path)) for path in change.paths)
     colour = _OF_ACTION.get(change.action, BOLD)
-    yield Painted(f"{VERBS[change.action]} {named} ({own(change.why)})", colour)
+    if headed:
+        yield Painted(f"{VERBS[change.action]} {named} ({own(change.why)})", colour)
     if change.copies:
         yield Painted(f"  beside it: {', '.join(quoted(own(copy)) for copy in change.copies)}", colour)
     if one.shown is not None:
@@ -59,7 +64,8 @@ def _header(one: FileDifference) -> tuple[str, str]:
 
     name = own(one.change.path)
     before, after = (None if size is None else name for size in (one.before, one.after))
-    return header(before, after, _SAID[one.side])
+    said = _SAID[one.side]
+    return header(before, after, (said[0], _MERGED[one.side]) if one.change.merged is not None else said)
 
 
 def shown_lines(

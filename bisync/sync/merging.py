@@ -82,9 +82,16 @@ def again(session: Session, change: Change, base: BaseFile | None, name: str, st
 
     None where that is no longer what the plan says of it (`change`). `base`: the file as both sides had it.
     """
-    text = None if base is None else Contents.read(session.state.contents).text(change.path, base.md5)
     ours, theirs = _here(session.sync.dir, name), _read(staged)
-    if text is None or ours is None or theirs is None:
+    return None if ours is None or theirs is None else foreseen(session, change, base, ours, theirs)
+
+
+def foreseen(
+    session: Session, change: Change, base: BaseFile | None, ours: bytes, theirs: bytes
+) -> bytes | None:
+    """What is planned to become of these two versions; None where they make something else. `base`: as for `again`."""
+    text = None if base is None else Contents.read(session.state.contents).text(change.path, base.md5)
+    if text is None:
         return None
     made = merge.merge(text, ours, theirs)
     return made.text if made.merging == change.merged else None

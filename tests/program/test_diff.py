@@ -16,7 +16,6 @@ from tests.support.world import S3, Device
 def test_both_directions_and_nothing_is_changed(laptop: Device, s3: S3) -> None:
     mixed_day(laptop, s3)
     (laptop.notes / "pic.png").write_bytes(b"\x89PNG\0")
-    laptop.run("diff")  # fills caches
     before = snapshot(laptop.home), s3.tree()
 
     said = laptop.run("diff")
@@ -56,6 +55,21 @@ def test_both_directions_and_nothing_is_changed(laptop: Device, s3: S3) -> None:
         )
         assert laptop.tree()["b.md"] == "edited in the cloud" and laptop.tree()["new/there.md"] == "m"
         assert "d.md" not in laptop.tree()
+
+
+def test_a_merge_is_shown_on_both_sides(laptop: Device, s3: S3) -> None:
+    laptop.write_manifest(laptop.s3_manifest().replace("profile: balanced", "profile: merge"))
+    laptop.write("plan.md", "first\n\nsecond\n")
+    laptop.sync()
+    laptop.write("plan.md", "FIRST\n\nsecond\n")
+    s3.put("plan.md", "first\n\nSECOND\n")
+
+    files = laptop.run("diff", "--json").json["syncs"][0]["files"]
+
+    assert [(one["action"], one["side"], one["diff"].partition("@@\n")[2]) for one in files] == [
+        ("merge", "local", " FIRST\n \n-second\n+SECOND\n"),
+        ("merge", "cloud", "-first\n+FIRST\n \n SECOND\n"),
+    ]
 
 
 def test_what_is_not_to_be_shown_is_not_fetched(far_device: Device, proxy: Proxy, s3: S3) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bisync.actions.diff import Differences, FileDifference, Side
-from bisync.core.change import Action, Change
+from bisync.core.change import Action, Change, Merging
 from bisync.core.text_diff import ABSENT, LIMIT, LONG, Version, shown
 from bisync.errors import BisyncError
 from bisync.report.diff_words import diff_document, diff_lines
@@ -106,6 +106,17 @@ def test_a_file_in_lines(one: FileDifference, lines: list[str]) -> None:
     found = list(diff_lines(Differences(name="notes", files=(one,))))
 
     assert [line.text for line in found if isinstance(line, Painted)] == lines
+
+
+def test_a_merge_is_on_both_sides() -> None:
+    made = change(Action.MERGE, merged=Merging(2, 9, "0"))
+    files = tuple(different(made, side, OLD, NEW) for side in ("local", "cloud"))
+
+    assert [line.text for line in diff_lines(Differences(name="n", files=files)) if isinstance(line, Painted)] == [
+        "merge a b.md (edited here)",
+        "--- a b.md\t(here, now)", "+++ a b.md\t(here, then: merged)", *HUNK,
+        "--- a b.md\t(cloud, now)", "+++ a b.md\t(cloud, then: merged)", *HUNK,
+    ]  # fmt: skip
 
 
 def test_colours_say_what_goes_and_what_comes() -> None:
