@@ -285,9 +285,10 @@ def _stop_threads(pool: ThreadPoolExecutor) -> None:
 def needs_value(given: Sequence[str] | None, flag: str) -> None:
     """A flag that can be repeated and came without a value names none, which is not all. Raises UsageError.
 
-    (invoke passes an empty list then. `invoke sync --only $NAME` with an empty NAME would sync everything.)
+    (invoke passes an empty list then. `invoke sync --only $NAME` with an empty NAME would sync everything.) Nor does an
+    empty value name anything.
     """
-    if given is not None and not given:
+    if given is not None and (not given or "" in given):
         raise UsageError(f"{flag} needs a value", hint=f"as in: {flag} NAME, or leave out {flag}")
 
 

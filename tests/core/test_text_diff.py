@@ -177,6 +177,10 @@ def test_an_effort_that_is_used_up_is_told() -> None:
     before, after = numbered(2_000), numbered(2_000, l1="x", l999="y", l2000="z")
 
     assert text_diff.shown(held(before), held(after), effort=4_000).reason == "different"
+    # Where there is not even enough to look at each line once, nothing is begun.
+    assert text_diff.shown(held(before), held(after), effort=1_000) == Shown(
+        None, "different", lines=(2_000, 2_000)
+    )
     found = text_diff.shown(held(before), held(after))
     assert found.hunks is not None and 4_000 < found.spent < 20_000
 

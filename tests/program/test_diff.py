@@ -121,5 +121,5 @@ def test_ctrl_c_leaves_no_text_behind(far_device: Device, proxy: Proxy, s3: S3, 
 
 
 def test_bad_input_is_told(laptop: Device) -> None:
-    for argv in (("--only", "other"), ("--path",), ("--json", "../../x")):
+    for argv in (("--only", "other"), ("--path",), ("",), ("--json", "../../x")):
         assert laptop.run("diff", *argv, expect=2).err.startswith("Error: ")
