@@ -1,4 +1,4 @@
-"""Tasks that move files or change the cloud, or show that before: sync, plan, diff, resolve, restore, prune, unlock."""
+"""Tasks that move files or change the cloud: sync, plan, resolve, restore, prune, unlock, demo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 from ._command import command
 from ._consent import consent, go_ahead
-from ._edge import HELP, JOBS, each, edge, finish, highest, leave, needs_value, open_app, whole_number
+from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
 
 
 @command(
@@ -227,37 +227,6 @@ def plan(
 
 
 @command(
-    words="path",
-    help={
-        "path": "only this file, folder or pattern (repeatable; default: everything)",
-        "manifest": HELP["manifest"],
-        "only": HELP["only"],
-        "json": HELP["json"],
-        "jobs": HELP["jobs"],
-    },
-)
-def diff(
-    c: object,
-    path: list[str] | None = None,
-    manifest: str | None = None,
-    only: list[str] | None = None,
-    json: bool = False,
-    jobs: int = JOBS,
-) -> None:
-    """Show what the next sync will change in texts, on both sides, changing nothing."""
-    with edge(Screen(as_json=json)) as screen:
-        from bisync.actions import diff as action
-        from bisync.report.diff_words import diff_document, diff_lines
-
-        needs_value(path, "--path")
-        app, syncs = open_app(screen, manifest, only)
-        chosen, meant = action.meant(syncs, path or [], Path.cwd())
-        look = partial(action.run, app, meant=meant)
-        results = each(screen, chosen, look, partial(diff_lines, narrowed=bool(path)), jobs)
-        finish(screen, results, diff_document)
-
-
-@command(
     word="path",
     optional=True,
     help={
@@ -435,4 +404,4 @@ def demo(c: object, keep: bool = False) -> None:
         leave(action.run(screen.verbatim, keep=keep))
 
 
-COMMANDS = (sync, plan, diff, resolve, restore, prune, unlock, demo)
+COMMANDS = (sync, plan, resolve, restore, prune, unlock, demo)

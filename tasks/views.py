@@ -1,4 +1,4 @@
-"""Tasks that only look: check, status, conflicts, history, log, doctor."""
+"""Tasks that only look: check, diff, status, conflicts, history, log, doctor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bisync.report.screen import Screen, status_table
 from bisync.report.words import check_lines, doctor_lines, history_lines
 
 from ._command import command
-from ._edge import HELP, JOBS, each, edge, finish, open_about, open_app, whole_number
+from ._edge import HELP, JOBS, each, edge, finish, needs_value, open_about, open_app, whole_number
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
@@ -62,6 +62,35 @@ def check(
             for one in results:
                 screen.tell(check_lines(one))
         finish(screen, results, check_document)
+
+
+@command(
+    words="path",
+    help={
+        "path": "only this file, folder or pattern (repeatable; default: everything)",
+        **_COMMON,
+        "jobs": HELP["jobs"],
+    },
+)
+def diff(
+    c: object,
+    path: list[str] | None = None,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    json: bool = False,
+    jobs: int = JOBS,
+) -> None:
+    """Show what the next sync will change in texts, on both sides, changing nothing."""
+    with edge(Screen(as_json=json)) as screen:
+        from bisync.actions import diff as action
+        from bisync.report.diff_words import diff_document, diff_lines
+
+        needs_value(path, "--path")
+        app, syncs = open_app(screen, manifest, only)
+        chosen, meant = action.meant(syncs, path or [], Path.cwd())
+        look = partial(action.run, app, meant=meant)
+        results = each(screen, chosen, look, partial(diff_lines, narrowed=bool(path)), jobs)
+        finish(screen, results, diff_document)
 
 
 @command(words="only", help={**_COMMON, "jobs": HELP["jobs"]})
@@ -178,4 +207,4 @@ def log(
         screen.document(log_document(found))
 
 
-COMMANDS = (check, status, conflicts, history, log, doctor)
+COMMANDS = (check, diff, status, conflicts, history, log, doctor)
