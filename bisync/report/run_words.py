@@ -78,6 +78,8 @@ def _completed(result: SyncResult) -> str:
     from bisync.core.result import Outcome
 
     done = outcome_text(result)
+    if result.conflicts:  # the last that is counted
+        done += " (see: bisync conflicts)"
     if result.outcome is Outcome.IDLE:
         done = done or "nothing to do"
     if result.left_out:

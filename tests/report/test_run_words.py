@@ -184,7 +184,7 @@ def test_sync_lines_about_a_conflict(winner: str, resolve: str, lines: list[str]
         "Conflict detected: ideas.md",
         *lines,
         *kept,
-        "✓ Sync completed - 1 file downloaded, 1 conflict",
+        "✓ Sync completed - 1 file downloaded, 1 conflict (see: bisync conflicts)",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,29 @@ def test_edits_of_two_paragraphs_become_one_text(merger: Device, desktop: Device
     merger.write("plan.md", BOTH.replace("THIRD", "third again"))
     assert merger.sync().merged == 1
     assert merger.tree() == {"plan.md": BOTH.replace("FIRST", "first again").replace("THIRD", "third again")}
+
+
+def test_three_devices_in_a_ring_come_to_one_text(
+    merger: Device, desktop: Device, make_device: Callable[[str], Device]
+) -> None:
+    """Each edits a paragraph of its own, with an edit of before it still under way elsewhere."""
+    phone = merging(make_device("phone"))
+    phone.setup()
+    ring = (merger, merging(desktop), phone)
+    for device in ring:
+        assert device.sync().error is None
+    wanted = BASE
+    for turn in range(2):
+        for device, paragraph in zip(ring, ("first", "second", "third"), strict=True):
+            text = device.tree()["plan.md"]
+            device.write("plan.md", text.replace(paragraph, f"{paragraph}{turn}"))
+            wanted = wanted.replace(paragraph, f"{paragraph}{turn}")
+        merges = [device.sync().merged for device in ring]
+        assert merges == [0, 1, 1]
+        for device in ring:
+            device.sync()
+    assert [device.tree() for device in ring] == [{"plan.md": wanted}] * 3
+    assert [device.sync().outcome for device in ring] == [Outcome.IDLE] * 3
 
 
 @pytest.mark.parametrize(
