@@ -5,7 +5,6 @@ What was planned is merged again from what lies there by then, and has to come t
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,12 @@ from bisync.rclone.argv import copy_argv
 from bisync.rclone.diagnosis import failure, troubled_files
 from bisync.rclone.program import name_list
 from bisync.state.contents import Contents, Known
-from bisync.sync import inside
+from bisync.sync import texts
 
 if TYPE_CHECKING:
     from bisync.core.reconcile import Comparison
     from bisync.sync.observe import Observation
 
-NO_BASE = "the version that both sides had is not known"
 CHANGING = "it is changing just now"
 
 
@@ -40,19 +38,19 @@ def bases(session: Session, found: Comparison, known: Mapping[str, BaseFile]) ->
     if session.profile.conflict_resolve is not ConflictResolve.MERGE or not found.conflicts:
         return {}
     kept, rules = Contents.read(session.state.contents), frozenset(session.app.manifest.ignore_files)
-    texts = {}
+    before = {}
     for one in found.conflicts:
         base = known.get(one.path)
         text = kept.text(one.path, base.md5) if base is not None else None
         if text is not None and not names_rules(one.path, rules):
-            texts[one.path] = text
-    return texts
+            before[one.path] = text
+    return before
 
 
 def merged(
-    session: Session, seen: Observation, paths: Sequence[str], texts: Mapping[str, bytes]
+    session: Session, seen: Observation, paths: Sequence[str], before: Mapping[str, bytes]
 ) -> dict[str, Merging | str]:
-    """What the two versions of each path and its text of before come to, or why to nothing.
+    """What the two versions of each path and its text of `before` come to, or why to nothing.
 
     The cloud's versions are fetched by one rclone into a private folder. Raises RcloneError.
     """
@@ -61,18 +59,22 @@ def merged(
     found: dict[str, Merging | str] = {}
     with tempfile.TemporaryDirectory(prefix="bisync-") as folder:
         with name_list(seen.cloud.files[path].name for path in paths) as listed:
-            argv = copy_argv(session.remote.fs, folder, listed, profile=session.profile)
+            # A listing may lie about sizes: then it stops.
+            size = sum(seen.cloud.files[path].size for path in paths)
+            argv = copy_argv(
+                session.remote.fs, folder, listed, profile=session.profile, at_most=2 * size + merge.LARGEST
+            )
             outcome = session.rclone.run(argv, remote=session.remote)
         if outcome.code != 0 and not troubled_files(outcome):
             raise failure(argv, outcome, session.remote)
         for path in paths:
             there = seen.cloud.files[path]
-            ours = _here(session.sync.dir, seen.local.files[path].name)
-            theirs = _read(Path(folder) / names.from_rclone(there.name))
+            ours = texts.here(session.sync.dir, seen.local.files[path].name).content
+            theirs = texts.here(Path(folder), names.from_rclone(there.name)).content
             if ours is None or theirs is None or len(theirs) != there.size:
                 found[path] = CHANGING
                 continue
-            made = merge.merge(texts[path], ours, theirs)
+            made = merge.merge(before[path], ours, theirs)
             found[path] = made.merging or made.why
     return found
 
@@ -82,7 +84,8 @@ def again(session: Session, change: Change, base: BaseFile | None, name: str, st
 
     None where that is no longer what the plan says of it (`change`). `base`: the file as both sides had it.
     """
-    ours, theirs = _here(session.sync.dir, name), _read(staged)
+    ours = texts.here(session.sync.dir, name).content
+    theirs = texts.here(staged.parent, staged.name).content
     return None if ours is None or theirs is None else foreseen(session, change, base, ours, theirs)
 
 
@@ -118,7 +121,7 @@ def remember(session: Session, made: Baseline) -> None:
             known[path] = before
             continue
         name = names.from_rclone(base.names[0] if base.names else path)
-        content = _here(session.sync.dir, name)
+        content = texts.here(session.sync.dir, name).content
         if content is not None and merge.md5(content) == base.md5:
             known[path] = Known(base.md5, kept.keep(content) if merge.is_text(content) else None)
     contested = {judged_as(path) for path in made.files if judged_as(path) != path}
@@ -126,23 +129,3 @@ def remember(session: Session, made: Baseline) -> None:
     known |= {path: one for path, one in kept.known.items() if path in contested and path not in known}
     if known != kept.known:
         kept.write(known)
-
-
-def _here(root: Path, name: str) -> bytes | None:
-    """What a file of the sync dir holds; None where it cannot be read, is too large, or lies behind a link."""
-    try:
-        with inside.at(root, name) as path:
-            return _read(path)
-    except (inside.InTheWay, OSError):
-        return None
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        with os.fdopen(
-            os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-        ) as stream:
-            content = stream.read(merge.LARGEST + 1)
-    except OSError:
-        return None
-    return content if len(content) <= merge.LARGEST else None
