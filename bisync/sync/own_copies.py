@@ -144,14 +144,18 @@ def may_go(done: Undertaking, change: Change, name: str) -> bool:
     if change.path in done.skipped:
         return False
     key = names.key(name)
+    if change.action is Action.MERGE and key not in done.merged:
+        return done.note(
+            change, False
+        )  # it was written to as soon as it was merged: no text that was planned
     if not swap.is_file_here(done.area.root, names.from_rclone(name)):
         return upward.is_used(done.prepared.compare) and done.note(change, False)
     if key in done.changed:
         return done.note(change, False)
     if upward.is_used(done.prepared.compare):
         seen = done.seen.local.files
-        sent = seen[key] if key == change.path else local_copy(done.session, name)
-        sent = done.merged.get(key, sent)
+        own = done.merged.get(key) or seen.get(key) if key == change.path else None
+        sent = own or local_copy(done.session, name)
         if sent is None:
             return done.note(change, False)
         done.sent[key] = sent

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome
+from bisync.sync import own_copies
 from bisync.sync.apply import Execution
 from tests.support.world import S3, Device
 
@@ -282,3 +283,18 @@ def test_what_a_person_has_merged_stays_and_the_copies_go(contested: Device) -> 
     assert "3 versions lie here" in contested.run("resolve", "plan.md", "--tool", "false", expect=2).err
     contested.run("resolve", "plan.md", "--keep", "merged")
     assert contested.tree() == {"plan.md": "by hand\n"}
+
+
+def test_what_is_saved_over_a_merged_text_at_once_waits_for_the_next_run(
+    merger: Device, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    with monkeypatch.context() as busy:
+        busy.setattr(own_copies, "local_copy", lambda *_: None)  # it changes while it is looked at
+        result = merger.sync()
+    assert result.error is None
+    assert any("plan.md changed while the run was at work" in note for note in result.notes)
+    assert s3.tree() == {"plan.md": THEIRS}
+    assert merger.sync().merged == 1
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH}
