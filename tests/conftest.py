@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import copied, staying
 from tests.support.copied import SetUp
@@ -64,6 +66,25 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first."""
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
+# What these set up is for all of their tests: one worker takes them. (pytest-xdist's own groups go by a name that it
+# adds to a test's id, which pytest 9 does not take over.)
+TOGETHER = ("tests/project/test_packaging.py",)
+
+
+class _Together(LoadScopeScheduling):
+    """Every test for itself, but for those files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """The scheduler of a run with several workers."""
+    return _Together(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

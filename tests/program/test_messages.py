@@ -36,7 +36,7 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Device:
         ("sync --only --json", "Error: --only needs a value\n  → see: bisync sync --help\n"),
         ("restore", "Error: restore needs PATH\n  → see: bisync restore --help\n"),
         ("--help nosuch", "Error: no task nosuch\n  → see: bisync --help\n"),
-        ("resolve x", "Error: --keep takes one of local, cloud, newer, both\n"
+        ("resolve x", "Error: --keep takes one of local, cloud, newer, both, merged\n"
                       "  → as in: bisync resolve x --keep newer\n"),
     ],
 )  # fmt: skip

@@ -161,7 +161,7 @@ def test_many_threads_write_whole_files(ready: Device, below: str) -> None:
     ended.set()
     reader.join()
 
-    assert {len(look) for look in looks} <= {len(told(ready)), len(told(ready)) - 9}
+    assert {len(look) for look in looks} <= {len(told(ready)), len(told(ready)) - 10}
     for sync in ("notes", "work"):
         assert told(ready)[f'bisync_last_run_files{{sync="{sync}",action="uploaded"}}'] == 29
     assert [one.name for one in ready.home.iterdir() if one.name.startswith(".bisync.prom")] == []

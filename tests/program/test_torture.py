@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import pytest
 from bisync.sync import swap
 from tests.support import torture
 from tests.support.world import S3
+
+
+def newest(text: str) -> int:
+    """The number of a version: that of the paragraph that was written last."""
+    return max(map(int, re.findall(r"version (\d+) by", text)))
 
 
 @pytest.mark.parametrize("seed", [11])
@@ -50,9 +56,9 @@ def test_a_foreign_version_counts_from_the_first_sync_that_saw_it(tmp_path: Path
     game.foreigner.write("a.md")
     game.sync(one)
     game.check_versions()
-    assert game.required == {f"version {number:06d} by foreigner\n" for number in (2, 3)}
+    assert sorted(map(newest, game.required)) == [2, 3]
     shutil.rmtree(one.device.state / "trash")
-    with pytest.raises(AssertionError, match=r"lost: .'version 000002"):
+    with pytest.raises(AssertionError, match=r"lost: .*version 000002"):
         game.check_versions()
 
 
@@ -67,7 +73,7 @@ def test_what_a_foreign_writer_and_the_user_both_destroy_is_no_loss_of_ours(tmp_
     game.stakes.forgive()
     game.foreigner.write("a.md")
     game.stakes.forgive()
-    assert game.required == {"version 000002 by one\n"}
+    assert list(map(newest, game.required)) == [2]
 
 
 def test_the_game_notices_what_a_run_loses_in_the_moment_after_its_look(

@@ -14,9 +14,6 @@ import pytest
 import bisync
 from tests.support.world import Device, rclone_path
 
-# One worker builds and installs for all of them.
-pytestmark = pytest.mark.xdist_group("packaging")
-
 ROOT = Path(__file__).parents[2]
 MANIFEST = """\
 version: 1

@@ -126,6 +126,7 @@ def winner(resolve: ConflictResolve, here: File, there: Object) -> str:
     """Which side has the name after a conflict, as the profile promises it."""
     lead = {
         ConflictResolve.NONE: 0,
+        ConflictResolve.MERGE: 0,  # on paper contents are no texts, and nothing is merged
         ConflictResolve.LOCAL: 1,
         ConflictResolve.CLOUD: -1,
         ConflictResolve.NEWER: here.stamp.mtime_ns - there.mtime,
