@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -242,3 +243,27 @@ def test_ctrl_c_while_the_rest_is_read_leaves_no_reader_behind() -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert b"".join(heard).split() == [b"1", b"2", b"3"]
+
+
+def test_ctrl_c_in_the_moment_a_program_starts_is_heard_once_it_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Raised in the middle of its start, it would leave a program that nobody knows of."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Slow(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *words: object, **more: object) -> None:
+            super().__init__(*words, **more)  # type: ignore[arg-type,call-overload]
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        with process.unbroken():
+            stack.enter_context(
+                process.Group(["sleep", "60"], env=dict(os.environ), folder=None, on_line=lambda line: None)
+            )
+        raise AssertionError("it was never raised")
+    assert started[0].poll() is not None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from bisync import process, programs
@@ -110,18 +110,21 @@ class _Hook:
         shown = rules.shortened(shlex.join(self.command))
         there = os.path.isdir(self.sync.dir)  # noqa: PTH112 - Path.is_dir raises where even a look is refused
         folder = self.sync.dir if there else None
-        try:
-            synced = [sync.dir for sync in self.app.manifest.syncs]
-            command = programs.command(self.command, env, synced)
-            group = process.Group(command, env=env, folder=folder, on_line=self._hear)
-        except (OSError, ValueError, BisyncError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or str(error)
-            self.log.add(f"-- cannot start: {reason}")
-            raise BisyncError(
-                f"{name}: the {self.hook} hook cannot start: {shown}: {reason}",
-                hint=f"correct syncs.{name}.hooks.{self.hook}",
-            ) from None
-        with group:
+        with ExitStack() as stack:
+            try:
+                synced = [sync.dir for sync in self.app.manifest.syncs]
+                command = programs.command(self.command, env, synced)
+                with process.unbroken():  # or what has just started would go on without us
+                    group = stack.enter_context(
+                        process.Group(command, env=env, folder=folder, on_line=self._hear)
+                    )
+            except (OSError, ValueError, BisyncError) as error:
+                reason = (isinstance(error, OSError) and error.strerror) or str(error)
+                self.log.add(f"-- cannot start: {reason}")
+                raise BisyncError(
+                    f"{name}: the {self.hook} hook cannot start: {shown}: {reason}",
+                    hint=f"correct syncs.{name}.hooks.{self.hook}",
+                ) from None
             try:
                 code = group.wait(timeout)
             except subprocess.TimeoutExpired:
