@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bisync import process
+from bisync.rclone.program import Rclone
 
 pytestmark = pytest.mark.pure
 
@@ -245,8 +246,9 @@ def test_ctrl_c_while_the_rest_is_read_leaves_no_reader_behind() -> None:
     assert b"".join(heard).split() == [b"1", b"2", b"3"]
 
 
+@pytest.mark.parametrize("kind", ["group", "rclone"])
 def test_ctrl_c_in_the_moment_a_program_starts_is_heard_once_it_can_be_stopped(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
     """Raised in the middle of its start, it would leave a program that nobody knows of."""
     started: list[subprocess.Popen[bytes]] = []
@@ -260,10 +262,22 @@ def test_ctrl_c_in_the_moment_a_program_starts_is_heard_once_it_can_be_stopped(
 
     monkeypatch.setattr(subprocess, "Popen", Slow)
     with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as stack:
-        with process.unbroken():
+        if kind == "rclone":
+            program = tmp_path / "rclone"
+            program.write_text("#!/bin/sh\nexec sleep 60\n")
+            program.chmod(0o700)
             stack.enter_context(
-                process.Group(["sleep", "60"], env=dict(os.environ), folder=None, on_line=lambda line: None)
+                Rclone(binary=program, config=tmp_path / "rclone.conf", version="1.75.2").started(
+                    ("rclone", "version")
+                )
             )
+        else:
+            with process.unbroken():
+                stack.enter_context(
+                    process.Group(
+                        ["sleep", "60"], env=dict(os.environ), folder=None, on_line=lambda line: None
+                    )
+                )
         raise AssertionError("it was never raised")
     assert started[0].poll() is not None
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

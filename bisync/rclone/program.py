@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -123,15 +123,14 @@ class Rclone:
 
         env = environment(self.env, remote.env if remote else {})
         command = self.command(argv)
-        with process.Child(
-            command,
-            env=env,
-            on_line=on_line,
-            on_out=on_out,
-            inherit=self.inherit,
-            leash=self.leash,
-            deaf=deaf,
-        ) as child:
+        with ExitStack() as stack:
+            with process.unbroken():  # or an rclone that has just started would go on without us
+                child = stack.enter_context(
+                    process.Child(
+                        command, env=env, on_line=on_line, on_out=on_out,
+                        inherit=self.inherit, leash=self.leash, deaf=deaf,
+                    )
+                )  # fmt: skip
             yield Running(child, seen, self.config)
 
     def run(
