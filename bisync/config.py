@@ -25,6 +25,13 @@ class ConflictResolve(StrEnum):
     MERGE = "merge"
 
 
+class ConflictName(StrEnum):
+    """Where the name of a conflict copy says that it is one, by the example of a `note.md`."""
+
+    LAST = "note.md.conflict1"
+    BEFORE_EXTENSION = "note.conflict1.md"
+
+
 class Compare(StrEnum):
     """What counts as a change. `auto` is checksum where a listing carries content hashes.
 
@@ -133,6 +140,7 @@ class Profile:
     name: str
     conflict_resolve: ConflictResolve
     max_delete: int | None
+    conflict_name: ConflictName = ConflictName.LAST
     max_new: int | None = None
     compare: Compare = Compare.AUTO
     checkers: int | None = None
@@ -212,7 +220,10 @@ class Ping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """One local folder against one remote path. `path` is below the bucket's root, no slashes at its ends."""
+    """One local folder against one remote path. `path` is below the bucket's root, no slashes at its ends.
+
+    `keeps_extensions`: conflict copies may be called `note.conflict1.md` here, for a profile of the manifest does so.
+    """
 
     name: str
     tenant: Tenant
@@ -222,6 +233,7 @@ class Sync:
     ignore: tuple[str, ...] = ()
     hooks: Hooks = field(default_factory=Hooks)
     ping: Ping = field(default_factory=Ping)
+    keeps_extensions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

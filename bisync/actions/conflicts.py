@@ -109,7 +109,7 @@ def run(app: App, sync: Sync) -> tuple[ConflictGroup, ...]:
     here = known is None or moved(known.place, app.place(sync)) is None
     origins = _origins(app.state(sync), files) if here else {}
     found = []
-    for group in conflict_names.groups(files):
+    for group in conflict_names.groups(files, extensions=sync.keeps_extensions):
         paths = [path for path in (group.path, *group.copies) if path in files]
         versions = tuple(
             Version(
@@ -207,7 +207,7 @@ def resolve(app: App, sync: Sync, path: str, keep: Keep) -> Settled:
     somebody has made it of the others. `both` keeps every version under names that are no conflict copies. Raises
     UsageError when there is no such conflict or no such version.
     """
-    wanted = conflict_names.original_of(path) or path
+    wanted = conflict_names.original_of(path, extensions=sync.keeps_extensions) or path
     with _at_rest(app, sync) as state:
         group = next((one for one in run(app, sync) if one.path == wanted), None)
         if group is None:

@@ -158,7 +158,7 @@ def _read(app: App, sync: Sync) -> SyncStatus:
         last_outcome=str(last.get("outcome")) if last else None,
         projects=len({path.partition("/")[0] for path in files if "/" in path}),
         storage_bytes=sum(file.size for file in files.values()),
-        conflicts=len(conflict_names.groups(files)),
+        conflicts=len(conflict_names.groups(files, extensions=sync.keeps_extensions)),
         blocked=_blocked(app, sync, initialised, ended, elsewhere),
         running=is_held(state.lock),
         keeps_cloud_versions=known.keeps_versions if known is not None else True,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bisync.core import names
-from bisync.core.conflict_names import free_copy_name, judged_as
+from bisync.core.conflict_names import CopyNames, judged_as
 
 HERE = -1
 """The number of the sync dir among the trees; sources count from 0."""
@@ -224,6 +224,4 @@ def _may_be_alike(one: Version, other: Version) -> bool:
 
 
 def _free(path: str, taken: set[str]) -> str:
-    name = free_copy_name(path, taken)
-    taken.add(name)
-    return name
+    return CopyNames(taken).take(path)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from bisync.config import Compare, ConflictResolve
 from bisync.core import renames
 from bisync.core.change import Action, Change, Merging, Winner
-from bisync.core.conflict_names import beside, free_copy_name
+from bisync.core.conflict_names import AT_THE_END, CopyNames, Naming, beside
 from bisync.core.merge import LARGEST
 from bisync.core.names import is_too_long, key, parents, to_rclone
 from bisync.core.reconcile import Clash, Comparison, Difference, no_file_here
@@ -130,24 +130,27 @@ def make_plan(
     idle_allowed: bool = True,
     moves: bool = True,
     keeps_both: bool = False,
+    naming: Naming = AT_THE_END,
 ) -> Plan:
     """Decide the conflicts and put the plan together.
 
     A plan to sync with nothing to do is idle, unless the run has something else to bring about
     (`idle_allowed`). `moves`: the cloud can move a file on its own side. `keeps_both`: whatever the mode, the newer
-    version wins, the local one where the times do not tell, and the other stays beside it.
+    version wins, the local one where the times do not tell, and the other stays beside it. `naming`: what conflict
+    copies are called.
     """
-    used = _names_taken(local, cloud, answers) if comparison.conflicts or comparison.clashes else set()
+    contested = comparison.conflicts or comparison.clashes
+    copy_names = CopyNames(_names_taken(local, cloud, answers) if contested else set(), naming)
     decided = list(comparison.changes)
-    decided += [_room_for_folder(one, used) for one in comparison.clashes]
+    decided += [_room_for_folder(one, copy_names) for one in comparison.clashes]
     conflicts = [one for one in comparison.conflicts if one.path not in answers.equal]
     for one in conflicts:
         if keeps_both:
-            decided.append(_both_kept(one, answers, used))
+            decided.append(_both_kept(one, answers, copy_names))
         elif mode is Mode.BASELINE:
-            decided.append(_first_meeting(one, answers.times.get(one.path), used))
+            decided.append(_first_meeting(one, answers.times.get(one.path), copy_names))
         else:
-            decided.append(_decided(one, resolve, answers, used))
+            decided.append(_decided(one, resolve, answers, copy_names))
     decided, unnamed = _without_long_copies(decided, local, cloud)
     carried = list(renames.carried(decided, baseline or {}, local, cloud, compare, in_cloud=moves))
     ends = {path for change in carried for path in change.paths}
@@ -244,10 +247,9 @@ def _names_taken(local: LocalSnapshot, cloud: CloudSnapshot, answers: Answers) -
     return used
 
 
-def _room_for_folder(one: Clash, taken: set[str]) -> Change:
+def _room_for_folder(one: Clash, copy_names: CopyNames) -> Change:
     """A file that stands where the other side has a folder moves aside, as a conflict copy."""
-    copy = free_copy_name(one.path, taken)
-    taken.add(copy)
+    copy = copy_names.take(one.path)
     why = f"a file {'here' if one.side == 'local' else 'in the cloud'}, a folder on the other side"
     return Change(Action.CONFLICT, one.path, one.size, why, "folder", (copy,), side=one.side)
 
@@ -269,26 +271,27 @@ def _winner(one: Difference, resolve: ConflictResolve, cloud_time: int | None) -
     return "both" if not lead else "local" if lead > 0 else "cloud"
 
 
-def _decided(one: Difference, resolve: ConflictResolve, answers: Answers, taken: set[str]) -> Change:
+def _decided(one: Difference, resolve: ConflictResolve, answers: Answers, copy_names: CopyNames) -> Change:
     """What becomes of a conflict by the profile's rule."""
     merged = answers.merged.get(one.path)
     if isinstance(merged, Merging):
         edits = "1 edit" if merged.hunks == 1 else f"{merged.hunks} edits"
         why = f"changed on both sides; {edits} that do not overlap become one text"
         return Change(Action.MERGE, one.path, merged.size, why, merged=merged)
-    change = _conflict(one, resolve, answers.times.get(one.path), taken)
+    change = _conflict(one, resolve, answers.times.get(one.path), copy_names)
     if merged is None:
         return change
     return change._replace(why=f"changed on both sides; {merged}: both versions are kept beside each other")
 
 
-def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None, taken: set[str]) -> Change:
+def _conflict(
+    one: Difference, resolve: ConflictResolve, cloud_time: int | None, copy_names: CopyNames
+) -> Change:
     winner = _winner(one, resolve, cloud_time)
     copies = []
     for loser in ("local", "cloud"):
         if winner != loser:
-            copies.append(free_copy_name(one.path, taken))
-            taken.add(copies[-1])
+            copies.append(copy_names.take(one.path))
     size = one.cloud.size if winner == "cloud" else one.local.size
     how = {
         "both": "no winner: both versions are kept beside each other",
@@ -298,17 +301,17 @@ def _conflict(one: Difference, resolve: ConflictResolve, cloud_time: int | None,
     return Change(Action.CONFLICT, one.path, size, f"changed on both sides; {how}", winner, tuple(copies))
 
 
-def _both_kept(one: Difference, answers: Answers, taken: set[str]) -> Change:
+def _both_kept(one: Difference, answers: Answers, copy_names: CopyNames) -> Change:
     """The newer of two files wins, and the other is kept beside it, once."""
     time = answers.times.get(one.path)
     wins = _winner(one, ConflictResolve.NEWER, time)
     if wins != "cloud" and one.path in answers.kept:
         return Change(Action.UPLOAD, one.path, one.local.size, "differs; newer here", "local", replaces=True)
     resolve = ConflictResolve.LOCAL if wins == "both" else ConflictResolve.NEWER
-    return _conflict(one, resolve, time, taken)
+    return _conflict(one, resolve, time, copy_names)
 
 
-def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> Change:
+def _first_meeting(one: Difference, cloud_time: int | None, copy_names: CopyNames) -> Change:
     """Two files that meet for the first time: the newer one wins, the other goes to the trash.
 
     Where the times do not tell, both are kept beside each other.
@@ -319,4 +322,4 @@ def _first_meeting(one: Difference, cloud_time: int | None, taken: set[str]) -> 
     if winner == "cloud":
         why = "differs; newer in the cloud"
         return Change(Action.DOWNLOAD, one.path, one.cloud.size, why, "cloud", replaces=True)
-    return _conflict(one, ConflictResolve.NONE, None, taken)
+    return _conflict(one, ConflictResolve.NONE, None, copy_names)

@@ -21,6 +21,7 @@ from bisync.config import (
     DEFAULT_IGNORE_FILES,
     DEFAULT_PROFILE,
     Compare,
+    ConflictName,
     ConflictResolve,
     Hooks,
     KeysIn,
@@ -153,6 +154,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
     if binary and is_path(binary):
         binary = str(reading.local_path("rclone", "binary"))
     ignore_files = data.get("ignore_files")
+    keeps_extensions = any(one.conflict_name is ConflictName.BEFORE_EXTENSION for one in own.values())
     return Manifest(
         path=path,
         files=files,
@@ -168,6 +170,7 @@ def _build(reading: Reading, draft: Draft, path: Path, files: tuple[Path, ...]) 
                 ignore=tuple(sync.get("ignore", ())),
                 hooks=_hooks(sync.get("hooks", {})),
                 ping=pings.ping(reading, name),
+                keeps_extensions=keeps_extensions,
             )
             for name, sync in draft.syncs.items()
         ),
@@ -199,6 +202,8 @@ def _profile(reading: Reading, name: str, built: dict[str, Profile]) -> Profile:
         says["description"] = says.get("description", "")
         if "conflict_resolve" in says:
             says["conflict_resolve"] = ConflictResolve(says["conflict_resolve"])
+        if "conflict_name" in says:
+            says["conflict_name"] = ConflictName(says["conflict_name"])
         if "compare" in says:
             says["compare"] = Compare(says["compare"])
         for key in ("max_delete", "max_new"):

@@ -14,7 +14,7 @@ from bisync.app import Session
 from bisync.config import ConflictResolve
 from bisync.core import merge, names
 from bisync.core.change import Change, Merging
-from bisync.core.conflict_names import judged_as
+from bisync.core.conflict_names import original_of
 from bisync.core.snapshot import BaseFile, Baseline
 from bisync.core.waiting import names_rules
 from bisync.rclone.argv import copy_argv
@@ -124,7 +124,8 @@ def remember(session: Session, made: Baseline) -> None:
         content = texts.here(session.sync.dir, name).content
         if content is not None and merge.md5(content) == base.md5:
             known[path] = Known(base.md5, kept.keep(content) if merge.is_text(content) else None)
-    contested = {judged_as(path) for path in made.files if judged_as(path) != path}
+    extensions = session.sync.keeps_extensions
+    contested = {original_of(path, extensions=extensions) for path in made.files if ".conflict" in path}
     # What a person merges by, as long as copies wait for one.
     known |= {path: one for path, one in kept.known.items() if path in contested and path not in known}
     if known != kept.known:

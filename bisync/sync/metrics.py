@@ -120,6 +120,9 @@ class Metrics:
         known = self._conflicts.get(sync.name)
         if known is None or known[0] != stamp:
             found = baseline.load(path)
-            known = (stamp, len(conflict_names.groups(found.files)) if found is not None else 0)
+            known = (
+                stamp,
+                len(conflict_names.groups(found.files, extensions=sync.keeps_extensions)) if found else 0,
+            )
             self._conflicts[sync.name] = known
         return known[1]

@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from bisync import events, ignore, stored
 from bisync.app import Session
-from bisync.config import Compare
+from bisync.config import Compare, Sync
 from bisync.core import names
-from bisync.core.conflict_names import judged_as
+from bisync.core.conflict_names import beside, contested_name, original_of
 from bisync.core.lease_folder import NOTHING_SEEN, Seen
 from bisync.core.letter_case import goes_first, told_apart
 from bisync.core.metadata import MARKER_PATH, METADATA_DIR, PARTIAL_SUFFIX
@@ -370,19 +370,19 @@ def answers(session: Session, seen: Observation, asked: Questions) -> Answers:
     return Answers(
         equal=_equal_contents(session, seen.cloud, asked.contents),
         times=_cloud_times(session, seen.cloud, asked.times),
-        taken=_copies_on_disk(session.sync.dir, {path: _name_here(seen, path) for path in asked.copies}),
-        kept=frozenset(path for path in asked.kept if _is_kept(session.sync.dir, seen, path)),
+        taken=_copies_on_disk(session.sync, {path: _name_here(seen, path) for path in asked.copies}),
+        kept=frozenset(path for path in asked.kept if _is_kept(session.sync, seen, path)),
     )
 
 
-def _is_kept(root: Path, seen: Observation, path: str) -> bool:
+def _is_kept(sync: Sync, seen: Observation, path: str) -> bool:
     """Whether the cloud's version of a contested path lies here as a conflict copy, by its content."""
     there = seen.cloud.files[path]
-    for copy in _copies_on_disk(root, {path: _name_here(seen, path)}):
+    for copy in _copies_on_disk(sync, {path: _name_here(seen, path)}):
         file = seen.local.files.get(copy)
         if file is not None and there.md5 is not None and file.size == there.size:
             with suppress(OSError):
-                if hashing.file_md5(root / file.name, size=file.size) == there.md5:
+                if hashing.file_md5(sync.dir / file.name, size=file.size) == there.md5:
                     return True
     return False
 
@@ -424,15 +424,19 @@ def _name_here(seen: Observation, path: str) -> str:
     return here.name if here is not None else names.from_rclone(seen.cloud.files[path].name)
 
 
-def _copies_on_disk(root: Path, contested: Mapping[str, str]) -> frozenset[str]:
+def _copies_on_disk(sync: Sync, contested: Mapping[str, str]) -> frozenset[str]:
     """Names that look like conflict copies of `contested` (path to local name) and exist, ignored ones among them."""
-    found = set()
+    found: set[str] = set()
     for path, name in contested.items():
-        original = root / judged_as(name)
-        prefix = original.name + ".conflict"
+        original = PurePath(contested_name(name, extensions=sync.keeps_extensions))
         try:
-            beside = [entry.name for entry in os.scandir(original.parent) if entry.name.startswith(prefix)]
+            others = [
+                entry.name for entry in os.scandir(sync.dir / original.parent) if ".conflict" in entry.name
+            ]
         except FileNotFoundError:
             continue  # gone since it was looked at
-        found |= {judged_as(path) + other[len(original.name) :] for other in beside}
+        copies = [
+            one for one in others if original_of(one, extensions=sync.keeps_extensions) == original.name
+        ]
+        found |= {beside(path, name, str(original.with_name(one))) for one in copies}
     return frozenset(found)

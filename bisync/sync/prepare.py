@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bisync.app import Session, baseline_needed
 from bisync.config import Compare
+from bisync.core.conflict_names import Naming, contested_name
 from bisync.core.place import Place
 from bisync.core.snapshot import BaseFile, Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
@@ -270,6 +271,7 @@ def prepare(
         moves=session.remote.keeps_versions,
         keeps_both=moved_in,
         idle_allowed=not compare_changed and not unsure and seen.local.marker and seen.cloud.marker,
+        naming=naming(session, seen),
     )
     more = unheard(session, made, seen, coming)
     if more is not None:
@@ -311,6 +313,19 @@ def prepare(
         registering=registering,
         is_meant=is_meant,
     )
+
+
+def naming(session: Session, seen: Observation) -> Naming:
+    """How conflict copies are called here. A version of an ignore file has to be found by its ending."""
+    from bisync.core.waiting import names_rules
+
+    rules = frozenset(session.app.manifest.ignore_files)
+
+    def admits(copy: str) -> bool:
+        original = contested_name(copy, extensions=True)
+        return not names_rules(original, rules) and not seen.is_ignored(copy)
+
+    return Naming(session.profile.conflict_name, session.sync.keeps_extensions, admits)
 
 
 def _answers(

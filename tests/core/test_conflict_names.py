@@ -6,7 +6,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bisync.core.conflict_names import Group, free_copy_name, groups, judged_as, original_of
+from bisync.config import ConflictName
+from bisync.core.conflict_names import (
+    CopyNames,
+    Group,
+    Naming,
+    beside,
+    contested_name,
+    groups,
+    judged_as,
+    original_of,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -28,7 +38,7 @@ paths = st.text("ab/.0c1\né🦀", min_size=1) | st.sampled_from(["a.conflict1",
     ],
 )
 def test_the_first_free_name(path: str, taken: tuple[str, ...], copy: str) -> None:
-    assert free_copy_name(path, taken) == copy
+    assert CopyNames(set(taken)).take(path) == copy
 
 
 @given(paths, st.sets(st.integers(1, 9)))
@@ -36,7 +46,7 @@ def test_a_copys_name_is_free_and_leads_back(path: str, numbers: set[int]) -> No
     assume(not path.endswith("/"))
     original = judged_as(path)
     taken = {f"{original}.conflict{number}" for number in numbers}
-    copy = free_copy_name(path, taken)
+    copy = CopyNames(set(taken)).take(path)
 
     assert copy not in taken
     assert original_of(copy) == original
@@ -71,6 +81,93 @@ def test_a_copys_name_is_free_and_leads_back(path: str, numbers: set[int]) -> No
 def test_whose_copy_a_name_is(path: str, original: str | None) -> None:
     assert original_of(path) == original
     assert [group.path for group in groups([path])] == ([] if original is None else [original])
+
+
+KEPT = Naming(ConflictName.BEFORE_EXTENSION, extensions=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "taken", "copy"),
+    [
+        ("a.md", (), "a.conflict1.md"),
+        ("a.md", ("a.conflict1.md",), "a.conflict2.md"),
+        # One number is one copy, whichever way it says so.
+        ("a.md", ("a.md.conflict1",), "a.conflict2.md"),
+        ("a.md.conflict1", ("a.md.conflict1",), "a.conflict2.md"),
+        ("a.conflict1.md", ("a.conflict1.md",), "a.conflict2.md"),
+        ("a.conflict1.md.conflict2", (), "a.conflict1.md"),
+        ("d.e/f", (), "d.e/f.conflict1"),
+        ("d.e/f.g", (), "d.e/f.conflict1.g"),
+        ("x.tar.gz", (), "x.tar.conflict1.gz"),
+        (".env", (), ".env.conflict1"),
+        (".env.local", (), ".env.conflict1.local"),
+        ("d/.env", (), "d/.env.conflict1"),
+        ("a.", (), "a..conflict1"),
+        ("a..", (), "a...conflict1"),
+        ("..md", (), "..conflict1.md"),
+        ("a. b", (), "a.conflict1. b"),
+        ("line\nbreak.m\nd", (), "line\nbreak.conflict1.m\nd"),
+    ],
+)
+def test_the_first_free_name_that_keeps_its_extension(path: str, taken: tuple[str, ...], copy: str) -> None:
+    assert CopyNames(set(taken), KEPT).take(path) == copy
+    assert original_of(copy, extensions=True) == contested_name(path, extensions=True)
+
+
+def test_a_name_that_may_not_be_given_has_its_ending_at_the_end() -> None:
+    naming = KEPT._replace(admits=lambda name: not name.endswith(".md"))
+    names = CopyNames({"a.md.conflict1"}, naming)
+
+    assert [names.take(path) for path in ("a.md", "a.txt", "a.md")] == [
+        "a.md.conflict2",
+        "a.conflict1.txt",
+        "a.md.conflict3",
+    ]
+
+
+@given(paths, st.sets(st.integers(1, 9)), st.booleans())
+def test_a_copy_that_keeps_its_extension_leads_back(path: str, numbers: set[int], admits: bool) -> None:
+    assume(not path.endswith("/"))
+    original = contested_name(path, extensions=True)
+    names = CopyNames(
+        {f"{original}.conflict{number}" for number in numbers}, KEPT._replace(admits=lambda _: admits)
+    )
+    copies = [names.take(path) for _ in range(3)]
+
+    assert len({*copies}) == 3
+    assert {original_of(copy, extensions=True) for copy in copies} == {original}
+    (group,) = groups(copies, extensions=True)
+    assert group == Group(original, tuple(copies))
+    if not admits:
+        assert {original_of(copy) for copy in copies} == {original}
+
+
+@given(paths, st.booleans(), st.booleans())
+def test_a_copy_is_spelled_as_what_it_lies_beside(path: str, extensions: bool, admits: bool) -> None:
+    """As in a folder that one side spells in NFC and the other in NFD."""
+    assume(not path.endswith("/"))
+    naming = KEPT._replace(admits=lambda _: admits) if extensions else Naming()
+    copy = CopyNames(set(), naming).take(path)
+    respelled = path.replace("é", "e\u0301")
+
+    assert beside(path, path, copy) == copy
+    assert beside(respelled, path, copy) == copy.replace("é", "e\u0301")
+
+
+def test_what_asks_for_no_such_names_has_none() -> None:
+    """Somebody's own `minutes.conflict1.md` is no conflict."""
+    assert original_of("minutes.conflict1.md") is None
+    assert groups(["minutes.conflict1.md", "minutes.md"]) == ()
+    assert CopyNames(set()).take("minutes.conflict1.md") == "minutes.conflict1.md.conflict1"
+
+
+def test_both_forms_are_one_group() -> None:
+    found = ["a.conflict2.md", "a.md", "a.md.conflict1", "a.md.conflict3", "b.conflict1"]
+
+    assert groups(found, extensions=True) == (
+        Group("a.md", ("a.md.conflict1", "a.conflict2.md", "a.md.conflict3")),
+        Group("b", ("b.conflict1",)),
+    )
 
 
 def test_groups_are_by_name_and_in_order() -> None:

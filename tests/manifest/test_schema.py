@@ -70,6 +70,8 @@ def test_every_mapping_is_closed() -> None:
 def test_its_enums_are_the_codes() -> None:
     profile = DEFS["profile"]["properties"]
     assert profile["conflict_resolve"]["enum"] == [one.value for one in config.ConflictResolve]
+    assert profile["conflict_name"]["enum"] == [one.value for one in config.ConflictName]
+    assert profile["conflict_name"]["default"] == config.BUILTIN_PROFILES["safe"].conflict_name
     assert profile["compare"]["enum"] == [
         one.value for one in config.Compare if one is not config.Compare.STORED
     ]
@@ -89,7 +91,7 @@ def test_its_keys_are_the_codes() -> None:
     assert keys("profile", "extends") == fields(config.Profile, "name")
     assert keys("hooks") == fields(config.Hooks)
     assert keys("ping") == fields(config.Ping)
-    assert keys("sync") == fields(config.Sync, "name")
+    assert keys("sync") == fields(config.Sync, "name", "keeps_extensions")
     assert keys("key_pair") == fields(config.KeyPair)
     assert keys("tenant_s3", "provider") == fields(config.S3Tenant, "name")
     assert keys("tenant_rclone", "provider") == fields(config.RcloneTenant, "name")

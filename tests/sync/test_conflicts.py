@@ -67,6 +67,62 @@ def test_copies_do_not_cover_earlier_copies(laptop: Device, s3: S3) -> None:
     }  # fmt: skip
 
 
+EXTENSIONS = "profiles:\n  keep: {extends: safe, conflict_name: note.conflict1.md}\n"
+
+
+def keeping_extensions(device: Device, s3: S3) -> None:
+    """Conflicts of four files under rules that say something of the copies' own names."""
+    device.write_manifest(device.s3_manifest() + EXTENSIONS)
+    device.write(".bmignore", "*\n!*/\n!ideas*.md\n!Makefile\n!.bmignore\n!*.txt\n*1.txt\n")
+    for name in ("ideas.md", "Makefile", "d/x.txt"):
+        device.write(name, "base")
+    device.sync()
+    for name in ("ideas.md", "Makefile", "d/x.txt"):
+        device.write(name, f"here: {name}", mtime=time.time() - 3600)
+        s3.put(name, f"in the cloud: {name}")
+
+
+def test_copies_that_keep_their_extension(laptop: Device, desktop: Device, s3: S3) -> None:
+    """But for a file without one, and for a copy that the rules would ignore by its name."""
+    keeping_extensions(laptop, s3)
+    rules = {".bmignore": (laptop.notes / ".bmignore").read_text()}
+
+    result = laptop.sync(profile="keep")
+
+    named = {
+        "ideas.md": ("ideas.conflict1.md", "ideas.conflict2.md"),
+        "Makefile": ("Makefile.conflict1", "Makefile.conflict2"),
+        "d/x.txt": ("d/x.txt.conflict1", "d/x.conflict2.txt"),
+    }
+    copies = {
+        copy: f"{where}: {name}"
+        for name, both in named.items()
+        for where, copy in zip(("here", "in the cloud"), both, strict=True)
+    }
+    assert result.error is None and {one.path: one.copies for one in result.conflicts} == named
+    assert laptop.tree() == s3.tree() == copies | rules
+    assert laptop.sync(profile="keep").outcome is Outcome.IDLE
+
+    desktop.write_manifest(desktop.s3_manifest() + EXTENSIONS)
+    desktop.sync()
+    assert desktop.tree() == copies | rules
+    found = desktop.run("conflicts", "--json", expect=3).json["conflicts"]
+    assert {one["path"]: tuple(each["path"] for each in one["versions"]) for one in found} == named
+    assert desktop.run("status", "--json").json["syncs"][0]["conflicts"] == 3
+
+    # A conflict about a copy is one about its original.
+    laptop.write("ideas.conflict1.md", "once more")
+    desktop.write("ideas.conflict1.md", "and otherwise")
+    desktop.sync()
+    (again,) = laptop.sync(profile="keep").conflicts
+    assert again.copies == ("ideas.conflict3.md", "ideas.conflict4.md")
+
+    assert laptop.tree()["ideas.conflict4.md"] == "and otherwise"
+    laptop.run("resolve", "ideas.conflict4.md", "--keep", "newer")
+    assert {path for path in laptop.tree() if path.startswith("ideas")} == {"ideas.md"}
+    assert len(laptop.run("conflicts", "--json", expect=3).json["conflicts"]) == 2
+
+
 def test_copies_do_not_cover_each_other_whatever_the_rules(laptop: Device, s3: S3) -> None:
     laptop.write(".bmignore", "*.conflict1\n*.conflict2\n")
     laptop.write("ideas.md.conflict1", "ignored, and precious")

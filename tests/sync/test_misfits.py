@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from bisync.core import names
-from bisync.core.conflict_names import free_copy_name
+from bisync.core.conflict_names import CopyNames
 from bisync.core.result import Outcome
 from bisync.sync import observe
 from bisync.sync.frame import beside
@@ -114,7 +114,7 @@ def test_paths_that_do_not(path: str) -> None:
 
 @pytest.mark.pure
 def test_copies_of_copies() -> None:
-    assert free_copy_name("d/n.md.conflict1", {"d/n.md.conflict1", "d/n.md.conflict2"}) == "d/n.md.conflict3"
+    assert CopyNames({"d/n.md.conflict1", "d/n.md.conflict2"}).take("d/n.md.conflict1") == "d/n.md.conflict3"
     change = results.change(path="d/n.md.conflict1")
     assert beside("d/n.md.conflict1", change, "d/n.md.conflict2") == "d/n.md.conflict2"
     assert beside("D/n.md", results.change(path="d/n.md"), "d/n.md.conflict1") == "D/n.md.conflict1"
