@@ -11,6 +11,7 @@
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
 #   make paper    chance on paper, a million plans: PLANS=1000000 SEED=1
+#   make merges   random texts merged here and by git, which must agree: COUNT=10000 SEED=1
 #   make lease    which of several devices may write, on paper: every order of what can happen; QUICK=1 for a minute of it
 #   make race     devices that edit one note and sync at once, through a bad network: TRIALS=200, STORE=rclone, DEVICES=3
 #   make compat   a day on OpenStack Swift, an S3 server that nobody here wrote: installs it from PyPI the first time
@@ -40,7 +41,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test suite lint fmt docs torture blackbox sweep paper lease race compat kinds duet moving fuzz bench release venv clean
+.PHONY: demo fast test suite lint fmt docs torture blackbox sweep paper merges lease race compat kinds duet moving fuzz bench release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -84,6 +85,9 @@ sweep: $(READY)
 
 paper: $(READY)
 	$(BIN)/python -m tests.support.paper --plans $(PLANS) --seed $(SEED)
+
+merges: $(READY)
+	$(BIN)/python -m tests.support.triples --count $(or $(COUNT),10000) --seed $(SEED)
 
 lease: $(READY)
 	$(BIN)/python -m tests.support.lease $(if $(QUICK),--quick)

@@ -11,11 +11,11 @@ from bisync.app import App, baseline_needed
 from bisync.config import Sync
 from bisync.core import guard
 from bisync.core.change import Change
+from bisync.core.deeds import Decision
 from bisync.core.did import has_changed
 from bisync.core.printable import typed
 from bisync.core.result import Outcome, SyncResult
 from bisync.core.snapshot import LeftOut
-from bisync.core.undo import Decision
 from bisync.errors import GuardRefused, UsageError
 from bisync.state import baseline, changes, runs
 from bisync.sync.named_runs import SHOWN, Named, beginning, several

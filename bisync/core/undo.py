@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from bisync.config import Compare
 from bisync.core import names
 from bisync.core.change import Action
+from bisync.core.conflict_names import AT_THE_END, CopyNames, Naming, beside
+from bisync.core.deeds import Decision, Deed, Kind, Left, Version, holds, is_aside
 from bisync.core.did import CONTESTED, SETTLED, Did, holds_here, holds_there, is_same
 from bisync.core.printable import typed, typed_path
 from bisync.core.reconcile import Hidden, cloud_changed, local_changed, no_file_here
@@ -23,83 +24,10 @@ from bisync.core.snapshot import (
     CloudSnapshot,
     LocalFile,
     LocalSnapshot,
-    Stamp,
 )
 
 _DELETED = (Action.DELETE_LOCAL, Action.DELETE_CLOUD)
-_KNOWN = frozenset([*_DELETED, Action.UPLOAD, Action.DOWNLOAD, Action.RENAME, SETTLED])
-
-
-class Version(NamedTuple):
-    """A version that a trash keeps of the run: on which side, below the run's folder there; size in bytes.
-
-    `md5` None: nobody has read it. `mtime_ns`: the time that it will have once it is back, as far as it is known.
-    """
-
-    side: Literal["local", "cloud"]
-    name: str
-    size: int
-    md5: str | None
-    mtime_ns: int | None
-
-
-class Kind(StrEnum):
-    """What is done to a path here; the cloud follows."""
-
-    BRING_BACK = "bring_back"
-    TAKE_AWAY = "take_away"
-    RENAME_BACK = "rename_back"
-    FOLLOW = "follow"
-
-
-class Deed(NamedTuple):
-    """What is done to one path (a key), called `name` here. `size` of what comes or goes, in bytes.
-
-    `version`: what comes back, where it `replaces` what lies here; it should hold what `before` says. A file gets its
-    old name `to` back, which is spelled `to_name` here. `FOLLOW`: it is as before here, and the cloud is not yet.
-    """
-
-    kind: Kind
-    path: str
-    name: str
-    size: int
-    replaces: bool = False
-    version: Version | None = None
-    before: BaseFile | None = None
-    to: str | None = None
-    to_name: str | None = None
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The names it is about."""
-        return (self.path,) if self.to is None else (self.path, self.to)
-
-    @property
-    def comes(self) -> str | None:
-        """The path that has a file by it which had none, if any."""
-        return self.to if self.to is not None else self.path if self.kind is Kind.BRING_BACK else None
-
-
-class Left(NamedTuple):
-    """A path that is left alone, why, and a command that helps on, where there is one."""
-
-    path: str
-    why: str
-    next: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What is done here and what is left alone, by path. `already`: both sides are as before there (keys)."""
-
-    deeds: tuple[Deed, ...] = ()
-    left: tuple[Left, ...] = ()
-    already: tuple[str, ...] = ()
-
-    @property
-    def paths(self) -> frozenset[str]:
-        """The paths that a run which carries it out is about (keys)."""
-        return frozenset(path for deed in self.deeds for path in deed.paths)
+_KNOWN = frozenset([*_DELETED, Action.UPLOAD, Action.DOWNLOAD, Action.RENAME, Action.MERGE, SETTLED])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +45,8 @@ class Since:
 class Present:
     """Both sides as they are, and how what they hold is told from what they held (`baseline`).
 
-    `is_ignored`: the rules ignore a file of this path. `is_rules`: it is an ignore file.
+    `is_ignored`: the rules ignore a file of this path. `is_rules`: it is an ignore file. `naming`: what conflict copies
+    are called.
     """
 
     baseline: Mapping[str, BaseFile]
@@ -126,6 +55,7 @@ class Present:
     compare: Compare
     is_ignored: Callable[[str], bool] = lambda path: False
     is_rules: Callable[[str], bool] = lambda path: False
+    naming: Naming = AT_THE_END
 
 
 def decide(
@@ -137,22 +67,6 @@ def decide(
 ) -> Decision:
     """What takes back what `run` did: each path as a whole or not at all. `kept`: what its trashes have, by path."""
     return _Deciding(run, present, kept, since or Since()).all(did)
-
-
-def with_deeds(local: LocalSnapshot, deeds: Iterable[Deed]) -> LocalSnapshot:
-    """The local side as these deeds will leave it; what comes back is read then, and vouched for by nobody yet."""
-    files = dict(local.files)
-    coming: dict[str, LocalFile] = {}
-    for deed in deeds:
-        if deed.kind is Kind.TAKE_AWAY:
-            del files[deed.path]
-        elif deed.to is not None and deed.to_name is not None:
-            coming[deed.to] = files.pop(deed.path)._replace(name=deed.to_name)
-        elif deed.version is not None:
-            md5 = deed.version.md5 or (deed.before.md5 if deed.before is not None else None)
-            stamp = Stamp(deed.version.mtime_ns or 0, 0, 0)
-            coming[deed.path] = LocalFile(deed.name, deed.version.size, stamp, md5)
-    return local._replace(files=files | coming)
 
 
 Stands = Literal["before", "after"]
@@ -168,6 +82,8 @@ class _Deciding:
         self._kept = kept
         self._since = since
         self._now = present
+        taken = {*present.local.files, *present.cloud.files, *present.local.occupied}
+        self._copies = CopyNames(taken, present.naming)
         self._hidden_here = Hidden(present.local, present.local.left_out)
         self._hidden_there = Hidden(present.local, present.cloud.left_out)
         self._left: list[Left] = []
@@ -194,6 +110,8 @@ class _Deciding:
             if why is not None:
                 return self._leave(did.paths[-1], why, self._restore(did.path))
             did = self._as_it_is(did)
+        if did.what == Action.MERGE:
+            return self._unmerged(did)
         if did.to is not None:
             return self._renamed_back(did, did.to)
         return self._put_back(did.path, did.before, did.after, known=did.known)
@@ -241,6 +159,29 @@ class _Deciding:
                 replaces=file is not None, version=version, before=before,
             )
         ]  # fmt: skip
+
+    def _unmerged(self, did: Did) -> Sequence[Deed]:
+        """Both versions of which the run made one text, beside each other: what it would have done without merging."""
+        path = did.path
+        here, there = self._stand(path, did.before, did.after)
+        file = self._now.local.files.get(path)
+        why = self._changed_since(path, did.after, here, there)
+        if why is not None or file is None or "before" in (here, there):
+            return self._leave(
+                path, why or "it is what it was before either side was edited", self._restore(path)
+            )
+        kept = self._kept.get(path, ())
+        ours = next((one for one in kept if one.side == "local" and not is_aside(one)), None)
+        theirs = next((one for one in kept if one.side == "cloud" or is_aside(one)), None)
+        if ours is None or theirs is None:
+            why = "one of the two versions that it was merged of is in no trash any more, or cannot be read there"
+            return self._leave(path, why, self._restore(path))
+        copy = self._copies.take(path)
+        name = beside(file.name, path, copy)
+        return [
+            Deed(Kind.BRING_BACK, path, file.name, ours.size, replaces=True, version=ours),
+            Deed(Kind.BRING_BACK, names.key(copy), name, theirs.size, version=theirs),
+        ]
 
     def _renamed_back(self, did: Did, to: str) -> Sequence[Deed]:
         """A file that the run renamed from `did.path` to `to` gets its name back, if it still is the same there."""
@@ -426,13 +367,6 @@ def _unchanged(
     if base is None or file is None:
         return base is None and file is None
     return not changed(base, file, compare)
-
-
-def holds(version: Version, before: BaseFile | None) -> bool:
-    """Whether a kept version may be what was there before; None: nobody knows what that was."""
-    if before is None:
-        return True
-    return version.size == before.size and (None in (version.md5, before.md5) or version.md5 == before.md5)
 
 
 def _first(version: Version) -> tuple[bool, bool]:

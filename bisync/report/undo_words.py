@@ -11,7 +11,7 @@ from bisync.report.words import NOTHING_CHANGED, Line, Problem, files
 
 if TYPE_CHECKING:
     from bisync.actions.undo import Undone
-    from bisync.core.undo import Deed
+    from bisync.core.deeds import Deed
 
 QUESTION = "Take this run back, here and in the cloud? [y/N] "
 NEEDS_YES = "what a run did would be taken back, and nobody is there to be asked; nothing was done"

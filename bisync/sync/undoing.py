@@ -8,7 +8,7 @@ about these paths alone. Killed in between, it leaves edits that the next run ca
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Any
 from bisync.app import Session
 from bisync.core import names
 from bisync.core.change import Action, Change
+from bisync.core.deeds import Decision, Deed, Kind, Version, holds, with_deeds
 from bisync.core.did import Did, has_changed, names_all, told
 from bisync.core.metadata import CLOUD_TRASH
 from bisync.core.result import Outcome, SyncResult, Tally
 from bisync.core.snapshot import Baseline, LeftOut
-from bisync.core.undo import Decision, Deed, Kind, Present, Since, Version, decide, holds, with_deeds
+from bisync.core.undo import Present, Since, decide
 from bisync.core.waiting import names_rules
 from bisync.files import private_dir
 from bisync.rclone.argv import list_argv
@@ -31,7 +32,7 @@ from bisync.state import changes, runs
 from bisync.state.paths import SyncState
 from bisync.sync import hashing, recover, steps, swap, trash
 from bisync.sync.observe import Observation
-from bisync.sync.prepare import Aim, Prepared
+from bisync.sync.prepare import Aim, Prepared, naming
 from bisync.sync.trash import Kept
 
 NOT_THE_SAME = "what came from the trash is not the version from before that run"
@@ -74,6 +75,7 @@ class Undoing:
             compare=known.compare,
             is_ignored=seen.is_ignored,
             is_rules=lambda path: names_rules(path, rules),
+            naming=naming(session, seen),
         )
         self._seen, self.decision = seen, decide(self.run, self.did, present, self._kept, self.since)
         aimed = replace(seen, local=with_deeds(seen.local, self.decision.deeds))
@@ -156,11 +158,13 @@ class Undoing:
             for deed in coming
             if (version := deed.version) is not None
         ]
-        trash.fetch(session, kept, fetched)
+        for side in ("local", "cloud"):  # either may have a version of one name
+            private_dir(fetched / side)
+            trash.fetch(session, [one for one in kept if one.side == side], fetched / side)
         for deed, one in zip(coming, kept, strict=True):
             staged = area.staging / deed.name
             private_dir(staged.parent)
-            (fetched / one.path).rename(staged)
+            (fetched / one.side / one.path).rename(staged)
             if not _is_right(staged, deed):
                 staged.unlink()
                 yield deed.path
@@ -193,12 +197,13 @@ def _kept(session: Session, run: str, did: Sequence[Did]) -> Kepts:
     """The versions that the run's trashes keep of what it did, by path (a key). One listing, where it needs one."""
     wanted = {one.path: one for one in did if one.to is None and (one.before is not None or not one.known)}
     found: dict[str, list[Version]] = {}
-    for path, version in _kept_here(session.state.trash / Path(run).name, wanted):
+    merged = frozenset(path for path, one in wanted.items() if one.what == Action.MERGE)
+    for path, version in _kept_here(session.state.trash / Path(run).name, wanted.keys(), merged):
         found.setdefault(path, []).append(version)
     missing = [
         one
         for path, one in wanted.items()
-        if not any(holds(kept, one.before) for kept in found.get(path, ()))
+        if path in merged or not any(holds(kept, one.before) for kept in found.get(path, ()))
     ]
     if missing and session.remote.keeps_versions:
         for path, version in _kept_there(session, run):
@@ -207,11 +212,16 @@ def _kept(session: Session, run: str, did: Sequence[Did]) -> Kepts:
     return found
 
 
-def _kept_here(folder: Path, wanted: Mapping[str, Did]) -> Iterator[tuple[str, Version]]:
-    """What of that lies in the trash of the run here; it is read. What cannot be read is as good as none."""
+def _kept_here(folder: Path, wanted: Set[str], merged: Set[str]) -> Iterator[tuple[str, Version]]:
+    """What of that lies in the trash of the run here; it is read. What cannot be read is as good as none.
+
+    `merged`: of these the cloud's version may lie beside the one that was here.
+    """
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         key = names.key(names.to_rclone(name))
+        if key not in wanted and (original := key.removesuffix("~")) in merged:
+            key = original
         if key in wanted:
             with suppress(OSError):
                 size, stamp = swap.stamp_of(path)

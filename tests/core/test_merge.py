@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bisync.core.merge import LARGEST, NO_TEXT, OVERLAP, TOO_LARGE, merge
+from tests.support import triples
 
 pytestmark = pytest.mark.pure
 
@@ -161,32 +160,7 @@ def test_merging_again_changes_nothing(seed: int) -> None:
 
 def test_git_would_have_made_the_same_of_it(tmp_path: Path) -> None:
     """What git calls a conflict is never merged, on texts of few different lines, too; much of what it merges is."""
-    chance, count = random.Random(20261129), Counter[str]()
-    for number in range(400):
-        said = [f"{one}\n" for one in range(chance.choice((3, 8, 1000)))]
-        base = chance.choices(said, k=chance.randrange(30))
-        texts = [base, _like_it(chance, base, said), _like_it(chance, base, said)]
-        for name, text in zip(("base", "ours", "theirs"), texts, strict=True):
-            (tmp_path / name).write_text("".join(text))
-        git = subprocess.run(
-            ["git", "merge-file", "-p", "-q", "ours", "base", "theirs"],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-        )
-        found = merge(*("".join(text).encode() for text in texts)).text
-        if found is not None:
-            assert (git.returncode, git.stdout) == (0, found), (number, texts)
-        count["merged"] += found is not None
-        count["by git"] += git.returncode == 0
-    assert count["merged"] > 0.75 * count["by git"] > 50, count
+    counted, odd = triples.compared(400, 20261129, tmp_path)
 
-
-def _like_it(chance: random.Random, base: list[str], said: list[str]) -> list[str]:
-    text = base[:]
-    for _ in range(chance.randrange(1, 4)):
-        place = chance.randrange(len(text) + 1)
-        text[place : place + chance.choice((0, 0, 1, 2))] = chance.choices(
-            said, k=chance.choice((0, 1, 1, 2))
-        )
-    return text
+    assert odd == []
+    assert counted["merged"] > 0.7 * counted["by git"] > 50, counted

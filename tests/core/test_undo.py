@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from bisync.config import Compare, ConflictResolve
 from bisync.core import plan, reconcile, undo
 from bisync.core.change import Action, Change
+from bisync.core.deeds import Decision, Kind, Version, with_deeds
 from bisync.core.did import CONTESTED, Did, has_changed, names_all, noted, told
 from bisync.core.names import parents
 from bisync.core.snapshot import BaseFile, CloudFile, CloudSnapshot, LeftOut, LocalFile, LocalSnapshot, Stamp
-from bisync.core.undo import Decision, Kind, Present, Since, Version
+from bisync.core.undo import Present, Since
 from tests.core.paper import on_paper
 
 pytestmark = pytest.mark.pure
@@ -171,10 +172,10 @@ TABLE = {
     ),
     "a conflict": (Did(CONTESTED, "a.md"), as_left({"a.md": "old"}), [], {"a.md": "that run met a conflict of it"}),
     "what a later version does": (
-        Did("merge", "a.md", held("old"), held("new one")),
+        Did("split", "a.md", held("old"), held("new one")),
         as_left({"a.md": "new one"}),
         [],
-        {"a.md": "what that run did to it (merge) cannot be taken back"},
+        {"a.md": "what that run did to it (split) cannot be taken back"},
     ),
     "ignored by now": (
         DELETED,
@@ -267,6 +268,48 @@ def test_of_two_versions_the_one_that_lies_here_comes_back() -> None:
     [deed] = undo.decide(RUN, [DELETED], as_left({}), {"a.md": kept[:2]}).deeds
     assert deed.version is not None
     assert deed.version.side == "cloud"
+
+
+MERGED = Did("merge", "a.md", held("old"), held("merged"))
+BOTH = [version("ours"), version("theirs", side="cloud")]
+# Where the cloud keeps no versions, what lay there is in the trash here.
+ASIDE = [version("ours"), version("theirs", "a.md~")]
+
+
+@pytest.mark.parametrize("kept", [BOTH, BOTH[::-1], ASIDE, ASIDE[::-1]])
+def test_what_was_merged_is_two_versions_again(kept: list[Version]) -> None:
+    now = as_left({"a.md": "merged", "a.md.conflict1": "older", "b.md": "b"})
+
+    ours, theirs = undo.decide(RUN, [MERGED], now, {"a.md": kept}).deeds
+
+    assert ours[:3] == (Kind.BRING_BACK, "a.md", "a.md") and ours.version == version("ours") and ours.replaces
+    assert theirs[:3] == (Kind.BRING_BACK, "a.md.conflict2", "a.md.conflict2") and not theirs.replaces
+    assert theirs.version is not None and theirs.version.md5 == version("theirs").md5
+
+
+@pytest.mark.parametrize("kept", [[], BOTH[:1], BOTH[1:], ASIDE[1:]])
+def test_of_a_merge_both_versions_or_none(kept: list[Version]) -> None:
+    found = undo.decide(RUN, [MERGED], as_left({"a.md": "merged"}), {"a.md": kept})
+
+    assert found.deeds == ()
+    assert "one of the two versions" in why(found)["a.md"]
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (present({"a.md": "merged"}, {"a.md": "third"}, {"a.md": "merged"}), "it was edited here since"),
+        (present({"a.md": "merged"}, {"a.md": "merged"}, {"a.md": "old"}), "before either side was edited"),
+        (as_left({"a.md": "third"}), "it was changed by run"),
+        (as_left({}), "it was deleted or renamed by run"),
+        (as_left({"a.md": "merged"}, is_ignored=lambda path: True), "the rules ignore it now"),
+    ],
+)
+def test_a_merge_that_somebody_has_built_upon_is_left_alone(now: Present, left: str) -> None:
+    found = undo.decide(RUN, [MERGED], now, {"a.md": BOTH}, Since(runs=LATER))
+
+    assert found.deeds == ()
+    assert left in why(found)["a.md"]
 
 
 def test_what_is_not_known_for_certain_is_left_alone() -> None:
@@ -418,7 +461,7 @@ class Paper:
     def undo(self, did: list[Did], kept: Kept) -> tuple[Decision, list[Did], Kept]:
         """Take a run back; what was decided, and what the run that did it noted down and kept."""
         found = undo.decide(RUN, did, self.now(), kept)
-        wanted = undo.with_deeds(self.now().local, found.deeds)
+        wanted = with_deeds(self.now().local, found.deeds)
         texts = {md5(text): text for tree in (self.local, self.cloud, self.base) for text in tree.values()}
         texts |= {one.md5: TEXTS[one.md5] for some in kept.values() for one in some if one.md5}
         taken = {

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from bisync.actions.schedule import Scheduled
+from bisync.core.deeds import Left
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
-from bisync.core.undo import Left
 from bisync.errors import BisyncError, GuardRefused
 from bisync.locks.holders import Waiter
 from bisync.report import documents

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bisync.core.deeds import Deed, Kind, Left
 from bisync.core.result import Outcome
 from bisync.core.snapshot import LeftOut
-from bisync.core.undo import Deed, Kind, Left
 from bisync.report.undo_words import undo_plan_lines, undone_lines
 from bisync.report.words import Problem
 from tests.support import results

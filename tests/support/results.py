@@ -20,15 +20,15 @@ from bisync.actions.unlock import Unlocked
 from bisync.config import Compare, EmbeddedTenant, Sync
 from bisync.core import text_diff
 from bisync.core.change import Action, Change
+from bisync.core.deeds import Decision, Deed, Left
+from bisync.core.deeds import Kind as Deeds
+from bisync.core.deeds import Version as KeptVersion
 from bisync.core.guard import Verdict
 from bisync.core.lease_folder import Entry, Kind
 from bisync.core.plan import Mode, Plan
 from bisync.core.projects import Compared
 from bisync.core.result import Conflict, Outcome, SetupStep, SyncResult
 from bisync.core.snapshot import CloudSnapshot, LeftOut, LocalSnapshot
-from bisync.core.undo import Decision, Deed, Left
-from bisync.core.undo import Kind as Deeds
-from bisync.core.undo import Version as KeptVersion
 from bisync.errors import RcloneError
 from bisync.ignore import RuleSet
 from bisync.locks.holders import Holder

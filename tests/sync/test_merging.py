@@ -233,6 +233,33 @@ def test_texts_are_merged_where_the_cloud_has_no_hashes(tmp_path: Path) -> None:
     assert device.tree() == {"plan.md": BOTH} == {"plan.md": (shared / "plan.md").read_text()}
     assert device.sync().outcome is Outcome.IDLE
 
+    device.run("undo", "--yes")  # that store keeps no versions: what lay there is in the trash here
+    assert device.tree() == {"plan.md": OURS, "plan.md.conflict1": THEIRS}
+    assert {path.name: path.read_text() for path in shared.glob("plan*")} == device.tree()
+
+
+def test_a_merge_that_is_undone_is_two_versions_beside_each_other(merger: Device, s3: S3) -> None:
+    merger.write("plan.md", OURS)
+    s3.put("plan.md", THEIRS)
+    merged = merger.sync()
+    assert (merged.merged, merger.tree()["plan.md"]) == (1, BOTH)
+
+    said = merger.run("undo", "--yes").out
+
+    assert f"Undone run {merged.run}" in said
+    assert merger.tree() == s3.tree() == {"plan.md": OURS, "plan.md.conflict1": THEIRS}
+    assert [one["path"] for one in merger.run("conflicts", "--json", expect=3).json["conflicts"]] == [
+        "plan.md"
+    ]
+    assert merger.sync().outcome is Outcome.IDLE
+
+    merger.run("undo", "--yes")
+    assert merger.tree() == s3.tree() == {"plan.md": BOTH}
+    # Built upon since, it is left alone.
+    merger.write("plan.md", BOTH + "more\n")
+    assert "it was edited here since" in merger.run("undo", str(merged.run), "--yes", expect=3).out
+    assert merger.tree()["plan.md"] == BOTH + "more\n"
+
 
 @pytest.fixture
 def contested(merger: Device, s3: S3) -> Device:
