@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tests.support.world import S3, free_port
+from tests.support.world import S3, free_port, wait_for
 
 SECONDS = 0.02
 
@@ -50,8 +49,8 @@ def port_away(upstream: int, seconds: float = SECONDS) -> Iterator[int]:
     port = free_port()
     argv = [sys.executable, "-m", "benchmarks.far", str(port), str(upstream), str(seconds)]
     with subprocess.Popen(argv) as process:
-        time.sleep(0.5)
         try:
+            wait_for(port, process)
             yield port
         finally:
             process.terminate()

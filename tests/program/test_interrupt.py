@@ -264,9 +264,9 @@ def test_a_terminal_shows_what_takes_long(laptop: Device, proxy: Proxy) -> None:
     gate = proxy.on("LIST", Gate())
     with on_a_terminal(laptop, "plan") as (run, leader):
         gate.wait()
-        _wait_for(leader, r"notes: looking at both sides")
+        wait_for(leader, r"notes: looking at both sides")
         proxy.clear()
-        _wait_for(leader, r"notes: reading 0 of 1 file, .* of 1\.0 TiB, .*B/s")
+        wait_for(leader, r"notes: reading 0 of 1 file, .* of 1\.0 TiB, .*B/s")
         os.write(leader, b"\x03")
         said = _read_all(leader)
         assert run.wait(60) == 130
@@ -274,7 +274,7 @@ def test_a_terminal_shows_what_takes_long(laptop: Device, proxy: Proxy) -> None:
     assert "interrupted" in said
 
 
-def _wait_for(leader: int, pattern: str) -> None:
+def wait_for(leader: int, pattern: str) -> None:
     seen = ""
     deadline = time.monotonic() + 20
     while not re.search(pattern, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)):

@@ -25,7 +25,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 from tests.support.proxy import Proxy, proxied
-from tests.support.world import S3, _wait_for, end, free_port, rclone_path
+from tests.support.world import S3, wait_for, end, free_port, rclone_path
 
 USER = "dav-user"
 PASSWORD = "dav-password, that must never be seen: anywhere"
@@ -123,7 +123,7 @@ def serve_rclone(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield Dav(f"http://127.0.0.1:{port}", folder, vendor)
     finally:
         end(process)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support import dav
-from tests.support.world import BUCKET, S3, Device, _wait_for, end, free_port, rclone_path, serve_moto
+from tests.support.world import BUCKET, S3, Device, wait_for, end, free_port, rclone_path, serve_moto
 
 PASSWORD = "a password, that must never be seen"
 KINDS = {
@@ -114,7 +114,7 @@ def serve_sftp(folder: Path) -> Iterator[str]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield (
             f"[sftp]\ntype = sftp\nhost = 127.0.0.1\nport = {port}\nuser = u\npass = {_obscured(PASSWORD)}\n"
             "known_hosts_file = none\n"
@@ -145,7 +145,7 @@ def serve_openssh(folder: Path) -> Iterator[str]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield (
             f"[sshd]\ntype = sftp\nhost = 127.0.0.1\nport = {port}\nuser = {getpass.getuser()}\n"
             f"key_file = {keys}/user\nknown_hosts_file = {keys}/known_hosts\n\n"

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.world import _wait_for, end, free_port, rclone_path
+from tests.support.world import wait_for, end, free_port, rclone_path
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def served(*argv: str, env: dict[str, str] | None = None, port: int | None = Non
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield port
     finally:
         end(process)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import boto3
 
-from tests.support.world import BUCKET, S3, _wait_for, end, free_port
+from tests.support.world import BUCKET, S3, wait_for, end, free_port
 
 VERSION = "2.38"
 NEXT = "2.39"
@@ -103,7 +103,7 @@ def serve_swift(folder: Path) -> Iterator[Callable[[int], S3]]:
         for name, port in ports.items():
             process = _started(folder, programs, name)
             stack.callback(end, process)
-            _wait_for(port, process)
+            wait_for(port, process)
         endpoint = f"http://127.0.0.1:{ports['proxy']}"
         _healthy(endpoint)
         yield lambda number: account(endpoint, number)

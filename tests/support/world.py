@@ -153,7 +153,7 @@ def serve_s3(folder: Path, buckets: tuple[str, ...] = (BUCKET,), port: int | Non
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield S3(f"http://127.0.0.1:{port}", folder, "Rclone", process)
     finally:
         end(process)
@@ -204,7 +204,7 @@ def _moto() -> tuple[subprocess.Popen[bytes], int]:
         [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    _wait_for(port, process)
+    wait_for(port, process)
     return process, port
 
 
@@ -212,7 +212,7 @@ def _asked(method: str, url: str) -> None:
     urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended at once"

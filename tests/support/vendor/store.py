@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.support.world import KEY_ID, S3, SECRET, _wait_for, end, free_port, rclone_path
+from tests.support.world import KEY_ID, S3, SECRET, wait_for, end, free_port, rclone_path
 
 
 class Store:
@@ -95,4 +95,4 @@ class Store:
         self._process = subprocess.Popen(
             [str(rclone_path()), *argv], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        _wait_for(self.port, self._process)
+        wait_for(self.port, self._process)
