@@ -25,7 +25,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 from tests.support.proxy import Proxy, proxied
-from tests.support.world import S3, wait_for, end, free_port, rclone_path
+from tests.support.world import S3, end, free_port, rclone_path, wait_for
 
 USER = "dav-user"
 PASSWORD = "dav-password, that must never be seen: anywhere"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support import dav
-from tests.support.world import BUCKET, S3, Device, wait_for, end, free_port, rclone_path, serve_moto
+from tests.support.world import BUCKET, S3, Device, end, free_port, rclone_path, serve_moto, wait_for
 
 PASSWORD = "a password, that must never be seen"
 KINDS = {

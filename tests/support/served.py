@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.world import wait_for, end, free_port, rclone_path
+from tests.support.world import end, free_port, rclone_path, wait_for
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import boto3
 
-from tests.support.world import BUCKET, S3, wait_for, end, free_port
+from tests.support.world import BUCKET, S3, end, free_port, wait_for
 
 VERSION = "2.38"
 NEXT = "2.39"

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.support.world import KEY_ID, S3, SECRET, wait_for, end, free_port, rclone_path
+from tests.support.world import KEY_ID, S3, SECRET, end, free_port, rclone_path, wait_for
 
 
 class Store:
