@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ LARGEST = 1 << 20
 """Bytes of the largest text that is merged, and kept for it."""
 DEAREST = 100_000
 """How many pairs of equal lines between two unique ones are looked at: a comparison may take their square."""
+FARTHEST = 400
+"""How many lines may come and go, of those that both texts have: finding the fewest takes its square."""
 
 OVERLAP = "the edits overlap"
 NO_TEXT = "it is no text of UTF-8"
@@ -95,9 +97,14 @@ def merge(base: bytes, local: bytes, cloud: bytes) -> Merged:
     if found.why:
         return Merged(None, why=found.why)
     # Where lines are repeated, which of them is an old one is a guess. Only a text that every guess leads to will do.
-    backwards = _merged(lines[::-1], here[::-1], there[::-1])
-    by_unique = _merged(lines, here, there, by_unique=True)
-    if backwards.lines[::-1] != found.lines or by_unique.lines != found.lines:
+    turned = lines[::-1], here[::-1], there[::-1]
+    others = (
+        _merged(*turned).lines[::-1],
+        _merged(lines, here, there, find=_around_unique).lines,
+        _merged(lines, here, there, find=_fewest).lines,
+        _merged(*turned, find=_fewest).lines[::-1],
+    )
+    if any(other != found.lines for other in others):
         return Merged(None, why=TOO_REPETITIVE)
     return Merged(b"".join(found.lines), found.hunks)
 
@@ -115,40 +122,110 @@ def _lines(text: bytes) -> list[bytes]:
     return [*lines, last] if last else lines
 
 
+_Span = tuple[int, int, tuple[bytes, ...]]
+"""Where an edit begins and ends in the base, and what it puts there."""
+_Find = Callable[[Sequence[bytes], Sequence[bytes]], list[_Span] | None]
+
+
 def _merged(
-    base: Sequence[bytes], local: Sequence[bytes], cloud: Sequence[bytes], *, by_unique: bool = False
+    base: Sequence[bytes], local: Sequence[bytes], cloud: Sequence[bytes], *, find: _Find | None = None
 ) -> _Found:
-    here, there = _edits(base, local, by_unique=by_unique), _edits(base, cloud, by_unique=by_unique)
+    find = find or _by_blocks
+    here, there = find(base, local), find(base, cloud)
     if here is None or there is None:
         return _Found([], why=TOO_REPETITIVE)
-    edits = _together(here, there)
+    edits = _together(*([_slid(base, *edit) for edit in found] for found in (here, there)))
     if edits is None:
         return _Found([], why=OVERLAP)
     return _Found(list(_applied(base, edits)), len(edits))
 
 
-def _edits(base: Sequence[bytes], text: Sequence[bytes], *, by_unique: bool) -> list[_Edit] | None:
-    """What was done to the base, in its order; None where that would take too long to find.
+# -- which lines are old ones: three ways to say it. None where that would take too long -----------------
 
-    Lines that are said once are found first, as by patience diff. `by_unique`: others only where they are next to one.
-    """
+
+def _around_unique(base: Sequence[bytes], text: Sequence[bytes]) -> list[_Span]:
+    """Lines that are said once, as by patience diff; others only where they are next to one."""
+    return [
+        (low, low + len(mine), tuple(other)) for low, mine, other in _between(base, text) if mine or other
+    ]
+
+
+def _by_blocks(base: Sequence[bytes], text: Sequence[bytes]) -> list[_Span] | None:
+    """Lines that are said once, and between them the longest blocks that are in both."""
     edits, cost = [], 0
-    for (low, high), (left, right) in _gaps(_anchors(base, text), len(base), len(text)):
-        mine, other = base[low:high], text[left:right]
-        begin = _alike(mine, other)
-        end = _alike(mine[begin:][::-1], other[begin:][::-1])
-        mine, other = mine[begin : len(mine) - end], other[begin : len(other) - end]
-        at = low + begin
-        if by_unique:
-            edits += [(at, at + len(mine), tuple(other))] if mine or other else []
-            continue
+    for at, mine, other in _between(base, text):
         count = Counter(mine)
         cost += sum(count[line] for line in other)
         if cost > DEAREST:
             return None
         codes = SequenceMatcher(None, mine, other, autojunk=False).get_opcodes()
         edits += [(at + i, at + j, tuple(other[m:n])) for tag, i, j, m, n in codes if tag != "equal"]
-    return [_slid(base, *edit) for edit in edits]
+    return edits
+
+
+def _fewest(base: Sequence[bytes], text: Sequence[bytes]) -> list[_Span] | None:
+    """As many lines as can be, of those that both have (Myers: An O(ND) Difference Algorithm, 1986); so does git."""
+    begin = _alike(base, text)
+    end = _alike(base[begin:][::-1], text[begin:][::-1])
+    mine, other = set(base[begin : len(base) - end]), set(text[begin : len(text) - end])
+    ours = [at for at in range(begin, len(base) - end) if base[at] in other]
+    theirs = [at for at in range(begin, len(text) - end) if text[at] in mine]
+    pairs = _longest([base[at] for at in ours], [text[at] for at in theirs])
+    if pairs is None:
+        return None
+    edits, at, there = [], begin, begin
+    for i, j in (*((ours[m], theirs[n]) for m, n in pairs), (len(base) - end, len(text) - end)):
+        if (at, there) != (i, j):
+            edits.append((at, i, tuple(text[there:j])))
+        at, there = i + 1, j + 1
+    return edits
+
+
+def _longest(one: Sequence[bytes], other: Sequence[bytes]) -> list[tuple[int, int]] | None:
+    """The places of a longest common subsequence; None where more than FARTHEST elements are in it of neither."""
+    reach, steps = {1: 0}, []
+    for count in range(min(len(one) + len(other), FARTHEST) + 1):
+        steps.append(dict(reach))
+        for diagonal in range(-count, count + 1, 2):
+            i = _step(reach, diagonal, count)[0]
+            while i < len(one) and i - diagonal < len(other) and one[i] == other[i - diagonal]:
+                i += 1
+            reach[diagonal] = i
+            if i >= len(one) and i - diagonal >= len(other):
+                return _traced(steps, i, i - diagonal)
+    return None
+
+
+def _step(reach: Mapping[int, int], diagonal: int, count: int) -> tuple[int, int]:
+    """Where a path goes on in a diagonal after so many steps aside, and from which one it comes."""
+    if diagonal == -count or (diagonal != count and reach[diagonal - 1] < reach[diagonal + 1]):
+        return reach[diagonal + 1], diagonal + 1
+    return reach[diagonal - 1] + 1, diagonal - 1
+
+
+def _traced(steps: Sequence[Mapping[int, int]], i: int, j: int) -> list[tuple[int, int]]:
+    """The pairs on the way that ended at `i` and `j`."""
+    pairs = []
+    for count in range(len(steps) - 1, -1, -1):
+        start, before = _step(steps[count], i - j, count)
+        while i > start:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        if count:
+            i = steps[count][before]
+            j = i - before
+    return pairs[::-1]
+
+
+def _between(
+    base: Sequence[bytes], text: Sequence[bytes]
+) -> Iterator[tuple[int, Sequence[bytes], Sequence[bytes]]]:
+    """What lies between lines that both say once, but for what is alike at its ends; where in the base it begins."""
+    for (low, high), (left, right) in _gaps(_anchors(base, text), len(base), len(text)):
+        mine, other = base[low:high], text[left:right]
+        begin = _alike(mine, other)
+        end = _alike(mine[begin:][::-1], other[begin:][::-1])
+        yield low + begin, mine[begin : len(mine) - end], other[begin : len(other) - end]
 
 
 def _anchors(base: Sequence[bytes], text: Sequence[bytes]) -> list[tuple[int, int]]:
