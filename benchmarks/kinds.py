@@ -3,8 +3,7 @@
     python -m benchmarks.kinds [--files 2000] [--rounds 5] [--kinds sftp,webdav]
 
 Two equal trees and folders of one remote: one kept by `bisync sync`, the other by `rclone bisync` with the flags that
-serve it best there. Each round does the same to both, in turns; medians count. Over S3, what an idle run asked for is
-counted as well. Exits 1 when a limit is passed.
+serve it best there. Each round does the same to both, in turns; medians count. Exits 1 when a limit is passed.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from bisync.rclone.remote import Remote
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 
 LIMIT = 1.0
-COUNTED = {"s3", "crypt-s3", "chunker-s3", "combine"}
 
 
 _PORT = re.compile(r"(127\.0\.0\.1:|port = )(\d+)")

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, kill, play
 from tests.support.kinds_table import row
 from tests.support.machine import everything
+from tests.support.proxy import proxied
 from tests.support.world import Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
@@ -93,6 +96,25 @@ def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     assert "c.md" in kept, "what was deleted is in a trash"
     assert one.run("check").code == 0
     assert row(kind, one) in PAGE.read_text()
+
+
+@pytest.mark.parametrize("kind", ["crypt-s3", "chunker-s3", "combine"])
+def test_an_idle_run_before_a_store_asks_for_no_single_file(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    """Listings alone, at a thousand files each: as many requests for forty files as for two."""
+    with proxied(kinds.s3) as proxy:
+        near, far = (f"endpoint = {one.endpoint}" for one in (kinds.s3, proxy.s3))
+        assert near in kinds.conf
+        device = replace(kinds, conf=kinds.conf.replace(near, far)).device(tmp_path / "one", kind, "idle")
+        for number in range(40):
+            device.write(f"{number:02}.md", f"note {number}")
+        device.setup()
+        assert synced(device) == "nothing"
+        proxy.seen.clear()
+
+        assert synced(device) == "nothing"
+
+        asked = Counter(one.kind for one in proxy.seen if "/.basic-memory/lease." not in one.path)
+        assert asked.keys() == {"LIST"} and asked.total() <= 3, proxy.seen
 
 
 @pytest.mark.parametrize(
