@@ -6,10 +6,7 @@ A child lives in its own session: a terminal's Ctrl-C reaches us only, and we pa
 
 from __future__ import annotations
 
-import codecs
 import fcntl
-import os
-import selectors
 import signal
 import subprocess
 import threading
@@ -17,16 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 # bisync finishes running transfers for up to 30 s after a SIGINT, then saves its listings.
 GRACE_SECONDS = 60.0
-# What a program that is not ours gets to end in order.
-GROUP_GRACE_SECONDS = 5.0
-# So often a group is looked at whose output does not tell that it has ended.
-TICK_SECONDS = 0.05
-# A line of a group's output that is longer comes in pieces.
-LINE_LENGTH = 8_192
 READ_BYTES = 1 << 16
 # What a child has said is read to its end within this; what it left behind may hold its output open.
 READ_SECONDS = 5.0
@@ -38,8 +29,40 @@ PIPE_BYTES = 1 << 18
 
 # Ctrl-C reaches the main thread alone; these tell the others.
 _interrupted = threading.Event()
-_living: set[Child | Group] = set()
+_living: set[Stoppable] = set()
 _guard = threading.Lock()
+
+
+class Stoppable(Protocol):
+    """A child of ours, whatever it is made of."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+
+    def signal(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+def enlist(child: Stoppable) -> None:
+    """From now on `interrupt` stops it."""
+    with _guard:
+        _living.add(child)
+
+
+def discharge(child: Stoppable) -> None:
+    """It has ended."""
+    with _guard:
+        _living.discard(child)
+
+
+def living() -> tuple[Stoppable, ...]:
+    """The children that have not ended."""
+    with _guard:
+        return tuple(child for child in _living if child.running)
 
 
 def interrupt() -> None:
@@ -202,8 +225,7 @@ class Child:
             self.stop()
         if self._leash is not None:
             self._leash._discard(self)
-        with _guard:
-            _living.discard(self)
+        discharge(self)
         self._join()
         for pipe in (self._child.stdout, self._child.stderr):
             assert pipe is not None
@@ -305,179 +327,3 @@ def _widen(pipe: int) -> None:
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
-class Group:
-    """A program that is not ours, with all that it starts: heard line by line, and stopped as a whole.
-
-    It has a session of its own, and no terminal. When it ends by itself, what it left in the background goes on,
-    unheard; when it is stopped, nothing of it is left but what made itself a session of its own. As a context it never
-    outlives its block.
-    """
-
-    def __init__(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        folder: Path | None,
-        on_line: Callable[[str], None],
-        grace: float = GROUP_GRACE_SECONDS,
-    ) -> None:
-        """Start `argv` in `folder` (None: ours). `on_line` gets every line of stdout and stderr, without its end.
-
-        Raises OSError when it cannot be started, ValueError for a NUL in what it is given.
-        """
-        check_interrupt()
-        self._child = subprocess.Popen(
-            list(argv), env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, bufsize=0, start_new_session=True,
-        )  # fmt: skip
-        assert self._child.stdout is not None
-        self._out = self._child.stdout
-        self._lines = _Lines(on_line)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._out, selectors.EVENT_READ)
-        self._grace = grace
-        with _guard:
-            _living.add(self)
-
-    def __enter__(self) -> Group:
-        return self
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended yet. (What became another user, as by sudo, is not ours to end.)"""
-        return self._child.poll() is None
-
-    def __exit__(self, *exception: object) -> None:
-        if self.running:
-            self._stop()
-        with _guard:
-            _living.discard(self)
-        self._selector.close()
-        self._out.close()
-
-    def wait(self, timeout: float) -> int:
-        """Its exit code (negative: the signal that killed it), once it has ended.
-
-        It is stopped after `timeout` seconds, which raises subprocess.TimeoutExpired, and on KeyboardInterrupt, which
-        is raised on, as is what `on_line` raised.
-        """
-        try:
-            ended = self._follow(timeout)
-            check_interrupt()
-            if ended:
-                self._lines.end()
-                return self._child.returncode
-        except BaseException:
-            self._stop()
-            raise
-        self._stop()
-        raise subprocess.TimeoutExpired(self._child.args, timeout)
-
-    def signal(self) -> None:
-        """Ask all of it to end. (SIGTERM: what a shell starts with `&` does not hear a SIGINT.)"""
-        self._send(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End all of it at once."""
-        self._send(signal.SIGKILL)
-
-    def _send(self, number: int) -> None:
-        # EPERM: all of it runs as another user by now, as by sudo.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, number)
-
-    def _stop(self) -> None:
-        """SIGTERM, some time to end in which it is still heard, SIGKILL. A KeyboardInterrupt ends that time."""
-        try:
-            self.signal()
-            self._follow(self._grace, stopping=True)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            self.kill()
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(self._grace)
-            self._lines.end()
-
-    def _follow(self, seconds: float, *, stopping: bool = False) -> bool:
-        """Hear it until it has ended, `stopping`: and all that it started; False when the time is up."""
-        until = time.monotonic() + seconds
-        while True:
-            if not (self.running or (stopping and self._goes_on())):
-                self._read_rest()
-                return True
-            left = until - time.monotonic()
-            if left <= 0:
-                return False
-            if not stopping:
-                check_interrupt()
-            self._hear(min(left, TICK_SECONDS))
-
-    def _goes_on(self) -> bool:
-        """Whether anything of the group is left."""
-        try:
-            os.killpg(self._child.pid, 0)
-        except OSError as error:
-            return not isinstance(error, ProcessLookupError)
-        return True
-
-    def _hear(self, seconds: float) -> bool:
-        """Pass on what it says within some seconds; False when it said nothing."""
-        if not self._selector.get_map():
-            # It has closed its output, and may go on for long.
-            if self.running:
-                with suppress(subprocess.TimeoutExpired):
-                    self._child.wait(seconds)
-            else:
-                time.sleep(seconds)
-            return False
-        if not self._selector.select(seconds):
-            return False
-        chunk = os.read(self._out.fileno(), READ_BYTES)
-        if not chunk:
-            self._selector.unregister(self._out)
-        self._lines.add(chunk)
-        return bool(chunk)
-
-    def _read_rest(self) -> None:
-        """What is in the pipe. What it left in the background may go on talking, so that is not waited for."""
-        for _ in range(16):
-            if not self._hear(0):
-                return
-
-
-class _Lines:
-    """Bytes into lines, as they come. What hears them and fails hears no more."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
-        self._deaf = False
-
-    def add(self, chunk: bytes, *, final: bool = False) -> None:
-        """Pass on every line that is whole by now."""
-        *lines, self._rest = (self._rest + self._decoder.decode(chunk, final)).split("\n")
-        while len(self._rest) > LINE_LENGTH:
-            lines.append(self._rest[:LINE_LENGTH])
-            self._rest = self._rest[LINE_LENGTH:]
-        for line in lines:
-            self._say(line)
-
-    def end(self) -> None:
-        """Pass on what is left of a line without an end."""
-        self.add(b"", final=True)
-        rest, self._rest = self._rest, ""
-        if rest:
-            self._say(rest)
-
-    def _say(self, line: str) -> None:
-        for start in range(0, len(line) or 1, LINE_LENGTH):
-            if self._deaf:
-                return
-            self._deaf = True
-            self._on_line(line[start : start + LINE_LENGTH])
-            self._deaf = False

@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from bisync import process
+from bisync.group import LINE_LENGTH, Group
 from bisync.rclone.program import Rclone
 
 pytestmark = pytest.mark.pure
 
 
-def group(script: str, said: list[str], *, grace: float = 5.0, **env: str) -> process.Group:
-    return process.Group(
+def group(script: str, said: list[str], *, grace: float = 5.0, **env: str) -> Group:
+    return Group(
         ["sh", "-c", script], env={**os.environ, **env}, folder=None, on_line=said.append, grace=grace
     )
 
@@ -68,7 +69,7 @@ def test_lines_come_as_they_are_written(tmp_path: Path) -> None:
             go.write_text("")
 
     said: list[str] = []
-    with process.Group(
+    with Group(
         ["sh", "-c", f"echo one; cat {go}; echo two"], env=os.environ, folder=tmp_path, on_line=hear
     ) as child:
         assert child.wait(20) == 0
@@ -77,12 +78,12 @@ def test_lines_come_as_they_are_written(tmp_path: Path) -> None:
 
 def test_an_endless_line_comes_in_pieces_and_bytes_that_are_no_text_do_no_harm() -> None:
     said: list[str] = []
-    script = f"import sys; sys.stdout.buffer.write(b'x' * {3 * process.LINE_LENGTH} + b'\\xff')"
-    with process.Group([sys.executable, "-c", script], env={}, folder=None, on_line=said.append) as child:
+    script = f"import sys; sys.stdout.buffer.write(b'x' * {3 * LINE_LENGTH} + b'\\xff')"
+    with Group([sys.executable, "-c", script], env={}, folder=None, on_line=said.append) as child:
         assert child.wait(20) == 0
 
-    assert "".join(said) == "x" * 3 * process.LINE_LENGTH + "\ufffd"
-    assert max(map(len, said)) == process.LINE_LENGTH
+    assert "".join(said) == "x" * 3 * LINE_LENGTH + "\ufffd"
+    assert max(map(len, said)) == LINE_LENGTH
 
 
 def test_one_that_closed_its_output_is_waited_for() -> None:
@@ -179,7 +180,7 @@ def test_what_a_listener_raises_ends_it() -> None:
 
     pids: list[int] = []
     with (
-        process.Group(["sh", "-c", "echo $$; sleep 300"], env=os.environ, folder=None, on_line=hear) as child,
+        Group(["sh", "-c", "echo $$; sleep 300"], env=os.environ, folder=None, on_line=hear) as child,
         pytest.raises(OSError, match="nobody reads"),
     ):
         child.wait(20)
@@ -196,7 +197,7 @@ def test_a_block_that_is_left_ends_it() -> None:
 @pytest.mark.parametrize(("argv", "error"), [(["/no/such/program"], OSError), (["echo", "a\0b"], ValueError)])
 def test_what_cannot_be_started(argv: list[str], error: type[Exception]) -> None:
     with pytest.raises(error):
-        process.Group(argv, env={}, folder=None, on_line=print)
+        Group(argv, env={}, folder=None, on_line=print)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe is as large as it is")
@@ -274,9 +275,7 @@ def test_ctrl_c_in_the_moment_a_program_starts_is_heard_once_it_can_be_stopped(
         else:
             with process.unbroken():
                 stack.enter_context(
-                    process.Group(
-                        ["sleep", "60"], env=dict(os.environ), folder=None, on_line=lambda line: None
-                    )
+                    Group(["sleep", "60"], env=dict(os.environ), folder=None, on_line=lambda line: None)
                 )
         raise AssertionError("it was never raised")
     assert started[0].poll() is not None

@@ -19,6 +19,7 @@ from bisync.core.result import SyncResult, Tally
 from bisync.errors import BisyncError, disk_error
 from bisync.events import HookLine
 from bisync.files import atomic_write, private_dir
+from bisync.group import Group
 from bisync.state.hook_log import HookLog
 
 
@@ -106,8 +107,22 @@ class _Hook:
 
     def run(self, env: Mapping[str, str]) -> None:
         """Run it to its end. Raises BisyncError when that is not a good one."""
+        name, shown = self.sync.name, rules.shortened(shlex.join(self.command))
+        try:
+            code = self._ended(env, shown)
+        except KeyboardInterrupt:
+            self.log.add("-- interrupted")
+            raise
+        self.log.add(f"-- {_ending(code)}")
+        if code != 0:
+            raise BisyncError(
+                f"{name}: the {self.hook} hook {_ending(code)}: {shown}{self._said}",
+                hint=f"all that it said is in {self.log.path}; or run it by hand in {self.sync.dir}",
+            )
+
+    def _ended(self, env: Mapping[str, str], shown: str) -> int:
+        """Its exit code. Raises BisyncError when it does not start, or takes too long."""
         name, timeout = self.sync.name, self.sync.hooks.timeout
-        shown = rules.shortened(shlex.join(self.command))
         there = os.path.isdir(self.sync.dir)  # noqa: PTH112 - Path.is_dir raises where even a look is refused
         folder = self.sync.dir if there else None
         with ExitStack() as stack:
@@ -115,9 +130,7 @@ class _Hook:
                 synced = [sync.dir for sync in self.app.manifest.syncs]
                 command = programs.command(self.command, env, synced)
                 with process.unbroken():  # or what has just started would go on without us
-                    group = stack.enter_context(
-                        process.Group(command, env=env, folder=folder, on_line=self._hear)
-                    )
+                    group = stack.enter_context(Group(command, env=env, folder=folder, on_line=self._hear))
             except (OSError, ValueError, BisyncError) as error:
                 reason = (isinstance(error, OSError) and error.strerror) or str(error)
                 self.log.add(f"-- cannot start: {reason}")
@@ -126,7 +139,7 @@ class _Hook:
                     hint=f"correct syncs.{name}.hooks.{self.hook}",
                 ) from None
             try:
-                code = group.wait(timeout)
+                return group.wait(timeout)
             except subprocess.TimeoutExpired:
                 ended = "cannot be ended" if group.running else "was ended"
                 self.log.add(f"-- {ended}: it had {timeout} s")
@@ -134,15 +147,6 @@ class _Hook:
                     f"{name}: the {self.hook} hook had {timeout} s, took longer and {ended}: {shown}{self._said}",
                     hint=f"give it more with syncs.{name}.hooks.timeout, or see why: {self.log.path}",
                 ) from None
-            except KeyboardInterrupt:
-                self.log.add("-- interrupted")
-                raise
-        self.log.add(f"-- {_ending(code)}")
-        if code != 0:
-            raise BisyncError(
-                f"{name}: the {self.hook} hook {_ending(code)}: {shown}{self._said}",
-                hint=f"all that it said is in {self.log.path}; or run it by hand in {self.sync.dir}",
-            )
 
     @property
     def _said(self) -> str:

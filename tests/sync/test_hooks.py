@@ -17,6 +17,7 @@ import pytest
 from bisync import events
 from bisync.core.hooks import VARIABLES, About
 from bisync.core.result import Outcome, SyncResult, Tally
+from bisync.group import Group
 from bisync.state import hook_log
 from bisync.sync import hooks
 from tests.support.machine import processes
@@ -335,6 +336,26 @@ def test_a_child_in_the_background_holds_nothing_up(ready: Device) -> None:
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
     assert result.exit_code == 0 and time.monotonic() - began < 20
+
+
+def test_ctrl_c_in_the_moment_a_hook_starts_ends_it_and_is_logged(
+    ready: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = hooks.Group
+
+    def started(*argv: Any, **options: Any) -> Group:
+        group = start(*argv, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return group
+
+    hooked(ready, before_sync=[["sleep", "4712"]])
+    monkeypatch.setattr(hooks, "Group", started)
+
+    with pytest.raises(KeyboardInterrupt):
+        ready.sync()
+
+    assert processes("sleep\x004712") == []
+    assert (ready.state / "hooks.log").read_text().endswith("  -- interrupted\n")
 
 
 @pytest.mark.parametrize("hook", ["before_sync", "after_sync"])

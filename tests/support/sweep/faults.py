@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from bisync import process
 from bisync.core.metadata import METADATA_DIR
 from tests.support.busy import RULES, World
-from tests.support.sweep.moments import Moment, running
+from tests.support.sweep.moments import Moment
 
 KILLS = ("kill", "kill-both")
 DEEDS = ("save", "replace", "delete")
@@ -51,7 +52,7 @@ def strike(fault: str, moment: Moment, world: World, say: Callable[[Deed], None]
     """Have it go wrong now. `say` hears of a deed."""
     if fault in KILLS:
         if fault == "kill-both":
-            for child in running():
+            for child in process.living():
                 child.kill()
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "ctrl-c":

@@ -142,14 +142,9 @@ class Watch:
         try:
             number = self._passed[series]
             self._passed[series] += 1
-            self._meet(Moment(number, series, words, paths, writes, bool(running())))
+            self._meet(Moment(number, series, words, paths, writes, bool(process.living())))
         finally:
             self._busy.now = False
-
-
-def running() -> list[process.Child | process.Group]:
-    """The children of ours that have not ended."""
-    return [child for child in tuple(process._living) if child.running]
 
 
 def _absolute(given: Any, below: int) -> str:
