@@ -62,6 +62,13 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwsProfile:
+    """The keys of one profile of the AWS SDK, as its own files have it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     """Whose cloud. `provider` is its kind, as the manifest writes it.
 
@@ -87,7 +94,7 @@ class S3Tenant(Tenant):
     endpoint: str | None
     region: str | None
     s3_provider: str
-    credentials: KeyPair | None
+    credentials: KeyPair | AwsProfile | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,17 @@ def manifest_md() -> str:
         tenant = defs[branch["then"]["$ref"].removeprefix("#/$defs/")]
         title = f"`tenants.NAME`, `provider: {tenant['properties']['provider']['const']}`"
         parts.append(_section(title, tenant, defs))
-    for name in ("key_pair", "secret", "sync", "hooks", "ping", "migration", "webdav", "profile"):
+    for name in (
+        "key_pair",
+        "aws_profile",
+        "secret",
+        "sync",
+        "hooks",
+        "ping",
+        "migration",
+        "webdav",
+        "profile",
+    ):
         parts.append(_section(_TITLES[name], defs[name], defs))
     parts.append(_profiles())
     parts += [_section(_TITLES[name], defs[name], defs) for name in ("defaults", "rclone")]
@@ -74,6 +84,7 @@ def manifest_md() -> str:
 
 _TITLES = {
     "key_pair": "`tenants.NAME.credentials`",
+    "aws_profile": "`tenants.NAME.credentials`, of a profile",
     "secret": "A secret reference",
     "sync": "`syncs.NAME`",
     "hooks": "`syncs.NAME.hooks`",
@@ -127,7 +138,7 @@ _REFS = {
     "url": "address",
     "secret": "secret reference",
     "ping_address": "address, or secret reference",
-    "credentials": "`aws`, or a mapping",
+    "credentials": "`aws`, `{aws: PROFILE}`, or a pair of keys",
     "patterns": "list of patterns",
     "commands": "list of commands",
     "name": "name",

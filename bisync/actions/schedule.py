@@ -11,7 +11,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from bisync.app import App
-from bisync.config import BasicMemoryTenant, Manifest, S3Tenant, SecretRef
+from bisync.config import BasicMemoryTenant, KeyPair, Manifest, S3Tenant, SecretRef
 from bisync.errors import BisyncError
 from bisync.schedule import choice
 from bisync.schedule.form import Form, Job, job_name, kept_environment, with_password
@@ -197,7 +197,7 @@ def secret_variables(manifest: Manifest, env: Mapping[str, str]) -> tuple[str, .
 
 
 def _references(tenant: object) -> Iterator[SecretRef]:
-    if isinstance(tenant, S3Tenant) and tenant.credentials is not None:
+    if isinstance(tenant, S3Tenant) and isinstance(tenant.credentials, KeyPair):
         yield tenant.credentials.access_key_id
         yield tenant.credentials.secret_access_key
     if isinstance(tenant, BasicMemoryTenant) and tenant.token is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-COMPARED = ("type", "provider", "env_auth", "region", "endpoint")
+COMPARED = ("type", "provider", "env_auth", "profile", "region", "endpoint")
 """What a section says beside its keys. The rest of it is the user's."""
 
 

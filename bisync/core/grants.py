@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from bisync.config import (
     Address,
+    AwsProfile,
     BasicMemoryTenant,
     EmbeddedTenant,
     KeyPair,
@@ -178,6 +179,10 @@ def _tenant(tenant: Tenant) -> Iterator[Capability]:
         if tenant.credentials is None:
             text = f"the AWS SDK's own keys -> {_store(tenant)}"
             yield Capability(Kind.SECRET, where, text, ("keys", "aws", *_identity(tenant)))
+        elif isinstance(tenant.credentials, AwsProfile):
+            name = tenant.credentials.name
+            text = f"the AWS SDK's keys of the profile {name} -> {_store(tenant)}"
+            yield Capability(Kind.SECRET, where, text, ("keys", "aws", "profile", name, *_identity(tenant)))
         else:
             yield from _keys(tenant.credentials, where, tenant)
     elif isinstance(tenant, BasicMemoryTenant):

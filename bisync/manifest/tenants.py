@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from bisync.config import (
     DEFAULT_PROJECTS,
     TIGRIS,
+    AwsProfile,
     BasicMemoryTenant,
     EmbeddedTenant,
     KeyPair,
@@ -83,8 +84,12 @@ def _s3(reading: Reading, name: str, draft: Draft) -> Tenant:
     where = ("tenants", name)
     tenant = reading.mapping(*where)
     endpoint = tenant.get("endpoint")
-    keys = None
-    if tenant["credentials"] != "aws":
+    keys: KeyPair | AwsProfile | None = None
+    if tenant["credentials"] == "aws":
+        pass
+    elif "aws" in tenant["credentials"]:
+        keys = AwsProfile(name=tenant["credentials"]["aws"])
+    else:
         keys = KeyPair(
             access_key_id=secret_ref(reading, (*where, "credentials", "access_key_id")),
             secret_access_key=secret_ref(reading, (*where, "credentials", "secret_access_key")),

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bisync.config import KeysIn, S3Tenant
+from bisync.config import AwsProfile, KeyPair, KeysIn, S3Tenant
 from bisync.core.abilities import OBJECTS
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
 from bisync.errors import KeysRefused
-from bisync.providers import agreement, listed_names
+from bisync.providers import agreement, aws_profiles, listed_names
 from bisync.providers.base import Around, Credentials, Provider
 from bisync.rclone import conf
 from bisync.rclone.argv import list_folders_argv, probe_argv
@@ -49,9 +49,7 @@ class S3(Provider[S3Tenant]):
         return f"{store}/{tenant.bucket}/{path}".rstrip("/")
 
     def purpose(self, tenant: S3Tenant) -> Purpose:
-        keys = tenant.credentials
-        refs = agreement.reference_of(keys.access_key_id, keys.secret_access_key) if keys else "aws"
-        return agreement.purpose(reference=refs, bucket=tenant.bucket)
+        return agreement.purpose(reference=_reference(tenant.credentials), bucket=tenant.bucket)
 
     @contextmanager
     def reach(self, tenant: S3Tenant, path: str, rclone: Rclone, state_dir: Path) -> Iterator[Remote]:
@@ -72,6 +70,8 @@ class S3(Provider[S3Tenant]):
             working = self._working_section(tenant, path, rclone, around.state_dir)
             if working is not None:
                 return Credentials(text="kept: they still work", section=working)
+        if isinstance(tenant.credentials, AwsProfile):
+            aws_profiles.must_be_there(tenant.credentials, f"tenants.{tenant.name}", around.env)
         values = _section_values(tenant, around.env)
         if rclone is not None and in_memory:
             name, store = conf.section_name(tenant.id), self.place(tenant, "")
@@ -91,6 +91,9 @@ class S3(Provider[S3Tenant]):
             )
         if tenant.credentials is None:
             return Credentials(text="the AWS SDK's own chain", section=values)
+        if isinstance(tenant.credentials, AwsProfile):
+            text = f"the AWS SDK's, of the profile {tenant.credentials.name}"
+            return Credentials(text=text, section=values)
         again = " again" if rotate else ""
         return Credentials(text=f"resolved{again} from the manifest's references", section=values)
 
@@ -107,7 +110,7 @@ class S3(Provider[S3Tenant]):
             return None
         if differences(have, _wanted(tenant)):
             return None
-        if bool(tenant.credentials) != bool(have.get("secret_access_key")):
+        if isinstance(tenant.credentials, KeyPair) != bool(have.get("secret_access_key")):
             return None
         remote = self.remote(tenant, path, rclone)
         try:
@@ -125,6 +128,13 @@ class S3(Provider[S3Tenant]):
         remote = self.remote(tenant, path, rclone)
         return replace(remote, env={**remote.env, **env})
 
+    def look_here(self, tenant: S3Tenant, around: Around) -> Iterator[Finding]:
+        """Whether the profile of the AWS SDK is there, where the manifest names one."""
+        if isinstance(tenant.credentials, AwsProfile):
+            found = aws_profiles.must_be_there(tenant.credentials, f"tenants.{tenant.name}", around.env)
+            text = f"the AWS SDK's keys of the profile {tenant.credentials.name}, in {found}"
+            yield Finding(about=tenant.name, level="ok", text=text)
+
     def look(
         self, tenant: S3Tenant, remote: Remote, rclone: Rclone, now: Callable[[], datetime]
     ) -> Iterator[Finding]:
@@ -134,6 +144,19 @@ class S3(Provider[S3Tenant]):
             yield from _skew(tenant, tenant.endpoint, now)
 
 
+def _reference(keys: KeyPair | AwsProfile | None) -> object:
+    """Where keys come from, in words that tell it from elsewhere."""
+    if keys is None:
+        return "aws"
+    if isinstance(keys, AwsProfile):
+        return ["aws", keys.name]
+    return agreement.reference_of(keys.access_key_id, keys.secret_access_key)
+
+
+def _profile(tenant: S3Tenant) -> str | None:
+    return tenant.credentials.name if isinstance(tenant.credentials, AwsProfile) else None
+
+
 def _wanted(tenant: S3Tenant) -> dict[str, str]:
     """What its section says beside keys."""
     values = {
@@ -141,7 +164,8 @@ def _wanted(tenant: S3Tenant) -> dict[str, str]:
         "provider": tenant.s3_provider,
         "region": tenant.region,
         "endpoint": tenant.endpoint,
-        "env_auth": "false" if tenant.credentials else "true",
+        "env_auth": "false" if isinstance(tenant.credentials, KeyPair) else "true",
+        "profile": _profile(tenant),
     }
     return {key: value for key, value in values.items() if value is not None}
 
@@ -176,7 +200,10 @@ def _section_values(tenant: S3Tenant, env: Mapping[str, str]) -> dict[str, str |
     keys = tenant.credentials
     return conf.s3_values(
         provider=tenant.s3_provider,
-        keys=(resolve(keys.access_key_id, env), resolve(keys.secret_access_key, env)) if keys else None,
+        keys=(resolve(keys.access_key_id, env), resolve(keys.secret_access_key, env))
+        if isinstance(keys, KeyPair)
+        else None,
+        profile=_profile(tenant),
         region=tenant.region,
         endpoint=tenant.endpoint,
     )

@@ -28,6 +28,7 @@ OUR_KEYS = (
     "type",
     "provider",
     "env_auth",
+    "profile",
     "access_key_id",
     "secret_access_key",
     "session_token",
@@ -48,13 +49,19 @@ def section_name(tenant_id: str) -> str:
 
 
 def s3_values(
-    *, provider: str, keys: tuple[Secret, Secret] | None, region: str | None, endpoint: str | None
+    *,
+    provider: str,
+    keys: tuple[Secret, Secret] | None,
+    region: str | None,
+    endpoint: str | None,
+    profile: str | None = None,
 ) -> dict[str, str | Secret]:
-    """The keys of an S3 section. `keys` is the key's id and its secret; None: the AWS SDK's own chain."""
+    """The keys of an S3 section. `keys`: the key's id and its secret; None: the AWS SDK's chain, or a `profile`."""
     values: dict[str, str | Secret | None] = {
         "type": "s3",
         "provider": provider,
         "env_auth": "false" if keys else "true",
+        "profile": profile,
         "access_key_id": keys[0] if keys else None,
         "secret_access_key": keys[1] if keys else None,
         "region": region,

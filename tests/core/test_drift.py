@@ -32,6 +32,7 @@ MINE = Purpose("mine", ("notes",))
         ({"region": "us-east-1"}, ["region is us-east-1 there, and auto in the manifest"]),
         ({"provider": "AWS"}, ["provider is AWS there, and Other in the manifest"]),
         ({"env_auth": "true"}, ["env_auth is true there, and false in the manifest"]),
+        ({"profile": "work"}, ["profile is work there, and not set in the manifest"]),
         ({"type": "alias"}, ["type is alias there, and s3 in the manifest"]),
     ],
 )  # fmt: skip

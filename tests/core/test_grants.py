@@ -167,6 +167,12 @@ def test_what_it_leaves_open_is_no_ones_grant_but_where_it_goes(tmp_path: Path) 
     for env in ({}, {"RCLONE_CONFIG": str(tmp_path / "mine.conf")}):
         found = standing(tmp_path, DEFAULT, env).asked
         assert [one.kind for one in found] == [Kind.SECRET, Kind.FOLDER]
+    # One profile of the AWS SDK is another secret than what it takes by itself, or another profile.
+    profiles = [
+        DEFAULT.replace("credentials: aws", f"credentials: {{aws: {name}}}") for name in ("work", "home")
+    ]
+    one, other, chain = (set(asked(tmp_path, text)) for text in (*profiles, DEFAULT))
+    assert one - other and other - one and one - chain and chain - one
     # Without an endpoint these say where it is.
     for change in (("us-east-1", "eu-west-1"), ("bucket: b", "bucket: b, s3_provider: Wasabi")):
         before = set(asked(tmp_path, DEFAULT))

@@ -13,6 +13,7 @@ import pytest
 
 from bisync.config import (
     BUILTIN_PROFILES,
+    AwsProfile,
     BasicMemoryTenant,
     Compare,
     ConflictResolve,
@@ -246,15 +247,17 @@ tenants:
   aws: {provider: s3, bucket: b, credentials: aws}
   tigris: {provider: s3, tenant_id: t-1, bucket: b, endpoint: "https://t3.storage.dev", credentials: aws}
   nas: {provider: rclone, remote: "nas:backup/notes"}
+  work: {provider: s3, bucket: c, credentials: {aws: "the work's"}}
 syncs: {one: {tenant: nas, path: /a/b/, dir: a}}
 """,
         )
-        aws, tigris, nas = found.tenants
+        aws, tigris, nas, work = found.tenants
         assert isinstance(aws, S3Tenant)
         assert (aws.tenant_id, aws.s3_provider, aws.endpoint, aws.credentials) == ("aws", "AWS", None, None)
         assert isinstance(tigris, S3Tenant)
         assert (tigris.tenant_id, tigris.s3_provider) == ("t-1", "Other")
         assert nas == RcloneTenant(name="nas", tenant_id="nas", remote="nas:backup/notes")
+        assert isinstance(work, S3Tenant) and work.credentials == AwsProfile(name="the work's")
         assert found.syncs[0].path == "a/b"
 
     def test_profiles_take_the_rest_from_what_they_extend(self, home: Path) -> None:

@@ -93,6 +93,7 @@ def test_its_keys_are_the_codes() -> None:
     assert keys("ping") == fields(config.Ping)
     assert keys("sync") == fields(config.Sync, "name", "keeps_extensions")
     assert keys("key_pair") == fields(config.KeyPair)
+    assert keys("aws_profile") == {"aws"} and fields(config.AwsProfile) == {"name"}
     assert keys("tenant_s3", "provider") == fields(config.S3Tenant, "name")
     assert keys("tenant_rclone", "provider") == fields(config.RcloneTenant, "name")
     assert keys("tenant_embedded", "provider") == fields(config.EmbeddedTenant, "name")
@@ -144,7 +145,11 @@ class TestExample:
             if "allOf" in schema:
                 provider = data["provider"].replace("-", "_")
                 return deref({"$ref": f"#/$defs/tenant_{provider}"}, data)
-            return deref(schema["then"], data) if "then" in schema and isinstance(data, dict) else schema
+            if "if" in schema and isinstance(data, dict):
+                return deref(
+                    schema["then" if schema_check.accepts(data, schema["if"], SCHEMA) else "else"], data
+                )
+            return schema
 
         used: set[tuple[int, str]] = set()
         closed: dict[int, dict[str, Any]] = {}

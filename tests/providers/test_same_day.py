@@ -151,6 +151,34 @@ def test_the_aws_sdks_own_chain(fresh: Device, cloud: S3, below: str) -> None:
     assert "refused the secret access key" in fresh.run("setup", expect=1).err
 
 
+def test_one_profile_of_the_aws_sdk_whatever_the_environment_says(
+    fresh: Device, cloud: S3, below: str
+) -> None:
+    manifest = fresh.s3_manifest()
+    begin, end = manifest.index("    credentials:"), manifest.index("syncs:")
+    fresh.write_manifest(f"{manifest[:begin]}    credentials: {{aws: work}}\n{manifest[end:]}")
+    fresh.env = {"AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "other", "AWS_PROFILE": "other"}
+    fresh.write("a.md", "a")
+
+    refused = fresh.run("setup", expect=1).err
+    assert "tenants.team.credentials: {aws: work}: there is no such profile (none)" in refused
+    assert "aws configure --profile work" in refused
+
+    keys = fresh.home / ".aws" / "credentials"
+    keys.parent.mkdir()
+    keys.write_text(f"[work]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n")
+    assert "the AWS SDK's, of the profile work" in fresh.run("setup").out
+    assert cloud.tree(f"{BUCKET}/{below}") == {"a.md": "a"}
+    conf = (fresh.home / ".config" / "rclone" / "rclone.conf").read_text()
+    assert "env_auth = true\nprofile = work\n" in conf
+    assert KEY_ID not in conf and SECRET not in conf
+    assert f"keys of the profile work, in {keys}" in fresh.run("doctor", expect=None).out
+
+    # Another one in the manifest is other keys, and the section is not obeyed until it says so.
+    fresh.write_manifest((fresh.home / "bisync.yaml").read_text().replace("aws: work", "aws: home"))
+    assert "profile is work there, and home in the manifest" in fresh.run("sync", expect=None).err
+
+
 # -- embedded -------------------------------------------------------------------------------------------
 
 

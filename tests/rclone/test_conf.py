@@ -99,6 +99,13 @@ def test_the_aws_chain_and_the_gaps() -> None:
     }
 
 
+def test_a_profile_of_it_is_written_and_goes_again() -> None:
+    values = s3_values(provider="AWS", keys=None, region=None, endpoint=None, profile="the work's")
+    written = section_text(OURS, values)
+    assert "env_auth = true\nprofile = the work's\nno_check_bucket = true\n" in written
+    assert "profile" not in splice(written, OURS, BODY)
+
+
 class TestSplice:
     @pytest.mark.parametrize("before", STRANGERS.values(), ids=STRANGERS)
     def test_a_new_section_leaves_every_byte_before_it(self, before: str, tmp_path: Path) -> None:
