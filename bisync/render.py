@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import cache
 from importlib.resources import files
@@ -37,6 +38,7 @@ def _environment() -> Environment:
     )
     environment.filters["commented"] = commented
     environment.filters["sh"] = shell_word
+    environment.filters["yaml"] = yaml_word
     return environment
 
 
@@ -45,11 +47,37 @@ def shell_word(text: str) -> str:
     return '"$RUN"'.join(shlex.quote(part) if part else "" for part in text.split("{run}")) or "''"
 
 
+def yaml_word(text: str, *, flow: bool = False) -> str:
+    """`text` as one scalar of YAML that every reader takes for just this text: without quotes where that is plain.
+
+    `flow`: inside brackets, where fewer characters are plain.
+    """
+    plain = _PLAIN_IN_BRACKETS if flow else _PLAIN
+    if plain.fullmatch(text) and text.lower() not in _OTHER_IN_YAML:
+        return text
+    return '"' + "".join(_ESCAPES.get(one) or _seen(one) for one in text) + '"'
+
+
+# Words, paths and addresses that begin with a letter: no number, date or time, nothing that means more in YAML.
+_PLAIN = re.compile(
+    r"(?:~?/\.?|\./|https?://)?[A-Za-z][A-Za-z0-9_./-]*(?::[0-9]+)?(?:/[A-Za-z0-9_./-]*)?", re.ASCII
+)
+_PLAIN_IN_BRACKETS = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+# What is no text for some reader (YAML 1.1, "bool" and "null"; inf and nan only with a dot before them).
+_OTHER_IN_YAML = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"))
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+
+
+def _seen(one: str) -> str:
+    """A character as it stands between double quotes: itself where it can be seen, else by its number."""
+    if one.isprintable():
+        return one
+    code = ord(one)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def commented(text: str) -> str:
-    """Each line of `text` as a comment, `# ` put where the leftmost begins; comments and blank lines stay."""
+    """Each line of `text` as a comment, `# ` put where the leftmost begins; blank lines stay."""
     lines = text.splitlines(keepends=True)
     margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
-    return "".join(
-        line if not line.strip() or line.lstrip().startswith("#") else f"{line[:margin]}# {line[margin:]}"
-        for line in lines
-    )
+    return "".join(line if not line.strip() else f"{line[:margin]}# {line[margin:]}" for line in lines)

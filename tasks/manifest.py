@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 
 from bisync.report.documents import setup_document
 from bisync.report.grant_words import grants_document
+from bisync.report.init_words import fitted_lines
 from bisync.report.screen import Screen
 from bisync.report.setup_words import ready_lines, setup_lines
 from bisync.report.words import init_lines, validate_lines
@@ -15,16 +18,56 @@ from ._consent import consent, show
 from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest, say_which
 
 
-@command(words="manifest", help={"manifest": "where to write it (default: bisync.yaml here)"})
-def init(c: object, manifest: str = "bisync.yaml") -> None:
-    """Write a commented bisync.yaml to start from."""
+@command(
+    words="manifest",
+    help={
+        "manifest": "where to write it (default: bisync.yaml here)",
+        "provider": "write one that fits this kind of store: basic-memory, s3, rclone or embedded",
+        "name": "what the sync is called (default: notes)",
+        "dir": "the folder on this machine (default: ~/NAME; of basic-memory the one bm has)",
+        "path": "the folder in the store (default: all of it)",
+        "bucket": "the bucket (s3)",
+        "endpoint": "the store's address, where it is not AWS (s3)",
+        "region": "the bucket's region (s3)",
+        "aws-profile": "take the keys of this profile of ~/.aws/config (s3)",
+        "remote": "the remote of rclone.conf, and a path on it: NAME:PATH (rclone)",
+        "storage": "where the server on this machine keeps its files (embedded)",
+        "workspace": "the workspace (basic-memory; default: the login's own)",
+    },
+)
+def init(
+    c: object,
+    manifest: str = "bisync.yaml",
+    provider: str | None = None,
+    name: str | None = None,
+    dir: str | None = None,
+    path: str | None = None,
+    bucket: str | None = None,
+    endpoint: str | None = None,
+    region: str | None = None,
+    aws_profile: str | None = None,
+    remote: str | None = None,
+    storage: str | None = None,
+    workspace: str | None = None,
+) -> None:
+    """Write a bisync.yaml to start from: one that fits a store, or one with every key explained."""
     with edge(Screen()) as screen:
-        from bisync.files import named_path
+        from bisync.files import home_of, named_path
+        from bisync.manifest.fitting import Wish, fit, next_commands
         from bisync.manifest.starter import write_starter
 
-        path = named_path(manifest)
-        write_starter(path)
-        screen.tell(init_lines(path))
+        target = named_path(manifest)
+        wish = Wish(
+            provider=provider, name=name, dir=dir, path=path, bucket=bucket, endpoint=endpoint, region=region,
+            aws_profile=aws_profile, remote=remote, storage=storage, workspace=workspace,
+        )  # fmt: skip
+        if not wish.given():
+            write_starter(target)
+            screen.tell(init_lines(target))
+            return
+        fitted = fit(wish, target, env=os.environ, home=home_of(os.environ), cwd=Path.cwd())
+        write_starter(target, fitted.text)
+        screen.tell(fitted_lines(target, fitted, next_commands(fitted, target)))
 
 
 @command(words="manifest", help={"manifest": HELP["manifest"]})

@@ -32,7 +32,7 @@ from bisync.config import (
 from bisync.core.printable import typed
 from bisync.errors import ManifestError, UsageError
 from bisync.manifest import cross_check, migration, pings, schema_check, tenants, trust
-from bisync.manifest.document import Document, Place, Problem, merge, ordered, quoted, read
+from bisync.manifest.document import Document, Place, Problem, merge, ordered, parse, quoted, read
 from bisync.manifest.draft import Draft, Reading, from_home, is_path, remote_path
 
 NAME = "bisync.yaml"
@@ -83,19 +83,42 @@ def load(path: Path, *, env: Mapping[str, str], home: Path, sync_dir: str | None
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a linked manifest to its repo
     files, document = _read(path)
+    reading = Reading(
+        document=document,
+        files=files,
+        env=env,
+        home=home,
+        problems=list(document.problems),
+        sync_dir=sync_dir,
+    )
     names = [one.name for one in files]
-    found = list(document.problems)
     if document.data is None:
-        found.append(Problem(Place(path.name), (), "is empty; see what `bisync init` writes for a start"))
-        raise ManifestError([str(one) for one in found])
-    reading = Reading(document=document, files=files, env=env, home=home, problems=found, sync_dir=sync_dir)
-    for key_path, text in schema_check.problems(document.data):
-        reading.report(key_path, text)
-    draft = Draft.of(reading)
-    cross_check.check(reading, draft)
+        empty = Problem(Place(path.name), (), "is empty; see what `bisync init` writes for a start")
+        raise ManifestError([str(one) for one in (*reading.problems, empty)])
+    draft = _judged(reading)
     if reading.problems:
         raise ManifestError([str(one) for one in ordered(reading.problems, names)])
     return _build(reading, draft, path, files)
+
+
+def problems(text: str, path: Path, *, env: Mapping[str, str], home: Path) -> list[Problem]:
+    """What a manifest of this text would be refused for, were it at `path`, which nobody looks at.
+
+    Raises ManifestError for what is no YAML.
+    """
+    document = parse(text, path.name)
+    found = list(document.problems)
+    _judged(Reading(document=document, files=(path,), env=env, home=home, problems=found))
+    return found
+
+
+def _judged(reading: Reading) -> Draft:
+    """What a document says with its gaps filled; all its problems are in `reading` then."""
+    for key_path, text in schema_check.problems(reading.document.data):
+        reading.report(key_path, text)
+    draft = Draft.of(reading)
+    cross_check.check(reading, draft)
+    return draft
 
 
 def select_syncs(manifest: Manifest, names: Iterable[str] = ()) -> tuple[Sync, ...]:

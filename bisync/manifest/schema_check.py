@@ -128,7 +128,18 @@ _TESTS: dict[str, Any] = {
     "minimum": lambda data, value, *_: not _number(data) or data >= value,
     "maximum": lambda data, value, *_: not _number(data) or data <= value,
     **dict.fromkeys(
-        ["$schema", "$defs", "title", "description", "default", "examples", "errorMessage", "then", "else"],
+        [
+            "$schema",
+            "$id",
+            "$defs",
+            "title",
+            "description",
+            "default",
+            "examples",
+            "errorMessage",
+            "then",
+            "else",
+        ],
         _anything,
     ),
 }

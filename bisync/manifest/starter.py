@@ -10,13 +10,14 @@ from bisync.errors import UsageError
 
 def starter() -> str:
     """The text of the manifest that `init` writes: the example, all but its first tenant commented out."""
+    from bisync.manifest.fitting import schema_lines
     from bisync.render import render
 
-    return render("bisync.yaml.j2", example=False)
+    return render("bisync.yaml.j2", example=False, schema=schema_lines())
 
 
-def write_starter(path: Path) -> None:
-    """Write a commented manifest to `path`, readable for the team it is shared with.
+def write_starter(path: Path, text: str | None = None) -> None:
+    """Write a manifest, the commented one or this `text`, to `path`, readable for the team it is shared with.
 
     Raises UsageError when there is something at `path`, or nothing can be written there.
     """
@@ -29,6 +30,6 @@ def write_starter(path: Path) -> None:
         )
     try:
         private_dir(path.parent)
-        atomic_write(path, starter(), mode=0o644)
+        atomic_write(path, starter() if text is None else text, mode=0o644)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
