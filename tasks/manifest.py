@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bisync.report.documents import setup_document
 from bisync.report.grant_words import grants_document
-from bisync.report.init_words import fitted_lines
 from bisync.report.screen import Screen
 from bisync.report.setup_words import ready_lines, setup_lines
 from bisync.report.words import init_lines, validate_lines
@@ -55,6 +54,7 @@ def init(
         from bisync.files import home_of, named_path
         from bisync.manifest.fitting import Wish, fit, next_commands
         from bisync.manifest.starter import write_starter
+        from bisync.report.init_words import fitted_lines
 
         target = named_path(manifest)
         wish = Wish(

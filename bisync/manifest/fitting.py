@@ -277,9 +277,9 @@ def _spoken(where: KeyPath, tenant: str, name: str) -> str:
     flags: Iterable[tuple[KeyPath, str]] = (
         *((("tenants", tenant, key), _flag(key)) for key in ("bucket", "endpoint", "region", "remote")),
         *((("tenants", tenant, key), _flag(key)) for key in ("storage", "workspace")),
-        (("tenants", tenant, "credentials", "aws"), "--aws-profile"),
+        (("tenants", tenant, "credentials", "aws"), _flag("aws_profile")),
         *((("syncs", name, key), _flag(key)) for key in ("dir", "path")),
-        (("syncs", name), "--name"),
+        (("syncs", name), _flag("name")),
     )
     return next((flag for key, flag in flags if where == key), dotted(where))
 

@@ -145,7 +145,7 @@ def test_every_provider_can_be_had_with_keys_that_it_has() -> None:
 @pytest.mark.parametrize(
     ("typed", "says", "then"),
     [
-        ({"provider": "s4"}, '--provider: there is no "s4" (basic-memory, s3, rclone, embedded)',
+        ({"provider": "s4"}, '--provider: there is no "s4" (basic-memory, s3, rclone, embedded',
          "as in: bisync init --provider s3 --bucket my-notes"),
         ({"provider": "rclon"}, '--provider: there is no "rclon"; did you mean "rclone"?', "as in"),
         ({"provider": "minio"}, 'it is a store of the kind "s3": give its --endpoint', "as in"),
@@ -153,7 +153,7 @@ def test_every_provider_can_be_had_with_keys_that_it_has() -> None:
         ({"provider": ""}, '--provider: there is no ""', "as in"),
         ({"bucket": "b"}, "--bucket goes with --provider s3", "type: bisync init --provider s3 --bucket my-notes"),
         ({"remote": "b:"}, "--remote goes with --provider rclone", "--provider rclone --remote nas:notes"),
-        ({"dir": "x"}, "--dir needs a provider (basic-memory, s3, rclone, embedded)", "--provider s3"),
+        ({"dir": "x"}, "--dir needs a provider (basic-memory, s3, rclone, embedded", "--provider s3"),
         ({"provider": "s3"}, "--provider s3 needs --bucket", "--bucket my-notes"),
         ({"provider": "rclone"}, "--provider rclone needs --remote", "--remote nas:notes"),
         ({"provider": "embedded", "bucket": "b"}, "--bucket does not go with --provider embedded", "embedded"),

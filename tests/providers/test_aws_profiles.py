@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bisync.config import AwsProfile
+from bisync.config import AwsProfile, S3Tenant
 from bisync.errors import SecretError
 from bisync.providers.aws_profiles import must_be_there
+from bisync.providers.base import Around
+from bisync.providers.s3 import PROVIDER
 
 pytestmark = pytest.mark.pure
 
@@ -67,3 +70,26 @@ def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
     (tmp_path / ".aws" / "config").mkdir(parents=True)
     with pytest.raises(SecretError, match="config: cannot be read"):
         must_be_there(AwsProfile(name="x"), "t", {"HOME": str(tmp_path)})
+
+
+def test_doctor_says_in_which_file_it_is(env: dict[str, str], tmp_path: Path) -> None:
+    around = Around(env=env, state_dir=tmp_path, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def look(name: str | None) -> list[str]:
+        keys = None if name is None else AwsProfile(name=name)
+        tenant = S3Tenant(
+            name="team",
+            tenant_id="team",
+            bucket="b",
+            endpoint=None,
+            region=None,
+            s3_provider="AWS",
+            credentials=keys,
+        )
+        return [one.text for one in PROVIDER.look_here(tenant, around)]
+
+    file = Path(env["HOME"]) / ".aws" / "config"
+    assert look("work") == [f"the AWS SDK's keys of the profile work, in {file}"]
+    assert look(None) == []
+    with pytest.raises(SecretError, match="there is no such profile"):
+        look("gone")
