@@ -19,7 +19,7 @@ import httpx
 
 from bisync.actions.history import History
 from bisync.actions.log import Logged
-from bisync.config import BasicMemoryTenant, Compare
+from bisync.config import AwsProfile, BasicMemoryTenant, Compare
 from bisync.core import conflict_names, metrics, undo
 from bisync.core.abilities import OBJECTS
 from bisync.core.did import Did
@@ -39,6 +39,7 @@ from bisync.manifest import bm_config
 from bisync.manifest.load import load as load_manifest
 from bisync.migrate import found as found_old
 from bisync.providers import embedded
+from bisync.providers.aws_profiles import must_be_there
 from bisync.providers.basic_memory import http, known, tokens, wire
 from bisync.providers.basic_memory.access import Access
 from bisync.providers.basic_memory.login import DeviceLogin
@@ -464,6 +465,14 @@ READERS = {
     ),
     "abilities": Reader(sample=_note_of_abilities(), read=_abilities, name=NOTE),
     "rclone.conf": Reader(sample=CONF, read=_conf, name="rclone.conf"),
+    "aws config": Reader(
+        sample=b"[default]\nregion = r\n[profile work]  # x\nsso_session = s\n[profile 'a b']\n[keys]\n",
+        read=lambda path: must_be_there(
+            AwsProfile(name="work"), "tenants.acme",
+            {"HOME": "/nonexistent", "AWS_CONFIG_FILE": str(path), "AWS_SHARED_CREDENTIALS_FILE": str(path)},
+        ),
+        name="config", own=False,
+    ),
     "lock": Reader(sample=b"4194305", read=_lock, name="lock"),
     "rclone log": Reader(sample=LOG, read=_log, is_file=False),
     "rclone words": Reader(sample=stores.WORDS, read=stores.words, is_file=False),
