@@ -86,11 +86,16 @@ class Fitted:
 
 def schema_lines() -> list[str]:
     """The first lines of a manifest: where editors find its schema, and where it lies on this machine."""
-    packaged = files("bisync.schema").joinpath("bisync.schema.json")
     return [
         f"# yaml-language-server: $schema={load_schema()['$id']}",
-        f"# That is for editors. Without a network: $schema={printable(str(packaged))}",
+        f"# That is for editors. Without a network: $schema={_packaged()}",
     ]
+
+
+def _packaged() -> str:
+    """Where the schema lies on this machine, in one word: editors read up to the first blank."""
+    path = str(files("bisync.schema").joinpath("bisync.schema.json"))
+    return path if re.fullmatch(r"[\w./@+~-]+", path) else Path(path).absolute().as_uri()
 
 
 def fit(wish: Wish, path: Path, *, env: Mapping[str, str], home: Path, cwd: Path) -> Fitted:

@@ -131,6 +131,11 @@ def test_editors_are_told_where_the_schema_is() -> None:
         assert text.splitlines()[:2] == [address, packaged]
 
 
+def test_a_place_with_blanks_is_one_word_for_editors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bisync.manifest.fitting.files", lambda _: Path("/opt/my python\nx"))
+    assert schema_lines()[1].endswith("$schema=file:///opt/my%20python%0Ax/bisync.schema.json")
+
+
 def test_every_provider_can_be_had_with_keys_that_it_has() -> None:
     definitions = load_schema()["$defs"]
     assert list(KINDS) == definitions["tenant"]["properties"]["provider"]["enum"]
