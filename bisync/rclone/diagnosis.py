@@ -20,6 +20,8 @@ _CURES: tuple[tuple[str, str, str], ...] = (
     ("SignatureDoesNotMatch", "the cloud refused the secret access key",
      "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
     ("ExpiredToken", "the credentials have expired", "type: bisync setup --rotate"),
+    ("failed to get shared config profile", "the AWS SDK has no such profile",
+     "see which it has: bisync doctor; then correct it in the manifest, or make it: aws configure --profile NAME"),
     ("RequestTimeTooSkewed", "this computer's clock is too far off for the cloud",
      "set the clock (timedatectl set-ntp true), then run again"),
     ("AccessDenied", "the cloud denied access: these keys may not do this",

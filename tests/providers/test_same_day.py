@@ -173,6 +173,11 @@ def test_one_profile_of_the_aws_sdk_whatever_the_environment_says(
     assert "env_auth = true\nprofile = work\n" in conf
     assert KEY_ID not in conf and SECRET not in conf
 
+    keys.rename(keys.with_name("gone"))
+    fresh.write("b.md", "b")
+    assert "the AWS SDK has no such profile" in fresh.run("sync", expect=1).err
+    keys.with_name("gone").rename(keys)
+
     # Another one in the manifest is other keys, and the section is not obeyed until it says so.
     fresh.write_manifest((fresh.home / "bisync.yaml").read_text().replace("aws: work", "aws: home"))
     assert "profile is work there, and home in the manifest" in fresh.run("sync", expect=None).err

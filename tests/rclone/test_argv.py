@@ -109,6 +109,7 @@ def test_the_config_is_always_said_out_loud() -> None:
         ("operation error S3: ... StatusCode: 403, api error InvalidAccessKeyId: Unknown",
          "the cloud does not know this access key", "--rotate"),
         ("api error SignatureDoesNotMatch: no", "the cloud refused the secret access key", "--rotate"),
+        ("with env_auth=true: failed to get shared config profile, work", "no such profile", "bisync doctor"),
         ("api error ExpiredToken: old", "the credentials have expired", "--rotate"),
         ("api error RequestTimeTooSkewed: no", "this computer's clock is too far off", "set the clock"),
         ("StatusCode: 404, api error NoSuchBucket: no", "the bucket does not exist", "tenants.*.bucket"),
