@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from bisync.errors import UsageError
+
 
 def private_dir(path: Path) -> Path:
     """Make `path` and its missing parents, each 0700 where we create it; return it."""
@@ -35,6 +37,45 @@ def atomic_write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
         _write_beside(target, raw, mode)
     except OSError as error:
         # A full disk names no file, a read-only folder the temporary one: neither helps the reader.
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def plain_target(path: Path) -> Path:
+    """The place of a file that somebody names to be written, which is not there yet or is a plain file.
+
+    Links on the way are followed where `atomic_write` follows them; none that has the name itself. Raises OSError, and
+    UsageError for what has the name already and is something else, and for a folder that is not there.
+    """
+    foreign_link(path)
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except NotADirectoryError:
+        raise UsageError(
+            f"{path}: {path.parent} is no folder", hint="name a file in a folder that is there"
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{path} is a folder, not a file", hint="name a file in it")
+    if stat.S_ISLNK(mode):
+        raise UsageError(f"{path} is a link: nothing is written through it", hint="name the file itself")
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{path} is no plain file", hint="name another")
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path}: the folder {path.parent} is not there", hint="make it first, or name another"
+        )
+    return path.parent.resolve() / path.name
+
+
+def write_plain(path: Path, text: str) -> None:
+    """Write a private file as `atomic_write` does, and through no link that has its name. Raises as `plain_target`."""
+    target = plain_target(path)
+    try:
+        # A rename replaces whatever has the name by then, and follows nothing.
+        _write_beside(target, text.encode(), 0o600)
+    except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,13 @@ def render(template: str, /, **values: object) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def render_page(template: str, clean: Callable[[str], str], /, **values: object) -> str:
+    """As `render`, HTML: each text of `values` is cleaned and escaped wherever it comes to stand."""
+    return _environment(clean).get_template(template).render(**values)
+
+
 @cache
-def _environment() -> Environment:
+def _environment(clean: Callable[[str], str] | None = None) -> Environment:
     # Imported here: it takes as long as reading the manifest, and most runs write nothing from a template.
     import jinja2
 
@@ -30,16 +36,28 @@ def _environment() -> Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
         undefined=jinja2.StrictUndefined,
-        # What we write is text in formats of its own, never HTML.
-        autoescape=False,
+        # All but pages is text in formats of its own, in which HTML's escapes would mean nothing.
+        autoescape=clean is not None,
+        finalize=None if clean is None else partial(_cleaned, clean),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["commented"] = commented
+    environment.filters["counted"] = counted
     environment.filters["sh"] = shell_word
     environment.filters["yaml"] = yaml_word
     return environment
+
+
+def _cleaned(clean: Callable[[str], str], value: object) -> object:
+    """A value as it comes to stand in a page; what a template of ours has made already stays as it is."""
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def counted(count: int) -> str:
+    """A number as people read it: 12,345."""
+    return f"{count:,}"
 
 
 def shell_word(text: str) -> str:

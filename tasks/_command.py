@@ -29,6 +29,7 @@ VALUES = {
     "--jobs": "N",
     "--out": "FILE",
     "--script": "FILE",
+    "--html": "FILE",
     "--metrics": "FILE",
     "--keep": "VERSION",
     "--to": "FOLDER",

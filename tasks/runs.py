@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 from ._command import command
 from ._consent import consent, go_ahead
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
+from ._page import HELP_HTML, STDOUT, page_target, put_page, tell_problems
 
 
 @command(
@@ -193,6 +194,7 @@ def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:
         "jobs": HELP["jobs"],
         "out": "write the plan to this file, for: bisync sync --plan FILE",
         "script": "write the plan to this file as a POSIX script that needs only rclone",
+        "html": HELP_HTML,
         "verbose": "one line for each change, however many",
     },
 )
@@ -204,6 +206,7 @@ def plan(
     json: bool = False,
     out: str | None = None,
     script: str | None = None,
+    html: str | None = None,
     verbose: bool = False,
     jobs: int = JOBS,
 ) -> None:
@@ -211,18 +214,29 @@ def plan(
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import plan as action
 
+        page = page_target(html, as_json=json)
         app, syncs = open_app(screen, manifest, only)
-        look = partial(action.run, app, profile=profile, scripted=bool(script))
+        look = partial(action.run, app, profile=profile, scripted=bool(script), with_texts=html is not None)
         words = partial(preview_lines, room=screen.room, verbose=verbose)
-        results = each(screen, syncs, look, words, jobs)
+        results = each(screen, syncs, look, None if html == STDOUT else words, jobs)
         document = action.document(app, results)
         screen.document(document)
+        say = screen.note if html == STDOUT else screen.say
+        if html is not None:
+            from bisync.report.plan_page import plan_page
+
+            put_page(screen, plan_page(results, document, app.standing), page, syncs)
+        if html == STDOUT:
+            for one in results:
+                tell_problems(screen, words(one))
         if out:
             action.write_plan(out, document)
-            screen.tell(plan_file_lines(out))
+            for line in plan_file_lines(out):
+                say(line)
         if script:
             action.write_script(script, app, results, document)
-            screen.tell(script_lines(script))
+            for line in script_lines(script):
+                say(line)
         leave(highest(results))
 
 

@@ -19,6 +19,7 @@ from bisync.report.words import check_lines, doctor_lines, history_lines
 
 from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, needs_value, open_about, open_app, whole_number
+from ._page import HELP_HTML, STDOUT, page_target, put_page
 
 _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["json"]}
 
@@ -93,24 +94,31 @@ def diff(
         finish(screen, results, diff_document)
 
 
-@command(words="only", help={**_COMMON, "jobs": HELP["jobs"]})
+@command(words="only", help={**_COMMON, "html": HELP_HTML, "jobs": HELP["jobs"]})
 def status(
     c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
     json: bool = False,
+    html: str | None = None,
     jobs: int = JOBS,
 ) -> None:
     """Show what state every sync is in, and what blocks the next run."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import status as action
 
+        page = page_target(html, as_json=json)
         app, syncs = open_app(screen, manifest, only)
         look = partial(action.run, app, asked=action.ask(app, syncs))
         found = each(screen, syncs, look, None, jobs)
-        for one in found:
+        for one in found if html != STDOUT else ():
             screen.show(status_table(one, app.now()))
         screen.document(status_document(found))
+        if html is not None:
+            from bisync.actions import history as past
+            from bisync.report.status_page import status_page
+
+            put_page(screen, status_page(found, [past.run(app, one) for one in syncs]), page, syncs)
 
 
 @command(

@@ -7,25 +7,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bisync.app import App
+from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import guard
-from bisync.errors import BisyncError
+from bisync.errors import BisyncError, Interrupted
 from bisync.files import atomic_write, named_path
 from bisync.sync import plan_file, script
+from bisync.sync.differences import FileDifference, chosen, differences
 from bisync.sync.plan_file import blocked_document, sync_document
 from bisync.sync.prepare import Prepared, prepare
+
+TEXTS = 100
+"""The texts of so many files are compared for a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What a plan changes in texts. `others`: so many more files would have some. `trouble`: why there is nothing."""
+
+    files: tuple[FileDifference, ...] = ()
+    others: int = 0
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """One sync's plan, and its steps for a script; `prepared` None and `error` set when it cannot be made."""
+    """One sync's plan, and its steps for a script; `prepared` None and `error` set when it cannot be made.
+
+    `texts`: what it changes in texts, where that was asked for.
+    """
 
     name: str
     document: dict[str, Any]
     prepared: Prepared | None
     steps: dict[str, Any] | None = None
     error: BisyncError | None = None
+    texts: Texts | None = None
 
     @property
     def exit_code(self) -> int:
@@ -36,18 +53,35 @@ class PlanResult:
         return 4 if guard.refusals(self.prepared.verdicts) else 0
 
 
-def run(app: App, sync: Sync, *, profile: str | None = None, scripted: bool = False) -> PlanResult:
-    """The plan of one sync, from both sides as they are now; with the steps of a script when `scripted`."""
+def run(
+    app: App, sync: Sync, *, profile: str | None = None, scripted: bool = False, with_texts: bool = False
+) -> PlanResult:
+    """The plan of one sync, from both sides as they are now.
+
+    `scripted`: with the steps of a script; `with_texts`: with what changes in texts.
+    """
     chosen = app.profile(sync, profile)
     try:
         with app.session(sync, profile=profile) as session:
             prepared = prepare(session, projects=session.projects(dry_run=True))
             steps = script.rendered(session, prepared) if scripted else None
             document = sync_document(session, prepared)
+            texts = _texts(session, prepared) if with_texts else None
     except BisyncError as error:
         document = blocked_document(sync.name, sync.tenant.name, str(sync.dir), chosen.name, error.message)
         return PlanResult(name=sync.name, document=document, prepared=None, error=error)
-    return PlanResult(name=sync.name, document=document, prepared=prepared, steps=steps)
+    return PlanResult(name=sync.name, document=document, prepared=prepared, steps=steps, texts=texts)
+
+
+def _texts(session: Session, prepared: Prepared) -> Texts:
+    """What a plan changes in texts. That they do not come is no failure of the plan's."""
+    changes, others = chosen(prepared.plan.changes, TEXTS)
+    try:
+        return Texts(files=tuple(differences(session, prepared, changes)), others=others)
+    except Interrupted:
+        raise
+    except BisyncError as error:
+        return Texts(others=len(changes) + others, trouble=error.message)
 
 
 def document(app: App, results: Sequence[PlanResult]) -> dict[str, Any]:

@@ -73,6 +73,19 @@ def grouped(changes: Iterable[Change], at_most: int) -> tuple[FolderGroup, ...]:
     return tuple(sorted(found))
 
 
+def members(changes: Iterable[Change], groups: Iterable[FolderGroup]) -> dict[str, list[Change]]:
+    """The changes of files in each of the groups that `grouped` made of them, by the group's folder, in their order."""
+    found: dict[str, list[Change]] = {group.folder: [] for group in groups}
+    for change in changes:
+        if change.action is Action.REGISTER_PROJECT:
+            continue
+        folder = change.path.rpartition("/")[0]
+        while folder not in found:
+            folder = folder.rpartition("/")[0]
+        found[folder].append(change)
+    return found
+
+
 def _most_first(folder: _Folder) -> tuple[int, str]:
     return -folder.total, folder.path
 

@@ -13,8 +13,9 @@ from bisync.report.plan_words import VERBS
 from bisync.report.words import BOLD, CYAN, GREEN, RED, YELLOW, Painted, Problem, Shown, size_text
 
 if TYPE_CHECKING:
-    from bisync.actions.diff import Differences, FileDifference
+    from bisync.actions.diff import Differences
     from bisync.core import text_diff
+    from bisync.sync.differences import FileDifference
 
 _COLOURS = {"+": GREEN, "-": RED, "@": CYAN}
 _OF_ACTION = {"conflict": YELLOW, "delete_local": RED, "delete_cloud": RED}
@@ -64,8 +65,18 @@ def _header(one: FileDifference) -> tuple[str, str]:
 
     name = own(one.change.path)
     before, after = (None if size is None else name for size in (one.before, one.after))
+    return header(before, after, _said(one))
+
+
+def sides_of(one: FileDifference) -> tuple[str | None, str | None]:
+    """What is said of the version before, and of the one after it; None where there is no file."""
+    before, after = _said(one)
+    return None if one.before is None else before, None if one.after is None else after
+
+
+def _said(one: FileDifference) -> tuple[str, str]:
     said = _SAID[one.side]
-    return header(before, after, (said[0], _MERGED[one.side]) if one.change.merged is not None else said)
+    return (said[0], _MERGED[one.side]) if one.change.merged is not None else said
 
 
 def shown_lines(

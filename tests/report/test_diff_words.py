@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bisync.actions.diff import Differences, FileDifference, Side
+from bisync.actions.diff import Differences
 from bisync.core.change import Action, Change, Merging
 from bisync.core.text_diff import ABSENT, LIMIT, LONG, Version, shown
 from bisync.errors import BisyncError
@@ -14,6 +14,7 @@ from bisync.report.diff_words import diff_document, diff_lines
 from bisync.report.screen import Screen
 from bisync.report.stream import LONG_LINE
 from bisync.report.words import BOLD, CYAN, GREEN, RED, YELLOW, Painted, Problem
+from bisync.sync.differences import FileDifference, Side
 from tests.report.test_documents import NONE, fits
 from tests.report.test_screen import HOSTILE, SHOWN, Pipe, Terminal
 
