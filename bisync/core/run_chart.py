@@ -15,8 +15,8 @@ LENGTHS = (
     MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
     DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 91 * DAY, 364 * DAY,
 )  # fmt: skip
-MOST = 60
-"""So many stretches at the most (but for histories of more than sixty years)."""
+LEAST, MOST = 12, 60
+"""So many stretches at the least, and at the most (but for histories of more than sixty years)."""
 LANES = ("uploaded", "downloaded", "deleted", "conflicts", "failed", "refused")
 
 
@@ -51,8 +51,13 @@ class Lane(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """What is drawn: `stretches` of `length` seconds each from `start`, and those in which runs were idle."""
+    """What is drawn: `stretches` of `length` seconds each from `start`, and those in which runs were idle.
 
+    `first`, `last`: when the first of the `runs` began, and the last one ended.
+    """
+
+    first: int
+    last: int
     start: int
     length: int
     stretches: int
@@ -70,9 +75,11 @@ def chart(ran: Iterable[Ran]) -> Chart | None:
     length = next((one for one in LENGTHS if _stretches(first, last, one) <= MOST), 4 * LENGTHS[-1])
     start = first // length * length
     return Chart(
+        first=first,
+        last=last,
         start=start,
         length=length,
-        stretches=_stretches(first, last, length),
+        stretches=max(LEAST, _stretches(first, last, length)),
         lanes=tuple(_lane(kind, every, start, length) for kind in LANES),
         idle=_idle(every, start, length),
         runs=sum(one.runs for one in every),

@@ -15,7 +15,7 @@ from bisync.report.left_out import own
 from bisync.report.page import MANY, Some, page, some
 from bisync.report.plan_words import VERBS
 from bisync.report.stream import LONG_LINE
-from bisync.report.words import size_text
+from bisync.report.words import files, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.plan import PlanResult, Texts
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from bisync.core.guard import Verdict
     from bisync.sync.differences import FileDifference
 
-FOLDERS = 60
-"""So many folders have a group of their own; a plan of any size is told by them."""
+FOLDERS, FEW_FOLDERS = 60, 8
+"""So many folders have a group of their own, fewer in a small plan; one of any size is told by them."""
 OPEN = 30
 """A folder with more changes is closed at first, and so are all texts once so many lines of them are open."""
 OPEN_LINES = 300
@@ -197,7 +197,6 @@ def _sync(result: PlanResult, room: _Room) -> dict[str, Any]:
     changes, verdicts = result.prepared.changes, result.prepared.verdicts
     texts = _by_path(result.texts)
     conflicts = [change for change in changes if change.action == "conflict"]
-    deletions = [change for change in changes if change.action.startswith("delete_")]
     counts = _counts(changes)
     return {
         **common,
@@ -209,7 +208,7 @@ def _sync(result: PlanResult, room: _Room) -> dict[str, Any]:
         "conflicts": some(
             {"path": own(one.path), "wins": WINS.get(one.winner or "", "")} for one in conflicts
         ),
-        "deletions": some([(VERBS[change.action], own(change.path)) for change in deletions]),
+        "deletions": _deletions(changes, counts),
         "projects": some([own(change.path) for change in changes if change.action == "register_project"]),
         "groups": _groups(changes, texts, room),
         "guards": [_guard(one) for one in verdicts],
@@ -218,8 +217,21 @@ def _sync(result: PlanResult, room: _Room) -> dict[str, Any]:
         "left_out": some((own(one.path), one.why) for one in result.prepared.plan.left_out),
         "left_alone": some((own(one.path), one.why) for one in result.prepared.seen.left_alone),
         "texts": result.texts,
-        "compared": len(texts),
+        "compared": files(len(texts)),
     }
+
+
+def _deletions(changes: Sequence[Change], counts: Iterable[Count]) -> list[dict[str, Any]]:
+    """What goes, side by side."""
+    return [
+        {
+            "number": one.number,
+            "text": one.text,
+            "paths": some(own(change.path) for change in changes if change.action == one.action),
+        }
+        for one in counts
+        if one.action.startswith("delete_")
+    ]
 
 
 def _by_path(texts: Texts | None) -> dict[str, list[FileDifference]]:
@@ -252,7 +264,7 @@ def _groups(
 ) -> list[Group]:
     from bisync.core.plan_groups import grouped, members
 
-    groups = grouped(changes, FOLDERS)
+    groups = grouped(changes, min(FOLDERS, max(FEW_FOLDERS, len(changes) // 4)))
     inside = members(changes, groups)
     found = []
     for group in groups:

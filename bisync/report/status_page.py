@@ -27,12 +27,12 @@ HEIGHT, GAP = 28, 0.2
 """How high a lane is, and which part of a stretch stays free beside a bar, in the units of the drawing."""
 
 LANES = {
-    "uploaded": "files sent up",
-    "downloaded": "files that came",
-    "deleted": "files deleted",
-    "conflicts": "conflicts",
-    "failed": "failed runs",
-    "refused": "refused runs",
+    "uploaded": "sent up",
+    "downloaded": "came down",
+    "deleted": "deleted",
+    "conflicts": "in conflict",
+    "failed": "failed",
+    "refused": "refused",
 }
 _ALWAYS = frozenset(["uploaded", "downloaded"])
 _MOVED = (
@@ -187,9 +187,8 @@ def drawing(entries: Iterable[Mapping[str, Any]]) -> Drawing | None:
     idle = tuple(
         Shape(at, 0, until - at + 1, 4, f"{_when(found, at)}: nothing to do") for at, until in found.idle
     )
-    end = found.start + found.stretches * found.length
     told = [f"{lane.total:,} {lane.title}" for lane in lanes if lane.total]
-    said = f"{found.runs:,} run{'' if found.runs == 1 else 's'} from {_at(found.start)} to {_at(end)}"
+    said = f"{found.runs:,} run{'' if found.runs == 1 else 's'} from {_at(found.first)} to {_at(found.last)}"
     return Drawing(
         width=found.stretches,
         height=HEIGHT,
@@ -239,17 +238,20 @@ def _at(seconds: int) -> str:
 def _ticks(found: Chart) -> tuple[str, ...]:
     """The ends and the middle of the time that is drawn."""
     form = "%Y-%m-%d" if found.length >= DAY else "%m-%d %H:%M"
-    places = (0, found.stretches / 2, found.stretches) if found.stretches > 1 else (0, found.stretches)
+    places = (0, found.stretches / 2, found.stretches)
     return tuple(
         format(datetime.fromtimestamp(found.start + int(place * found.length), UTC), form) for place in places
     )
 
 
 def _length(seconds: int) -> str:
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+    for one, unit, length in (
+        ("a day", "days", 86_400),
+        ("an hour", "hours", 3600),
+        ("a minute", "minutes", 60),
+    ):
         if seconds % length == 0:
-            count = seconds // length
-            return unit if count == 1 else f"{count} {unit}s"
+            return one if seconds == length else f"{seconds // length} {unit}"
     return f"{seconds} s"
 
 

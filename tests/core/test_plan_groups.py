@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisync.core.change import Action, Change
-from bisync.core.plan_groups import FolderGroup, grouped, named
+from bisync.core.plan_groups import FolderGroup, grouped, members, named
 
 pytestmark = pytest.mark.pure
 
@@ -106,3 +107,26 @@ def test_deletions_and_conflicts_are_named() -> None:
         ("conflict", ["c/3-0.md"], 0),
     ]
     assert list(named(changes("+5 a"), 3)) == []
+
+
+def test_every_change_is_in_the_group_that_counts_it() -> None:
+    dice = random.Random(11)
+    for _ in range(300):
+        changes = [
+            Change(
+                dice.choice(list(Action)),
+                "/".join(dice.choice("abc") for _ in range(dice.randrange(1, 6))) + f"/{number}",
+                dice.randrange(9),
+                "",
+            )
+            for number in range(dice.randrange(0, 40))
+        ]
+        groups = grouped(changes, dice.randrange(1, 12))
+
+        found = members(changes, groups)
+
+        assert list(found) == [group.folder for group in groups]
+        for group in groups:
+            inside = found[group.folder]
+            assert Counter(one.action for one in inside) == dict(group.counts)
+            assert sum(one.size for one in inside if one.action is not Action.RENAME) == group.size
