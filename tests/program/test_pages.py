@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from bisync.tasks._page import page_target
 
+from bisync.errors import UsageError
 from tests.program.test_plan import mixed_day, snapshot
 from tests.support.pages import Element, check_page
 from tests.support.world import KEY_ID, S3, SECRET, Device
@@ -79,6 +78,8 @@ def test_a_plan_and_its_outcome_as_pages(laptop: Device, s3: S3) -> None:
 def test_a_refused_plan_and_one_that_nobody_agreed_to(laptop: Device, s3: S3) -> None:
     for number in range(30):
         laptop.write(f"{number}.md", "x")
+    both = laptop.run("plan", "--html", "page.html", "--json", expect=2)
+    assert both.json["exit_code"] == 2 and not (laptop.home / "page.html").exists()
     laptop.sync()
     for number in range(26):
         (laptop.notes / f"{number}.md").unlink()
@@ -101,27 +102,35 @@ def test_a_refused_plan_and_one_that_nobody_agreed_to(laptop: Device, s3: S3) ->
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize("task", ["plan", "status"])
-def test_what_cannot_be_written_is_told_before_the_work(task: str, tmp_path: Path) -> None:
-    (tmp_path / "bisync.yaml").write_text("this is no manifest")  # nobody gets so far
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        ("folder", "folder is a folder, not a file"),
+        ("link.html", "link.html is a link: nothing is written through it"),
+        ("none/page.html", "the folder none is not there"),
+        ("/dev/null", "/dev/null is no plain file"),
+        ("", "--html needs a file"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    html: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.html").symlink_to("other.html")
+    monkeypatch.chdir(tmp_path)
 
-    def run(*argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bisync", task, *argv], cwd=tmp_path, capture_output=True, text=True, check=False,
-            timeout=60, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
+    with pytest.raises(UsageError) as refused:
+        page_target(html, as_json=False)
 
-    for argv, words in (
-        (("--html", "folder"), "folder is a folder, not a file"),
-        (("--html", "link.html"), "link.html is a link: nothing is written through it"),
-        (("--html", "none/page.html"), "the folder none is not there"),
-        (("--html", ""), "--html needs a file"),
-    ):
-        ran = run(*argv)
-        assert (ran.returncode, ran.stdout) == (2, "")
-        assert re.fullmatch(rf"Error: .*{re.escape(words)}.*\n  → .+\n", ran.stderr), ran.stderr
-    both = run("--html", "page.html", "--json")
-    assert both.returncode == 2 and '"error": "--html and --json are two forms of one thing"' in both.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bisync.yaml", "folder", "link.html"]
+    assert words in refused.value.message and refused.value.hint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link.html"]
+
+
+@pytest.mark.pure
+def test_where_a_page_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert page_target("~/page.html", as_json=False) == tmp_path / "page.html"
+    assert page_target("-", as_json=False) is None and page_target(None, as_json=True) is None
+    with pytest.raises(UsageError, match="--html and --json"):
+        page_target("page.html", as_json=True)
