@@ -5,8 +5,9 @@ It is made from values alone: the same plan gives the same bytes. However large 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync.core.printable import typed_path
@@ -71,10 +72,15 @@ TEXTS = {
 
 
 class Line(NamedTuple):
-    """One line of a difference: its first character, which says what it is, and the rest."""
+    """One line of a difference: its first character, which says what it is, and the rest.
+
+    `changed`: of a line that became another, the part that is not the same; then `after` comes.
+    """
 
     mark: str
     text: str
+    changed: str = ""
+    after: str = ""
 
 
 class Text(NamedTuple):
@@ -324,7 +330,7 @@ def _text(one: FileDifference, room: _Room) -> Text:
             break
         room.characters -= len(shown.text)
         lines.append(shown)
-    return Text(old, new, tuple(lines), len(one.shown.hunks) - len(lines))
+    return Text(old, new, tuple(_with_words(lines)), len(one.shown.hunks) - len(lines))
 
 
 def _line(line: str) -> Line:
@@ -332,6 +338,29 @@ def _line(line: str) -> Line:
     text = line[1:].expandtabs(4)
     more = len(text) - LONG_LINE
     return Line(line[:1], f"{text[:LONG_LINE]}… ({more} more characters)" if more > 0 else text)
+
+
+def _with_words(lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines, with the words marked that are other ones in a line than in the one that it took the place of."""
+    from bisync.core.changed_words import changed_words
+
+    blocks = [list(rows) for _, rows in groupby(lines, key=lambda line: line.mark)]
+    for at, olds in enumerate(blocks):
+        # A line that says that no line feed ends the text may stand between.
+        rest = [block for block in blocks[at + 1 : at + 3] if block[0].mark != "\\"]
+        if olds[0].mark != "-" or not rest or rest[0][0].mark != "+" or len(rest[0]) != len(olds):
+            continue
+        news = rest[0]
+        for number, (old, new) in enumerate(zip(olds, news, strict=True)):
+            found = changed_words(old.text, new.text)
+            if found is not None:
+                olds[number] = _marked(old, found.start, found.old_end)
+                news[number] = _marked(new, found.start, found.new_end)
+    return chain.from_iterable(blocks)
+
+
+def _marked(line: Line, start: int, end: int) -> Line:
+    return Line(line.mark, line.text[:start], line.text[start:end], line.text[end:])
 
 
 def _guard(verdict: Verdict) -> Guard:

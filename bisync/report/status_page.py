@@ -35,6 +35,8 @@ LANES = {
     "refused": "refused",
 }
 _ALWAYS = frozenset(["uploaded", "downloaded"])
+# What the cloud calls its own, beside the name that the manifest gives it.
+_NAMES = {"Tenant": "Tenant id"}
 _MOVED = (
     ("uploaded", "up"),
     ("downloaded", "down"),
@@ -147,7 +149,9 @@ def _facts(one: SyncStatus) -> list[Fact]:
         facts.append(Fact("Old versions", "not kept in the cloud: this remote cannot move files", "warning"))
     rows = [*lease_rows(one.lease), *_cloud_rows(one.cloud)]
     levels = {"green": "good", "yellow": "warning", "red": "bad"}
-    return [*facts, *(Fact(name, value, levels.get(colour or "", "")) for name, value, colour in rows)]
+    for name, value, colour in rows:
+        facts.append(Fact(_NAMES.get(name, name), value, levels.get(colour or "", "")))
+    return facts
 
 
 def _cloud_rows(one: Overview | None) -> list[tuple[str, str, str | None]]:

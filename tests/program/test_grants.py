@@ -163,7 +163,7 @@ def test_nothing_is_run_read_or_asked_for_what_was_not_agreed_to(
             assert agreed is ("before_sync" in ran.err + ran.out) or typed[-1] == "--json", (
                 "the difference is shown"
             )
-    for mine in ("other.yaml", "x.sh"):
+    for mine in ("other.yaml", "x.sh", "x.html"):
         (device.home / mine).unlink(missing_ok=True)
     assert everything(device.home) == before or agreed, "nothing of it was written"
 

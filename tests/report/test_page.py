@@ -19,6 +19,7 @@ WRITTEN = [
     *((ink, on) for ink in ("ink", "soft", "link") for on in ("paper", "card")),
     *((ink, "card") for ink in ("gone", "fight", "good", "add", "del")),
     *((ink, f"{ink}-tint") for ink in ("up", "down", "gone", "fight", "name", "good", "add", "del")),
+    *((ink, f"{ink}-mark") for ink in ("add", "del")),
     *(("ink", f"{tint}-tint") for tint in ("good", "fight", "gone")),
 ]
 # What is drawn on what.
@@ -57,7 +58,7 @@ def test_everything_can_be_read(scheme: str) -> None:
 
 
 def test_a_page_follows_the_reader() -> None:
-    for media in ("(prefers-color-scheme: dark)", "(max-width: 40rem)", "print"):
+    for media in ("screen and (prefers-color-scheme: dark)", "(max-width: 40rem)", "print"):
         assert f"@media {media}" in STYLE
     assert STYLE.isascii() and "<" not in STYLE
     assert "animation" not in STYLE and "transition" not in STYLE

@@ -261,6 +261,26 @@ def test_texts_line_by_line() -> None:
     assert "The texts of 3 files are shown; 7 more may differ" in page.text
 
 
+def test_words_of_a_long_line_are_marked() -> None:
+    edit = Change(Action.DOWNLOAD, "a.md", 9, "edited there", replaces=True)
+    old = "we meet <on> Friday, as always\nstays\nthis was here before\nthe end is here, near"
+    new = "we meet <on> Monday, as always\nstays\nquite another text\nthe end is here, really far\n"
+
+    page = made(planned(edit, texts=(different(edit, "local", held(old), held(new)),)))
+
+    [text] = page.all("pre", "diff")
+    assert [one.text for one in text.all("b")] == ["Friday,", "Monday,", "near", "really far"]
+    lines = [one.text for one in text.parts if isinstance(one, Element)]
+    assert lines[1:] == [
+        "-we meet <on> Friday, as always", "+we meet <on> Monday, as always", " stays",
+        "-this was here before", "-the end is here, near", "\\ No newline at end of file",
+        "+quite another text", "+the end is here, really far",
+    ]  # fmt: skip
+    grown = different(edit, "local", held("one two\n"), held("one and two\n"))
+    [text] = made(planned(edit, texts=(grown,))).all("pre", "diff")
+    assert [one.text for one in text.all("b")] == ["and "] and "-one two" in text.text
+
+
 def test_texts_that_did_not_come_are_told() -> None:
     one = replace(planned(each(Action.UPLOAD)), texts=Texts(others=1, trouble="nobody answers"))
 

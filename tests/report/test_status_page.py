@@ -128,6 +128,7 @@ def test_the_facts_are_those_of_the_status() -> None:
         "Last sync": "2026-11-22 10:00 UTC, the last run: failed", "Storage": "2.0 KiB", "Conflicts": "3",
         "Abilities": "by checksum", "Cloud in Use": "desktop is syncing (12 s)",
         "Cloud": "cloud.example, as of 2026-11-22 09:00 UTC: no network", "Workspace": "personal",
+        "Tenant": "team", "Tenant id": "t-1",
         "Old versions": "not kept in the cloud: this remote cannot move files",
     } == facts  # fmt: skip
     assert facts_of(made(results.status(last_sync=None, last_outcome=None)))["Last sync"] == "never"
