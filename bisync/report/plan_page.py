@@ -319,6 +319,8 @@ def _text(one: FileDifference, room: _Room) -> Text:
     """The difference on one side, as far as the page has room for it."""
     assert one.shown is not None
     old, new = sides_of(one)
+    if one.is_key:
+        return Text(old, new, why="not shown, for it looks like a private key")
     if one.shown.hunks is None:
         return Text(old, new, why=why_not(one.shown, (one.before, one.after)))
     if not one.shown.hunks:

@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 from bisync import process
 from bisync.app import Session
-from bisync.core import names
+from bisync.core import names, private_keys
 from bisync.core.change import Action, Change
+from bisync.core.private_keys import HEAD_BYTES
 from bisync.core.text_diff import ABSENT, EFFORT, LONG, TOTAL_EFFORT, Shown, Version, shown, unshown
 from bisync.sync import merging, texts
 from bisync.sync.patterns import Wanted
@@ -23,7 +24,8 @@ class FileDifference:
     """What a sync changes in one file on `side`. `before`, `after`: how many bytes there are; None: no file.
 
     A conflict is on both sides: `before` is the version here, `after` the one in the cloud, and what becomes of them is
-    in the change. A merge is a difference on each side. `shown` None: nothing but names change.
+    in the change. A merge is a difference on each side. `shown` None: nothing but names change. `is_key`: a version
+    looks like a private key, which its user may look at and others may not.
     """
 
     change: Change
@@ -31,6 +33,7 @@ class FileDifference:
     before: int | None = None
     after: int | None = None
     shown: Shown | None = None
+    is_key: bool = False
 
 
 def is_by_name(change: Change) -> bool:
@@ -101,7 +104,12 @@ def differences(
                 continue
             found = shown(before, after, effort=min(left, EFFORT), whole=is_named(path))
             left -= found.spent
-            yield FileDifference(change=change, side=side, before=before.size, after=after.size, shown=found)
+            is_key = any(
+                private_keys.is_private_key((one.content or b"")[:HEAD_BYTES]) for one in (before, after)
+            )
+            yield FileDifference(
+                change=change, side=side, before=before.size, after=after.size, shown=found, is_key=is_key
+            )
 
 
 def _merged(session: Session, prepared: Prepared, change: Change, ours: Version, theirs: Version) -> Version:

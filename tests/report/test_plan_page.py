@@ -288,6 +288,16 @@ def test_texts_that_did_not_come_are_told() -> None:
     assert not made(replace(one, texts=None)).all("pre")
 
 
+def test_a_private_key_is_for_no_page() -> None:
+    coming = Change(Action.DOWNLOAD, "notes.txt", 9, "new in the cloud")
+    key = different(coming, "local", ABSENT, held("-----BEGIN PRIVATE KEY-----\nMIIsecret\n"))
+
+    text = made(planned(coming, texts=(replace(key, is_key=True),))).text
+
+    assert "MIIsecret" not in text and "not shown, for it looks like a private key" in text
+    assert "MIIsecret" in made(planned(coming, texts=(key,))).text
+
+
 def test_long_texts_are_cut_and_told() -> None:
     edits = [Change(Action.UPLOAD, f"{name}.md", 9, "edited here", replaces=True) for name in "abc"]
     long = held("".join(f"line {number}\n" for number in range(1000)))
@@ -307,7 +317,7 @@ def test_long_texts_are_cut_and_told() -> None:
 
 def test_a_page_of_a_hundred_thousand_changes_can_be_opened() -> None:
     changes = [
-        Change(Action.UPLOAD, f"folder {number % 997}/{number % 13}/file number {number}.md", 1, "new here")
+        Change(Action.UPLOAD, f"folder {number % 97}/file number {number}.md", 1, "new here")
         for number in range(100_000)
     ]
     left = tuple(LeftOut(f"{number}", "no room") for number in range(10_000))
