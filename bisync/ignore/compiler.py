@@ -15,6 +15,7 @@ Rules are merged into as few as possible: rclone tries every rule on every path,
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -311,41 +312,67 @@ class Group:
         With `pruned` it says nothing about what lies below an ignored folder, which is ignored with
         it anyway. That is mostly, but not always, shorter.
         """
-        patterns = [*self.positives, *self.negations]
         by_name = self.scope is not None
-        nfa = Nfa([(rule.body if by_name else rule.tokens) or () for rule in patterns])
-        split = len(self.positives)
-        matched = sum(nfa.accepts[:split])
-        taken_back = sum(nfa.accepts[split:])
-        settled = sum(nfa.opens[split:])  # a negation takes back all that follows: nothing to find there
-
-        def ignored(state: int) -> bool:
-            return bool(state & matched) and not state & taken_back
-
-        def goes_down(state: int) -> bool:
-            return not by_name and not (pruned and ignored(state))
-
-        view = View(nfa)
-
-        def successors(state: _Reading) -> Iterator[tuple[int, _Reading]]:
-            if not state[0] & settled:
-                yield from view.successors(state, goes_down)
-
-        def mark(state: _Reading) -> int:
-            places, at_start, quoted = state
-            if quoted:
-                return int(ignored(nfa.step(places, view.other)))
-            return int(not at_start and not places & settled and ignored(places))
-
+        bodies = [
+            tuple((rule.body if by_name else rule.tokens) or () for rule in some)
+            for some in (self.positives, self.negations)
+        ]
         limit = min(buckets.states, MAX_STATES_FILES if self.wanted == FILES else MAX_STATES)
         try:
-            dfa = explore((nfa.start, True, False), successors, mark, limit)
+            expression, states = difference(*bodies, by_name=by_name, pruned=pruned, limit=limit)
         except TooLarge:
             buckets.states -= limit
             raise
-        buckets.states -= len(dfa.moves)
-        smallest = language(dfa, 1)
-        return shortest(smallest, view.classes) if any(smallest.marks) else ""
+        buckets.states -= states
+        if expression is None:
+            raise TooLarge
+        return expression
+
+
+# Rules change one at a time, and what stands in other groups is as it was: whoever watches a folder need not go
+# through that again.
+@functools.lru_cache(maxsize=64)
+def difference(
+    positives: tuple[Tokens, ...], negations: tuple[Tokens, ...], *, by_name: bool, pruned: bool, limit: int
+) -> tuple[str | None, int]:
+    """An expression for what a positive matches and no negation takes back, and how many states it took; None for one
+    that is too large.
+
+    Raises TooLarge where the states are more than `limit`.
+    """
+    nfa = Nfa([*positives, *negations])
+    split = len(positives)
+    matched = sum(nfa.accepts[:split])
+    taken_back = sum(nfa.accepts[split:])
+    settled = sum(nfa.opens[split:])  # a negation takes back all that follows: nothing to find there
+
+    def ignored(state: int) -> bool:
+        return bool(state & matched) and not state & taken_back
+
+    def goes_down(state: int) -> bool:
+        return not by_name and not (pruned and ignored(state))
+
+    view = View(nfa)
+
+    def successors(state: _Reading) -> Iterator[tuple[int, _Reading]]:
+        if not state[0] & settled:
+            yield from view.successors(state, goes_down)
+
+    def mark(state: _Reading) -> int:
+        places, at_start, quoted = state
+        if quoted:
+            return int(ignored(nfa.step(places, view.other)))
+        return int(not at_start and not places & settled and ignored(places))
+
+    dfa = explore((nfa.start, True, False), successors, mark, limit)
+    smallest = language(dfa, 1)
+    expression: str | None = ""
+    if any(smallest.marks):
+        try:
+            expression = shortest(smallest, view.classes)
+        except TooLarge:
+            expression = None
+    return expression, len(dfa.moves)
 
 
 _Reading = tuple[int, bool, bool]
