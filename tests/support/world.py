@@ -25,13 +25,17 @@ from bisync.core.result import SyncResult
 from bisync.errors import BisyncError
 from bisync.manifest.load import load
 from bisync.rclone import binary
-from tests.support import ready, staying
+from tests.support import motos, ready, staying
 
 KEY_ID = "TESTKEYID0123456789"
 SECRET = "test-secret-that-must-never-be-seen-anywhere"
 BUCKET = "notes-bucket"
 
 ROOT = Path(__file__).parents[2]
+
+
+# What runs a server.
+Process = subprocess.Popen[bytes] | motos.Forked
 
 
 @cache
@@ -50,7 +54,7 @@ class S3:
     endpoint: str
     folder: Path | None
     provider: str
-    process: subprocess.Popen[bytes] | None
+    process: Process | None
     key_id: str = KEY_ID
     secret: str = SECRET
 
@@ -130,7 +134,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: Process) -> None:
     """Stop a server; one that waits for a client that is gone is killed."""
     process.terminate()
     try:
@@ -188,7 +192,7 @@ def serve_moto(buckets: tuple[str, ...] = (BUCKET,), *, shared: bool = False) ->
             _idle_motos.append((process, port))
 
 
-_idle_motos: list[tuple[subprocess.Popen[bytes], int]] = []
+_idle_motos: list[tuple[motos.Forked, int]] = []
 
 
 @atexit.register
@@ -198,12 +202,9 @@ def end_motos() -> None:
         end(_idle_motos.pop()[0])
 
 
-def _moto() -> tuple[subprocess.Popen[bytes], int]:
+def _moto() -> tuple[motos.Forked, int]:
     port = free_port()
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = motos.start(port)
     wait_for(port, process)
     return process, port
 
@@ -212,7 +213,7 @@ def _asked(method: str, url: str) -> None:
     urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: Process) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended at once"
