@@ -50,7 +50,7 @@ def test_a_run_stopped_in_an_upload(
     laptop.write("a.md", "a")
     laptop.write("big.md", BIG)
     gate = proxy.on("PUT", Gate(), path="big.md")
-    run = laptop.popen("sync")
+    run = laptop.popen_whole("sync")
     gate.wait()
 
     run.send_signal(number)
@@ -74,7 +74,7 @@ def test_a_run_stopped_in_a_download(laptop: Device, proxy: Proxy, cloud: S3, be
     cloud.put(f"{below}/a.md", "new")
     cloud.put(f"{below}/big.md", BIG)
     gate = proxy.on("GET", Gate(), path="big.md")
-    run = laptop.popen("sync")
+    run = laptop.popen_whole("sync")
     gate.wait()
 
     run.send_signal(signal.SIGINT)
@@ -92,7 +92,7 @@ def test_a_run_stopped_in_a_download(laptop: Device, proxy: Proxy, cloud: S3, be
 def test_a_second_ctrl_c_stops_at_once(laptop: Device, proxy: Proxy, cloud: S3, below: str) -> None:
     laptop.write("big.md", BIG)
     gate = proxy.on("PUT", Gate(), path="big.md")
-    run = laptop.popen("sync")
+    run = laptop.popen_whole("sync")
     gate.wait()
 
     run.send_signal(signal.SIGINT)
@@ -116,7 +116,7 @@ def test_stopped_while_the_cloud_is_listed(laptop: Device, proxy: Proxy, command
     laptop.sync()
     laptop.write("b.md", "b")
     gate = proxy.on("LIST", Gate())
-    run = laptop.popen(command)
+    run = laptop.popen_whole(command)
     gate.wait()
 
     run.send_signal(signal.SIGINT)
@@ -133,7 +133,7 @@ def test_stopped_while_a_huge_file_is_read(laptop: Device) -> None:
     huge = laptop.notes / "huge.bin"
     with huge.open("wb") as stream:
         stream.truncate(1 << 40)  # a hole: it takes no room and 20 minutes to read
-    run = laptop.popen("sync")
+    run = laptop.popen_whole("sync")
     deadline = time.monotonic() + 20
     while not reads(run.pid, huge):
         assert time.monotonic() < deadline
@@ -156,7 +156,7 @@ def test_an_interrupted_setup(tmp_path: Path, proxy: Proxy, cloud: S3, below: st
     device = Device(tmp_path / "home", proxy.s3, sync_extra=f"    path: {below}\n")
     device.write("big.md", BIG)
     gate = proxy.on("PUT", Gate(), path="big.md")
-    run = device.popen("setup")
+    run = device.popen_whole("setup")
     gate.wait()
 
     run.send_signal(signal.SIGINT)
@@ -173,7 +173,7 @@ def test_an_interrupted_setup(tmp_path: Path, proxy: Proxy, cloud: S3, below: st
 def test_json_says_so_too(laptop: Device, proxy: Proxy) -> None:
     laptop.write("a.md", "a")
     gate = proxy.on("PUT", Gate(), path="a.md")
-    run = laptop.popen("sync", "--json")
+    run = laptop.popen_whole("sync", "--json")
     gate.wait()
     run.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -221,7 +221,7 @@ def _read_all(leader: int) -> str:
 def test_a_second_run_while_one_is_at_work(laptop: Device, proxy: Proxy, cloud: S3, below: str) -> None:
     laptop.write("a.md", "a")
     gate = proxy.on("PUT", Gate(), path="a.md")
-    first = laptop.popen("sync")
+    first = laptop.popen_whole("sync")
     gate.wait()
 
     second = laptop.run("sync", expect=6)
@@ -285,7 +285,7 @@ def wait_for(leader: int, pattern: str) -> None:
 def test_who_interrupts_setup_is_told_to_carry_on_with_it(tmp_path: Path, proxy: Proxy, below: str) -> None:
     device = Device(tmp_path / "home", proxy.s3, sync_extra=f"    path: {below}\n")
     gate = proxy.on("LIST", Gate())
-    run = device.popen("setup")
+    run = device.popen_whole("setup")
     gate.wait()
     run.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -303,7 +303,7 @@ def test_an_interruption_in_order_blocks_nothing(laptop: Device, proxy: Proxy) -
 
     def interrupted() -> None:
         gate = proxy.on("LIST", Gate())
-        run = laptop.popen("sync")
+        run = laptop.popen_whole("sync")
         gate.wait()
         run.send_signal(signal.SIGINT)
         time.sleep(0.3)

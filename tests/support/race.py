@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 
 from bisync.core.result import Outcome
 from tests.support.proxy import Delay, Double, Drop, Proxy, Request, Status, proxied
+from tests.support.ready import Begun
 from tests.support.world import BUCKET, S3, Device, serve_moto, serve_s3
 
 NAMES = ("laptop", "desktop", "phone")
@@ -84,10 +84,10 @@ class Devices:
         return self.a.tree()
 
 
-def ended(process: subprocess.Popen[str], *, timeout: float = 120) -> tuple[int, str]:
+def ended(process: Begun, *, timeout: float = 120) -> tuple[int, str]:
     """Its exit code and all that it said."""
     out, err = process.communicate(timeout=timeout)
-    return process.returncode, out + err
+    return process.wait(), out + err
 
 
 def race(devices: Devices, number: int, chance: random.Random) -> list[int]:

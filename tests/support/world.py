@@ -311,10 +311,17 @@ syncs:
         mine = {"HOME": str(self.home), "TEST_KEY_ID": keys[0], "TEST_SECRET": keys[1]}
         return {**kept, **here, **mine, **self.env}
 
-    def popen(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
+    def popen(self, *argv: str, start_new_session: bool = False) -> ready.Begun:
+        """Begin `bisync ARGV`."""
+        whole = self.environment
+        assert ready.can(whole)
+        return ready.begun(argv, self.home, whole, program=self.program, own_session=start_new_session)
+
+    def popen_whole(self, *argv: str) -> subprocess.Popen[str]:
+        """The same, and what comes first: Python starts, and loads the program."""
         return subprocess.Popen(
             [sys.executable, "-m", self.program, *argv], cwd=self.home, env=self.environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def run(
@@ -330,8 +337,8 @@ syncs:
         `before` comes first in the command line, to be somebody else.
         """
         whole = {**self.environment, **env}
-        if self.program == "bisync" and not before and ready.can(whole):
-            ran = Ran(*ready.ran(argv, self.home, whole, timeout))
+        if not before and ready.can(whole):
+            ran = Ran(*ready.ran(argv, self.home, whole, timeout, program=self.program))
         else:
             done = subprocess.run(
                 [*before, sys.executable, "-m", self.program, *argv], cwd=self.home, env=whole,

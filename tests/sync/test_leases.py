@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from bisync.state import lease as lease_state
 from tests.support import short_lease
 from tests.support.proxy import Drop, Gate, Proxy, Slow, Status, Together, proxied
 from tests.support.race import WRITES, Devices, ended, is_lease, race, store, wrote
+from tests.support.ready import Begun
 from tests.support.world import BUCKET, S3, Device
 
 SHORT = short_lease.NAME
@@ -47,7 +47,7 @@ def moto_pair(moto: S3, tmp_path: Path) -> Iterator[Devices]:
         yield Devices(tmp_path, (one, other))
 
 
-def begun(process: subprocess.Popen[str], words: str) -> str:
+def begun(process: Begun, words: str) -> str:
     """What it printed until it said `words`."""
     assert process.stderr is not None
     said = ""
@@ -225,7 +225,7 @@ def test_devices_that_start_together_lose_nothing(kind: str, seed: int, tmp_path
 class TestHolderGone:
     """Leases last seconds here. (`short_lease`)"""
 
-    def started(self, pair: Devices) -> subprocess.Popen[str]:
+    def started(self, pair: Devices) -> Begun:
         """The laptop, in the middle of sending a large file."""
         pair.proxies[0].on("PUT", Slow(100_000), path="large.bin")
         pair.a.write("large.bin", "x" * 1_500_000)

@@ -20,6 +20,7 @@ from tests.support.blackbox.history import CLOUD, Calm, Command, Deed, History
 from tests.support.blackbox.judge import verdicts
 from tests.support.blackbox.moves import RULES, Foreigner, Users
 from tests.support.blackbox.places import OURS, Bucket, Laptop, look
+from tests.support.ready import Begun
 from tests.support.torture import await_free, rclones_of
 from tests.support.world import S3, SECRET, Device, serve_moto, serve_s3
 
@@ -183,7 +184,7 @@ class Game:
     def finish(
         self,
         laptop: Laptop,
-        process: subprocess.Popen[str],
+        process: Begun,
         argv: tuple[str, ...],
         fate: str,
         before: Any,
@@ -195,7 +196,7 @@ class Game:
         assert SECRET not in out + err, "the secret key was printed"
         assert self.under_way is not None
         command = Command(
-            laptop.name, argv, fate, process.returncode, out + err, _told(out), before,
+            laptop.name, argv, fate, process.wait(), out + err, _told(out), before,
             look(self.laptops, self.bucket), tuple(self.under_way), joins,
         )  # fmt: skip
         self.under_way = None
