@@ -18,6 +18,7 @@ from bisync.ignore import (
     charset,
     compile_filters,
     compile_rules,
+    compiler,
     load_rules,
     re2,
     walk,
@@ -135,6 +136,22 @@ def test_the_cache_gives_the_same_text_and_survives_damage(tmp_path: Path) -> No
     assert file.read_bytes() == stored
     compile_rules(rules_of("*", "!*.me"), cache)
     assert len(list(cache.iterdir())) == 2
+
+
+def test_what_stays_of_the_rules_is_not_compiled_again() -> None:
+    compiler.difference.cache_clear()
+    compile_rules(rules_of("*.log", "!keep.log", "a?"))
+    known = compiler.difference.cache_info().misses
+    assert known > 0
+
+    with_a_folder = rules_of("*.log", "!keep.log", "a?", "x/")
+    text = compile_rules(with_a_folder)
+    assert compiler.difference.cache_info().misses == known
+    compiler.difference.cache_clear()
+    assert compile_rules(with_a_folder) == text
+
+    compile_rules(rules_of("*.log", "!kept.log", "a?"))
+    assert compiler.difference.cache_info().misses > known
 
 
 def test_a_hit_is_read_and_not_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

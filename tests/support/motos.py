@@ -94,7 +94,7 @@ def _load() -> None:
 
 def _serve() -> int:
     """A fork for each port that is asked for. Returns the port in one that is to listen there."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    signal.signal(signal.SIGCHLD, _reap)
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -102,6 +102,13 @@ def _serve() -> int:
             return int(line)
         print(pid, flush=True)
     sys.exit(0)
+
+
+def _reap(*_: object) -> None:
+    """Whoever has ended is gone, for those who wait until it is."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _end_with_them() -> None:
