@@ -41,10 +41,11 @@ def can(env: Mapping[str, str]) -> bool:
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:
-    # Whether byte code is written changes nothing of what is loaded already; and what has our folder in its path
-    # has it there, too.
-    apart = ("PYTHONDONTWRITEBYTECODE", *(("PYTHONPATH",) if env.get("PYTHONPATH") == str(ROOT) else ()))
-    return {name: value for name, value in env.items() if name.startswith(AT_START) and name not in apart}
+    # Whether byte code is written changes nothing of what is loaded already; and our own folder is in its path anyway.
+    found = {name: value for name, value in env.items() if name.startswith(AT_START)}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    path = [one for one in found.pop("PYTHONPATH", "").split(os.pathsep) if one not in ("", str(ROOT))]
+    return found | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
 
 
 class Begun:

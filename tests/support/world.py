@@ -307,14 +307,16 @@ syncs:
         foreign = ("RCLONE_", "BISYNC_", "BASIC_MEMORY_", "XDG_", "PYTHONDONTWRITEBYTECODE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         keys = (self.server.key_id, self.server.secret) if self.server is not None else (KEY_ID, SECRET)
-        here = {"PYTHONPATH": str(ROOT)} if self.program != "bisync" else {}
+        here = {}
+        if self.program != "bisync":
+            here["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
         mine = {"HOME": str(self.home), "TEST_KEY_ID": keys[0], "TEST_SECRET": keys[1]}
         return {**kept, **here, **mine, **self.env}
 
     def popen(self, *argv: str, start_new_session: bool = False) -> ready.Begun:
-        """Begin `bisync ARGV`."""
+        """Begin `bisync ARGV`, as a fork of a program that is loaded (tests/support/ready.py)."""
         whole = self.environment
-        assert ready.can(whole)
+        assert ready.can(whole), "what Python reads when it starts is another's: popen_whole"
         return ready.begun(argv, self.home, whole, program=self.program, own_session=start_new_session)
 
     def popen_whole(self, *argv: str) -> subprocess.Popen[str]:
