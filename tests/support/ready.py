@@ -124,6 +124,7 @@ def begun(
     own_session: bool = False,
 ) -> Begun:
     """`python -m PROGRAM ARGV`, as a fork. `own_session`: it leads a session and a process group of its own."""
+    address = _address()
     out, theirs = os.pipe()
     err, their_err = os.pipe()
     request = {
@@ -136,7 +137,7 @@ def begun(
     asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MESSAGE)
-        asked.connect(_address())
+        asked.connect(address)
         socket.send_fds(asked, [json.dumps(request).encode()], [theirs, their_err])
     finally:
         os.close(theirs)
