@@ -22,11 +22,15 @@ SHORT = {
 }
 # What stands for a flag's value where people read of it; else its name.
 VALUES = {
+    "--profile": "NAME",
+    "--run": "RUN",
+    "--path": "PATH",
+    "--tool": "PROGRAM",
     "--manifest": "FILE",
     "--only": "SYNC",
-    "--max-delete": "N",
+    "--max-delete": "COUNT",
     "--plan": "FILE",
-    "--jobs": "N",
+    "--jobs": "COUNT",
     "--out": "FILE",
     "--script": "FILE",
     "--html": "FILE",
@@ -34,7 +38,7 @@ VALUES = {
     "--keep": "VERSION",
     "--to": "FOLDER",
     "--dir": "FOLDER",
-    "--limit": "N",
+    "--limit": "COUNT",
     "--also": "PATH",
     "--tenant": "NAME",
     "--project": "NAME",
@@ -91,6 +95,12 @@ class Command:
     def summary(self) -> str:
         """What it does, in one line."""
         return (self.call.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What else there is to say, a paragraph each."""
+        _, *more = (self.call.__doc__ or "").strip().split("\n\n")
+        return tuple(" ".join(text.split()) for text in more)
 
     def flags(self) -> tuple[Flag, ...]:
         """Its flags, in the order of the function's parameters; `--path X` says the same as a bare X."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import background, cloud, manifest, migration, rules, runs, taking_back, views
+from . import background, cloud, manifest, migration, rules, runs, shell, taking_back, views
 from ._command import Command
 
 COMMANDS: dict[str, Command] = {
     one.name: one
-    for module in (manifest, cloud, runs, taking_back, views, rules, background, migration)
+    for module in (manifest, cloud, runs, taking_back, views, rules, background, migration, shell)
     for one in module.COMMANDS
 }

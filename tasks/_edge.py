@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 JOBS = 4
 HELP = {
     "manifest": "the manifest to use (default: bisync.yaml here or above, then ~/.config/bisync/bisync.yaml)",
-    "only": "only this sync (repeatable; default: all)",
+    "only": "only this sync, or these: notes,work (repeatable; default: all)",
     "json": "print one JSON document on stdout",
     "jobs": "work on this many syncs at a time",
     "path": "only this file, this folder, or what fits this pattern: 'work/**/*.md'",
@@ -207,8 +207,19 @@ def _opened(
     say_which(screen, manifest)
     app = App(manifest=manifest, env=dict(os.environ), on_plan=screen.plan, on_event=screen.hear)
     known = {sync.name for sync in manifest.syncs}
-    others = [word for word in only or [] if word not in known and is_no_name(word)]
-    return app, select_syncs(manifest, [word for word in only or [] if word not in others]), others
+    only = [name for word in only or [] for name in names_in(word, known, is_no_name)]
+    needs_value(only or None, "--only")
+    others = [word for word in only if word not in known and is_no_name(word)]
+    return app, select_syncs(manifest, [word for word in only if word not in others]), others
+
+
+def names_in(word: str, known: set[str], is_no_name: Callable[[str], bool]) -> list[str]:
+    """The names in a word for syncs, with commas between (`notes,work`).
+
+    One that may be for files is left whole, as long as no part of it is a sync's name.
+    """
+    parts = word.split(",")
+    return [word] if is_no_name(word) and not known & set(parts) else parts
 
 
 def headed(screen: Screen, syncs: Sequence[Sync]) -> Iterator[Sync]:

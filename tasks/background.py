@@ -32,7 +32,7 @@ def schedule(
     manifest: str | None = None,
     json: bool = False,
 ) -> None:
-    """Sync in the background: by systemd, launchd or cron, whichever this machine has."""
+    """Sync in the background: by systemd, launchd or cron."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import schedule as verb
         from bisync.schedule.form import Form, parse_interval

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 
 @command(
+    words="tenant",
     help={
         "manifest": HELP["manifest"],
         "tenant": "the manifest's tenant to log in for, where they are at several addresses",
         "no-browser": "only show the address and the code",
-    }
+    },
 )
 def login(
     c: object, manifest: str | None = None, tenant: str | None = None, no_browser: bool = False
 ) -> None:
-    """Log in to the Basic Memory cloud, by a code that you confirm in a browser."""
+    """Log in to the Basic Memory cloud, by a code for your browser."""
     with edge(Screen()) as screen:
         from bisync import events
         from bisync.actions import login as action

@@ -103,7 +103,11 @@ def setup(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Make everything ready: grant, rclone, credentials, rclone.conf, ignore file, sync dir, baseline."""
+    """Make everything ready: what it may do, rclone, keys, baseline.
+
+    Shows what the manifest asks for, which you agree to; then rclone, credentials, rclone.conf, ignore file, sync dir,
+    baseline. A second run changes nothing.
+    """
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import setup as action
 

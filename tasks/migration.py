@@ -39,7 +39,10 @@ def migrate(
     verbose: bool = False,
     json: bool = False,
 ) -> None:
-    """Move over what was there before: folders of notes, projects of v0.14, a WebDAV server."""
+    """Move over what was there before: folders, v0.14, WebDAV.
+
+    Folders of notes, the projects of basic-memory v0.14, a WebDAV server. Stop it when you like, and type it again.
+    """
     with edge(Screen(as_json=json, verbose=verbose)) as screen:
         from pathlib import Path
 

@@ -31,7 +31,7 @@ def explain(
     only: list[str] | None = None,
     json: bool = False,
 ) -> None:
-    """Say whether a path is synced, and which line of which ignore file decides."""
+    """Say whether a path is synced, and which ignore rule decides."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import explain as action
 

@@ -261,7 +261,7 @@ def resolve(
     manifest: str | None = None,
     only: list[str] | None = None,
 ) -> None:
-    """Settle a conflict: keep one version under the file's name, the others go to the trash."""
+    """Settle a conflict: keep one version, the others go to the trash."""
     with edge(Screen()) as screen:
         from bisync.actions import conflicts as action
         from bisync.core.printable import typed_path
@@ -324,7 +324,7 @@ def restore(
     only: list[str] | None = None,
     json: bool = False,
 ) -> None:
-    """Bring back what a run overwrote or deleted, or what was there at a time: a file, a folder, a pattern."""
+    """Bring back what runs overwrote or deleted, or as it was then."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import restore as action
         from bisync.files import named_path
@@ -375,7 +375,7 @@ def prune(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """List files that are ignored now but lie in the cloud from before; remove them there with --yes."""
+    """List what the cloud holds that is ignored now; remove it (--yes)."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import prune as action
 
@@ -400,7 +400,7 @@ def unlock(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Show which device holds the lease of the cloud; remove that of a device that is gone with --yes."""
+    """Show who holds the lease of the cloud; remove a dead one (--yes)."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import unlock as action
 

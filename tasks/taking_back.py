@@ -35,7 +35,10 @@ def undo(
     force: bool = False,
     json: bool = False,
 ) -> None:
-    """Take back what a run did, here and in the cloud; what has changed since is left alone."""
+    """Take back what a run did, here and in the cloud.
+
+    What has changed since is left alone, and named.
+    """
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import undo as action
 

@@ -44,7 +44,7 @@ def check(
     json: bool = False,
     jobs: int = JOBS,
 ) -> None:
-    """Compare the contents of both sides: missing, different, unreadable."""
+    """Compare what both sides hold: missing, different, unreadable."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import check as action
 
@@ -81,7 +81,7 @@ def diff(
     json: bool = False,
     jobs: int = JOBS,
 ) -> None:
-    """Show what the next sync will change in texts, on both sides, changing nothing."""
+    """Show what the next sync will change in texts, on both sides."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import diff as action
         from bisync.report.diff_words import diff_document, diff_lines
@@ -133,7 +133,7 @@ def conflicts(
     diff: bool = False,
     json: bool = False,
 ) -> None:
-    """List the conflict copies that wait for a decision; with --diff, what is different in them."""
+    """List the conflict copies that wait for a decision."""
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import conflicts as action
 
@@ -196,7 +196,10 @@ def log(
     only: list[str] | None = None,
     json: bool = False,
 ) -> None:
-    """Show what a run did, path by path (without RUN, the last that had something to do); or what happened to PATH."""
+    """Show what a run did, path by path, or what happened to PATH.
+
+    Without RUN and PATH it is the last run that had something to do.
+    """
     with edge(Screen(as_json=json)) as screen:
         from bisync.actions import log as action
 

@@ -1,7 +1,8 @@
-"""How a command line is read: bare words, flags in front, `--`; completion; the same commands by invoke."""
+"""How a command line is read: bare words, flags in front, `--`; the same commands by invoke."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,29 +12,18 @@ import pytest
 from bisync.tasks import namespace
 from bisync.tasks._command import SHORT
 from bisync.tasks._commands import COMMANDS
-from bisync.tasks._completion import candidates
-from bisync.tasks.program import FRONT_FLAGS, run
+from bisync.tasks._edge import looks_like_files, names_in
+from bisync.tasks._parsing import OWN, Call, Help, asked
+from bisync.tasks.program import run
 from invoke.parser import Parser
 
+from bisync.core.closest import closest
 from tests.support.world import Device
 
 pytestmark = pytest.mark.pure
 
 
-class Called:
-    """What each command was called with."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.found: list[tuple[str, dict[str, object]]] = []
-        for name, one in COMMANDS.items():
-            flags = one.flags()  # the real function's
-            monkeypatch.setattr(one, "flags", lambda flags=flags: flags)
-            monkeypatch.setattr(one, "call", lambda c, name=name, **given: self.found.append((name, given)))
-
-
-@pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> Called:
-    return Called(monkeypatch)
+NO_COMMAND = "see: bisync --help"
 
 
 @pytest.mark.parametrize(
@@ -42,21 +32,58 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Called:
         ("sync", "sync", {}),
         ("sync notes work", "sync", {"only": ["notes", "work"]}),
         ("sync --only notes work -o diary", "sync", {"only": ["notes", "diary", "work"]}),
+        ("sync --only notes,work", "sync", {"only": ["notes,work"]}),
         ("sync -nv -m here.yaml", "sync", {"dry_run": True, "verbose": True, "manifest": "here.yaml"}),
+        ("sync -n", "sync", {"dry_run": True}),
         ("-m here.yaml sync", "sync", {"manifest": "here.yaml"}),
+        ("-mhere.yaml sync", "sync", {"manifest": "here.yaml"}),
         ("--manifest=here.yaml sync --manifest there.yaml", "sync", {"manifest": "there.yaml"}),
+        ("--json status", "status", {"json": True}),
+        ("-nv sync notes", "sync", {"dry_run": True, "verbose": True, "only": ["notes"]}),
+        ("-nm here.yaml sync", "sync", {"dry_run": True, "manifest": "here.yaml"}),
+        ("-o notes --only=work sync diary", "sync", {"only": ["notes", "work", "diary"]}),
+        ("-m sync status", "status", {"manifest": "sync"}),
         ("sync --max-delete=3 --jobs 2", "sync", {"max_delete": "3", "jobs": "2"}),
         ("validate here.yaml", "validate", {"manifest": "here.yaml"}),
+        ("init here.yaml", "init", {"manifest": "here.yaml"}),
+        ("login team", "login", {"tenant": "team"}),
+        ("schedule show", "schedule", {"action": "show"}),
+        ("completion zsh", "completion", {"shell": "zsh"}),
+        ("--print-completion-script zsh", "completion", {"shell": "zsh"}),
+        ("--print-completion-script=fish", "completion", {"shell": "fish"}),
         ("explain a b --only notes c", "explain", {"path": "a", "also": ["b", "c"], "only": ["notes"]}),
         ("explain -- -x --y", "explain", {"path": "-x", "also": ["--y"]}),
         ("explain --path a b", "explain", {"path": "a", "also": ["b"]}),
         ("restore -- --help", "restore", {"path": "--help"}),
         ("resolve a.md --keep local", "resolve", {"path": "a.md", "keep": "local"}),
+        ("log 2026 a.md", "log", {"run": "2026", "path": "a.md"}),
     ],
 )
-def test_what_people_type(called: Called, line: str, name: str, given: dict[str, object]) -> None:
-    assert run(line.split()) == 0
-    assert called.found == [(name, given)]
+def test_what_people_type(line: str, name: str, given: dict[str, object]) -> None:
+    assert asked(line.split(), COMMANDS) == Call(COMMANDS[name], given)
+
+
+@pytest.mark.parametrize(
+    ("line", "about"),
+    [
+        ("", None),
+        ("help", None),
+        ("--help", None),
+        ("-h", None),
+        ("-m x --help", None),
+        ("help help", None),
+        ("help sync", "sync"),
+        ("--help sync", "sync"),
+        ("-h sync", "sync"),
+        ("help sync notes --json", "sync"),
+        ("help --json sync", "sync"),
+        ("-m x help sync", "sync"),
+        ("sync --help", "sync"),
+        ("sync notes --onl x -h", "sync"),
+    ],
+)
+def test_many_ways_to_ask_for_help(line: str, about: str | None) -> None:
+    assert asked(line.split(), COMMANDS) == Help(COMMANDS[about] if about is not None else None)
 
 
 @pytest.mark.parametrize(
@@ -65,79 +92,94 @@ def test_what_people_type(called: Called, line: str, name: str, given: dict[str,
         ("restore a b", "restore does not know what to do with 'b'"),
         ("validate a b", "validate does not know what to do with 'b'"),
         ("validate a -m b", "validate does not know what to do with 'a'"),
+        ("schedule", "schedule needs ACTION"),
         ("sync --json=yes", "--json takes no value"),
         ("sync --onl notes", "sync has no flag --onl; did you mean --only?"),
+        ("sync --dryrun", "sync has no flag --dryrun; did you mean --dry-run?"),
         ("plan --foo=3", "plan has no flag --foo"),
+        ("plan -q3", "plan has no flag -q3"),
         ("-m", "-m needs a value"),
-        ("-m x demo", "demo has no flag --manifest"),
+        ("-m x", "-m is for a task, and none is named"),
+        ("-m x demo", "demo has no flag -m"),
+        ("--json demo", "demo has no flag --json"),
         ("--verson", "no flag --verson; did you mean --version?"),
-        ("--print-completion-script csh", "no completion for csh; there is bash, zsh and fish"),
+        ("--jsn status", "no flag --jsn; did you mean --json?"),
+        ("--keep local resolve a.md", "no flag --keep"),  # in demo it is a switch: it stands behind the task
+        ("-nZ sync", "no flag -Z"),
+        ("- sync", "no flag -"),
+        ("-- sync", "no flag --"),
+        ("stauts", "no task stauts; did you mean status?"),
+        ("help stauts", "no task stauts; did you mean status?"),
+        ("hlep sync", "no task hlep; did you mean help?"),
+        ("conf", "no task conf; did you mean conflicts?"),
+        ("synchronize", "no task synchronize; did you mean sync?"),
+        ("push", "no task push"),
+        ("pull", "no task pull"),
+        ("ls", "no task ls"),
+        ("config", "no task config"),
+        ("start", "no task start"),
+        ("notes", "no task notes"),
     ],
 )
-def test_what_cannot_be_meant(
-    called: Called, capsys: pytest.CaptureFixture[str], line: str, says: str
-) -> None:
+def test_what_cannot_be_meant(capsys: pytest.CaptureFixture[str], line: str, says: str) -> None:
     assert run(line.split()) == 2
-    assert capsys.readouterr().err.startswith(f"Error: {says}\n  → see: bisync ")
-    assert called.found == []
+
+    first, hint, *more = capsys.readouterr().err.splitlines()
+    assert first == f"Error: {says}"
+    assert hint.startswith("  → see: bisync ") and not more
+
+
+def test_a_command_line_that_is_wrong_has_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stauts", "--json"]) == 2
+
+    said = json.loads(capsys.readouterr().out)
+    assert said == {
+        "version": 1, "error": "no task stauts; did you mean status?", "hint": NO_COMMAND, "exit_code": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("stauts", ["sync", "status"], "status"),
+        ("fst", ["safe", "balanced", "fast"], "fast"),
+        ("onl", ["json", "only"], "only"),
+        ("initialise", ["init", "login"], "init"),
+        ("foo", ["force", "from"], None),
+        ("st", ["status"], None),
+        ("x", ["a"], None),
+        ("", ["a"], None),
+        ("sync", [], None),
+        ("übersicht", ["übersichtlich", "über"], "übersichtlich"),
+    ],
+)
+def test_only_what_is_close_is_meant(word: str, known: list[str], meant: str | None) -> None:
+    assert closest(word, known) == meant
+
+
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("notes,work", ["notes", "work"]),
+        ("notes,wrok", ["notes", "wrok"]),
+        ("notes,", ["notes", ""]),
+        ("notes", ["notes"]),
+        ("a,b", ["a", "b"]),
+        ("a,b.md", ["a,b.md"]),
+        ("notes,b.md", ["notes", "b.md"]),
+    ],
+)
+def test_names_with_commas_between(word: str, names: list[str]) -> None:
+    assert names_in(word, {"notes", "work"}, looks_like_files) == names
 
 
 def test_a_letter_means_the_same_everywhere() -> None:
     letters = [SHORT[flag.long] for one in COMMANDS.values() for flag in one.flags() if flag.short]
     assert set(letters) == set(SHORT.values())
     assert len(set(SHORT.values())) == len(SHORT)
+    assert not set(letters) & set(OWN.values()), "-h, -l and -V are the program's"
     for one in COMMANDS.values():
         assert len(one.takers) == len(one.words), one.name
-
-
-def test_help_says_which_words_a_command_takes(capsys: pytest.CaptureFixture[str]) -> None:
-    run(["--help", "sync"])
-    run(["explain", "--help"])
-    run(["validate", "-h"])
-    said = capsys.readouterr().out
-    assert "Usage: bisync sync [SYNC ...] [--options]\n" in said
-    assert "Usage: bisync explain PATH [PATH ...] [--options]\n" in said
-    assert "Usage: bisync validate [FILE] [--options]\n" in said
-
-
-# -- completion -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        (["sy"], ["sync"]),
-        (["sync", "--dr"], ["--dry-run"]),
-        (["--json", "sync", "--dr"], ["--dry-run"]),
-        (["sync", ""], []),
-        (["--ver"], ["--version"]),
-        (["schedule", ""], ["install", "remove", "show"]),
-        (["schedule", "in"], ["install"]),
-        (["schedule", "install", ""], []),
-        (["schedule", "install", "--in"], ["--interval"]),
-        ([], list(COMMANDS)),
-    ],
-)
-def test_what_a_word_may_become(words: list[str], found: list[str]) -> None:
-    assert candidates(COMMANDS, FRONT_FLAGS, words) == found
-
-
-def test_bash_completes(tmp_path: Path) -> None:
-    device = Device(tmp_path / "home")
-    (device.home / "bisync").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bisync "$@"\n')
-    (device.home / "bisync").chmod(0o755)
-    script = (
-        'PATH="$PWD:$PATH"; eval "$(bisync --print-completion-script bash)"\n'
-        'COMP_WORDS=(bisync sync --ma); COMP_CWORD=2; _bisync; echo "${COMPREPLY[@]}"\n'
-        'COMP_WORDS=(bisync st); COMP_CWORD=1; _bisync; echo "${COMPREPLY[@]}"\n'
-    )
-
-    said = subprocess.run(
-        ["bash", "-c", script], cwd=device.home, env=device.environment, capture_output=True, text=True,
-        check=True, timeout=60,
-    )  # fmt: skip
-
-    assert (said.stdout, said.stderr) == ("--manifest --max-delete\nstatus\n", "")
 
 
 # -- invoke ---------------------------------------------------------------------------------------------
@@ -150,6 +192,20 @@ def test_invoke_has_the_same_commands_and_flags() -> None:
             other for each in namespace[name].get_arguments() for other in each.names if len(other) > 1
         }
         assert spelled == {flag.long[2:] for flag in one.flags()}
+
+
+def test_invoke_has_the_same_letters() -> None:
+    """It deals out letters of its own where it is let."""
+    for name, one in COMMANDS.items():
+        letters = {
+            tuple(each.names)
+            for each in namespace[name].get_arguments()
+            if any(len(n) == 1 for n in each.names)
+        }
+        assert letters == {(flag.long[2:], flag.short[1:]) for flag in one.flags() if flag.short}, name
+    (found,) = Parser(contexts=namespace.to_contexts()).parse_argv(["sync", "-n", "-o", "notes", "-m", "x"])
+    given = [found.args[name].value for name in ("dry_run", "only", "manifest")]
+    assert given == [True, ["notes"], "x"]
 
 
 def test_invoke_reads_a_command_line_by_its_own_rules() -> None:
@@ -211,7 +267,7 @@ def test_a_value_that_is_none_does_nothing(
     assert not (device.home / ".basic-memory").exists()
 
 
-@pytest.mark.parametrize("line", ["--help", "--list", "--version", "sync --help", "explain x", "history"])
+@pytest.mark.parametrize("line", ["--help", "--list", "help sync", "completion zsh", "explain x", "history"])
 def test_a_reader_that_has_gone_gets_no_traceback(tmp_path: Path, line: str) -> None:
     device = Device(tmp_path / "home")
     device.write_manifest(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bisync.tasks._commands import COMMANDS
-from bisync.tasks.program import FRONT_FLAGS
+from bisync.tasks._parsing import HELP, OWN, values_of
 
 from bisync import errors
 from bisync.core.abilities import OBJECTS
@@ -99,7 +99,10 @@ def test_every_command_shown_exists(page: Path) -> None:
         if words[0] in ("X", "…"):
             continue
         if words[0].startswith("-"):
-            assert words[0] in FRONT_FLAGS, words
+            assert words[0].partition("=")[0] in {*OWN, *OWN.values(), *values_of(COMMANDS)}, words
+            continue
+        if words[0] == HELP:
+            assert {*words[1:]} <= {*TASKS, "TASK"}, words
             continue
         assert words[0] in TASKS, words
         assert {word for word in words if word.startswith("--")} <= flags_of(words[0]), words

@@ -23,11 +23,12 @@ def on_a_terminal(device: Device, *argv: str) -> Iterator[tuple[subprocess.Popen
     with subprocess.Popen(
         [sys.executable, "-m", "bisync", *argv], cwd=device.home, env=device.environment | {"TERM": "xterm"},
         stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-        preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
+        preexec_fn=take_terminal,  # noqa: PLW1509 - one ioctl, nothing that takes a lock
     ) as run:  # fmt: skip
         os.close(follower)
         yield run, leader
 
 
-def _take_terminal() -> None:
+def take_terminal() -> None:
+    """In a child: its standard input is its terminal."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
