@@ -6,7 +6,7 @@
 #   make test     lint, types and the whole suite: what CI runs
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
-#   make docs     the manifest's reference and example, and the pictures, made again
+#   make docs     the manifest's reference and example, the manual page and the pictures, made again
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
@@ -72,6 +72,8 @@ docs: $(READY)
 	$(BIN)/python -c 'from bisync.render import render; print(render("bisync.yaml.j2", example=True), end="")' \
 		> bisync.yaml.example.new
 	mv bisync.yaml.example.new bisync.yaml.example
+	$(BIN)/python -m bisync.tasks._man > docs/bisync.1.new
+	mv docs/bisync.1.new docs/bisync.1
 	$(BIN)/python docs/pictures.py
 
 torture: $(READY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # What a command is for, and lines that people type. A test reads each of them, and finds every command here once.
 GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
-    "Begin": {
+    "Start here": {
         "init": ("bisync init", "bisync init ~/dotfiles/bisync.yaml"),
         "login": ("bisync login", "bisync login --no-browser"),
         "setup": ("bisync setup", "bisync setup --dry-run", "bisync setup notes --rotate"),
@@ -41,7 +41,7 @@ GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
     "In the background": {
         "schedule": (
             "bisync schedule install",
-            "bisync schedule install --interval 15min",
+            "bisync schedule install --interval 1h",
             "bisync schedule show",
         ),
     },
@@ -49,7 +49,7 @@ GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
         "doctor": ("bisync doctor",),
         "unlock": ("bisync unlock", "bisync unlock --yes"),
     },
-    "And": {
+    "The rest": {
         "completion": ("bisync completion bash",),
         "logout": ("bisync logout",),
     },

@@ -93,7 +93,7 @@ def columns(rows: Mapping[str, str], width: int, *, left: int = 0) -> Iterator[s
     for name, text in rows.items():
         if room >= NARROW:
             first, *rest = folded(text, room) or [""]
-            yield f"  {name}".ljust(left) + first
+            yield (f"  {name}".ljust(left) + first).rstrip()
             yield from (" " * left + line for line in rest)
         else:
             yield f"  {name.strip()}"

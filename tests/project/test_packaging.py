@@ -93,12 +93,23 @@ def test_wheel_and_sdist_hold_what_runs_and_nothing_else(built: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {
         "bisync",
         f"bisync_tasks-{bisync.__version__}.dist-info",
+        f"bisync_tasks-{bisync.__version__}.data",
     }
+    assert [name for name in names if ".data/" in name] == [
+        f"bisync_tasks-{bisync.__version__}.data/data/share/man/man1/bisync.1"
+    ]
     assert any(name.endswith("/LICENSE") for name in names)
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"README.md", "LICENSE", "pyproject.toml", "tasks/runs.py", "templates/rclone.conf.j2"} <= packed
+    assert {
+        "README.md",
+        "LICENSE",
+        "pyproject.toml",
+        "tasks/runs.py",
+        "templates/rclone.conf.j2",
+        "docs/bisync.1",
+    } <= packed
 
 
 def test_the_wheel_works_far_from_the_checkout(installed: Path, tmp_path: Path) -> None:
@@ -111,6 +122,8 @@ def test_the_wheel_works_far_from_the_checkout(installed: Path, tmp_path: Path) 
     assert say("--version").strip() == f"bisync {bisync.__version__}"
     assert "bisync.yaml" in say("init")
     assert say("validate").startswith("OK: ")
+    assert say("completion", "bash").endswith("complete -o default -F _bisync bisync\n")
+    assert (installed.parent / "share" / "man" / "man1" / "bisync.1").is_file()
     where = run(installed / "python", "-c", "import bisync; print(bisync.__file__)", cwd=tmp_path, env=env)
     assert Path(where.strip()).is_relative_to(installed.parent)
     found = run(
