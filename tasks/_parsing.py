@@ -43,7 +43,7 @@ Asked = Call | Help | Listing | Version | Complete
 
 # What the program itself knows, before any command, and what stands for a value.
 OWN_FLAGS = {
-    "-h, --help [TASK]": "this, or all about a task: bisync help TASK, bisync TASK --help",
+    "-h, --help [TASK]": "this; all about a task: bisync help TASK, or bisync TASK -h",
     "-l, --list": "the tasks, one a line",
     "-V, --version": "the version",
 }

@@ -32,12 +32,22 @@ def _do(what: Asked) -> None:
             _print_lines(what)
 
 
-def _print_lines(what: Help | Listing) -> None:
-    import shutil
+def _width(said: str) -> int:
+    """How wide the terminal is: as `said`, or as it says itself; also where a pager is between."""
+    if said.isascii() and said.isdigit() and int(said):
+        return int(said)
+    for descriptor in (1, 2, 0):
+        try:
+            return os.get_terminal_size(descriptor).columns or 80
+        except OSError:
+            continue
+    return 80
 
+
+def _print_lines(what: Help | Listing) -> None:
     from . import _help
 
-    width = shutil.get_terminal_size().columns
+    width = _width(os.environ.get("COLUMNS", ""))
     lines: Iterable[str]
     if isinstance(what, Listing):
         lines = _help.listing(COMMANDS, width)

@@ -101,7 +101,7 @@ def _conflicts(manifest: Manifest, syncs: Iterable[Sync], cwd: Path) -> Said:
     until = time.monotonic() + WALK_SECONDS
     for sync in [here] if here is not None else syncs:
         start = cwd.resolve().relative_to(sync.dir.resolve()).as_posix() if here is not None else "."
-        for group in conflict_names.groups(_files(sync.dir, until)):
+        for group in conflict_names.groups(_files(sync.dir, until), extensions=sync.keeps_extensions):
             path = os.path.relpath(group.path, start)
             yield (f"./{path}" if path.startswith(("-", "~")) else path), sync.name
 

@@ -177,6 +177,18 @@ def test_contested_paths_are_those_to_type_here(device: Device) -> None:
     assert named(device, Kind.CONFLICT, cwd=inside) == ["../-x", "../a.md", "b c.md", "../~y"]
 
 
+def test_copies_that_keep_their_extension_are_found_where_they_are_made(device: Device) -> None:
+    (device.home / "notes" / "a.conflict1.md").touch()
+    assert named(device, Kind.CONFLICT) == []
+
+    mine = MANIFEST.replace("path: a,", "path: a, profile: slow,")
+    device.write_manifest(
+        mine.replace("{extends: safe,", "{extends: safe, conflict_name: note.conflict1.md,")
+    )
+
+    assert named(device, Kind.CONFLICT) == ["a.md"]
+
+
 def test_runs_come_newest_first(device: Device) -> None:
     state = device.home / ".basic-memory" / "bisync-state" / "try" / "notes"
     state.mkdir(parents=True)
