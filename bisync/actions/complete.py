@@ -20,7 +20,7 @@ from bisync.core.metadata import METADATA_DIR
 from bisync.core.printable import printable
 from bisync.manifest.load import find, load
 
-PATIENCE = 1.5
+PATIENCE = 3.0
 """So many seconds somebody at a prompt waits at most, be it for a disk that does not answer."""
 WALK_SECONDS = 0.4
 """So long a large tree is searched for conflict copies."""

@@ -126,6 +126,11 @@ TYPED: dict[str, list[tuple[tuple[str, ...], int, int]]] = {
     "schedule": [(("schedule", "install"), 4, 4)],
     "migrate": [(("migrate", "--undo"), 2, 2)],
     "doctor": [(("doctor",), 1, 1)],
+    "completion": [
+        (("completion", "zsh"), 0, 0),
+        (("--complete", "bash", "undo", ""), 0, 0),
+        (("--complete", "bash", "resolve", ""), 0, 0),
+    ],
 }  # fmt: skip
 OWN_HOME = {"demo"}
 SYNCS = ("notes", "cloud", "told", "nas", "try")
