@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from bisync.core.closest import closest
-
 from ._command import Command
 
 
@@ -199,6 +197,8 @@ def parameters(command: Command, words: Sequence[str]) -> dict[str, Any]:
 
 def _near(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, as the end of a sentence; nothing where none is close."""
+    from bisync.core.closest import closest  # only who has made a mistake needs it
+
     bare = {each.lstrip("-"): each for each in known}
     near = closest(word.lstrip("-"), bare)
     return f"; did you mean {bare[near]}?" if near is not None else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bisync.tasks._commands import COMMANDS
-from bisync.tasks.program import FRONT_FLAGS
+from bisync.tasks._parsing import COMPLETE, OWN, SCRIPT
 
 from bisync.rclone.diagnosis import _CURES
 from tests.project.test_rooms import IN_ORDER, ROOT, House, house_with, room, tree_of
@@ -92,7 +92,7 @@ def test_another_room_that_knows_them_is_found(tmp_path: Path, wrong: str) -> No
 @cache
 def our_own_flags() -> set[str]:
     """Flags of our own tasks, some of which rclone happens to have as well."""
-    return {*FRONT_FLAGS, *(flag.long for one in COMMANDS.values() for flag in one.flags())}
+    return {COMPLETE, SCRIPT, *OWN, *(flag.long for one in COMMANDS.values() for flag in one.flags())}
 
 
 # -- start-up -------------------------------------------------------------------------------------------
