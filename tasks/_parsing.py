@@ -105,6 +105,8 @@ def _own(flag: str, rest: Sequence[str], commands: Mapping[str, Command]) -> Ask
 
 def named(word: str, commands: Mapping[str, Command]) -> Command:
     """The command of that name. Raises Usage."""
+    if not word:
+        raise Usage("an empty word is no task")
     if word not in commands:
         raise Usage(f"no task {word}" + _near(word, [*commands, HELP]))
     return commands[word]

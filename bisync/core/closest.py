@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST = 40
+"""Nobody has mistyped a word of ours in more characters; and the time it takes grows with them."""
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant for; None where none is close enough to be worth saying.
@@ -11,7 +14,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     One slip (a letter too many, missing, wrong, or two that changed places) for every four letters, or three letters
     and more of its beginning, or it with an ending (`synchronize`). The first of equals.
     """
-    if len(word) < 3:
+    if not 3 <= len(word) <= LONGEST:
         return None
     listed = list(known)
     slips = {one: _slips(word, one) for one in listed}

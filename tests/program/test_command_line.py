@@ -97,7 +97,7 @@ def test_many_ways_to_ask_for_help(line: str, about: str | None) -> None:
         ("sync --onl notes", "sync has no flag --onl; did you mean --only?"),
         ("sync --dryrun", "sync has no flag --dryrun; did you mean --dry-run?"),
         ("plan --foo=3", "plan has no flag --foo"),
-        ("plan -q3", "plan has no flag -q3"),
+        ("plan -z3", "plan has no flag -z3"),
         ("-m", "-m needs a value"),
         ("-m x", "-m is for a task, and none is named"),
         ("-m x demo", "demo has no flag -m"),
@@ -129,6 +129,23 @@ def test_what_cannot_be_meant(capsys: pytest.CaptureFixture[str], line: str, say
     assert hint.startswith("  → see: bisync ") and not more
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([""], "an empty word is no task"),
+        (["help", "\x1b[2Jx"], "no task \\x1b[2Jx"),
+        (["a\nb"], "no task a\\nb"),
+        (["\udcff"], "no task \\udcff"),
+        (["sync", "--\x1b]0;x"], "sync has no flag --\\x1b]0;x"),
+    ],
+)
+def test_odd_words_are_said_on_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    assert run(words) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"Error: {says}"
+
+
 def test_a_command_line_that_is_wrong_has_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stauts", "--json"]) == 2
 
@@ -149,6 +166,7 @@ def test_a_command_line_that_is_wrong_has_a_document_too(capsys: pytest.CaptureF
         ("st", ["status"], None),
         ("x", ["a"], None),
         ("", ["a"], None),
+        ("sync" * 100_000, ["sync"], None),
         ("sync", [], None),
         ("übersicht", ["übersichtlich", "über"], "übersichtlich"),
     ],
