@@ -23,6 +23,9 @@ SHORT = {
 # What stands for a flag's value where people read of it; else its name.
 VALUES = {
     "--profile": "NAME",
+    "--name": "NAME",
+    "--aws-profile": "NAME",
+    "--storage": "FOLDER",
     "--run": "RUN",
     "--path": "PATH",
     "--tool": "PROGRAM",

@@ -24,13 +24,16 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "also": (Kind.FILE,),
     "resolve path": (Kind.CONFLICT,),
     "conflicts path": (Kind.CONFLICT,),
+    "init path": (),  # in the store
     "manifest": (Kind.FILE,),
     "plan": (Kind.FILE,),
     "out": (Kind.FILE,),
     "script": (Kind.FILE,),
+    "html": (Kind.FILE,),
     "metrics": (Kind.FILE,),
     "to": (Kind.FOLDER,),
     "dir": (Kind.FOLDER,),
+    "storage": (Kind.FOLDER,),
     "from_": (Kind.FOLDER,),
 }
 # What a parameter may be, where there are few.
@@ -41,6 +44,12 @@ WORDS: dict[str, dict[str, str]] = {
         "newer": "the one that was saved last",
         "both": "both, under names of their own",
         "merged": "what lies under the file's own name",
+    },
+    "init provider": {
+        "basic-memory": "the Basic Memory cloud",
+        "s3": "any S3-compatible bucket",
+        "rclone": "a remote of rclone.conf",
+        "embedded": "a server on this machine",
     },
     "schedule at": {"boot": "before anybody has logged in"},
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 # What a command is for, and lines that people type. A test reads each of them, and finds every command here once.
 GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
     "Start here": {
-        "init": ("bisync init", "bisync init ~/dotfiles/bisync.yaml"),
+        "init": ("bisync init", "bisync init --provider s3 --bucket b"),
         "login": ("bisync login", "bisync login --no-browser"),
         "setup": ("bisync setup", "bisync setup --dry-run", "bisync setup notes --rotate"),
         "validate": ("bisync validate", "bisync validate team/bisync.yaml"),
@@ -15,7 +15,7 @@ GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
     "Sync": {
         "sync": ("bisync sync", "bisync sync notes work", "bisync sync -n", "bisync sync --watch"),
         "status": ("bisync status", "bisync status notes --json"),
-        "plan": ("bisync plan", "bisync plan --out today.json"),
+        "plan": ("bisync plan", "bisync plan --out today.json", "bisync plan --html plan.html"),
         "diff": ("bisync diff", "bisync diff ideas.md"),
         "check": ("bisync check", "bisync check 'work/**/*.md'"),
     },

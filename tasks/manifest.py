@@ -49,7 +49,10 @@ def init(
     storage: str | None = None,
     workspace: str | None = None,
 ) -> None:
-    """Write a bisync.yaml to start from: one that fits a store, or one with every key explained."""
+    """Write a bisync.yaml to start from.
+
+    With --provider it is a short one that fits a store, else one with every key explained.
+    """
     with edge(Screen()) as screen:
         from bisync.files import home_of, named_path
         from bisync.manifest.fitting import Wish, fit, next_commands

@@ -33,7 +33,10 @@ profiles:
   slow: {extends: safe, description: slow and sure}
 """
 # What a flag takes that nobody can know beforehand.
-UNKNOWN = {"max_delete", "jobs", "limit", "interval", "at", "webdav", "tool"}
+UNKNOWN = {
+    "max_delete", "jobs", "limit", "interval", "at", "webdav", "tool", "name", "bucket", "endpoint", "region",
+    "aws_profile", "remote", "workspace",
+}  # fmt: skip
 
 
 def words(found: Sought) -> list[str]:
