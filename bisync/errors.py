@@ -29,6 +29,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -43,14 +44,36 @@ class BisyncError(Exception):
         self.hint = hint
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong in a file: where, at which key, and what to write instead. Never holds a secret's value.
+
+    `line`, `column`: from 1, as editors count; 0 where it is about no line. `folder`: the one that `file` lies in,
+    where `file` is a name alone. `source`: the line itself, where it may be shown.
+    """
+
+    text: str
+    key: str = ""
+    file: str = ""
+    folder: Path | None = None
+    line: int = 0
+    column: int = 0
+    source: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return ": ".join(part for part in (place, self.key, self.text) if part)
+
+
 class ManifestError(BisyncError):
-    """Every problem of a manifest at once, each `file:line:column: path: text`."""
+    """Every problem of a manifest at once, each `file:line:column: key: text`; in parts: `faults`."""
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
-        super().__init__("\n".join(problems), hint=hint)
-        self.problems = tuple(problems)
+    def __init__(self, problems: Sequence[str | Fault], *, hint: str | None = None) -> None:
+        self.faults = tuple(Fault(text=one) if isinstance(one, str) else one for one in problems)
+        self.problems = tuple(map(str, self.faults))
+        super().__init__("\n".join(self.problems), hint=hint)
 
 
 class UsageError(BisyncError):

@@ -57,7 +57,8 @@ def resolve(ref: SecretRef, env: Mapping[str, str]) -> Secret:
     """
     text = _SOURCES[ref.kind](ref, env)
     if not text.strip():
-        raise SecretError(f"{describe(ref)} is empty", hint=_HINTS[ref.kind])
+        hint = _set_it(str(ref.value), env) if ref.kind == "env" else _HINTS[ref.kind]
+        raise SecretError(f"{describe(ref)} is empty", hint=hint)
     if any(char in text for char in "\r\n\0"):
         raise SecretError(
             f"{describe(ref)} gives more than one line", hint="have it give the secret alone, on one line"
@@ -73,8 +74,22 @@ def describe(ref: SecretRef) -> str:
 
 def _from_env(ref: SecretRef, env: Mapping[str, str]) -> str:
     if str(ref.value) not in env:
-        raise SecretError(f"{describe(ref)} is not set", hint=_HINTS["env"])
+        raise SecretError(f"{describe(ref)} is not set", hint=_set_it(str(ref.value), env))
     return env[str(ref.value)]
+
+
+def _set_it(name: str, env: Mapping[str, str]) -> str:
+    """How a variable gets to this program: typed by a person, or (systemd.exec, INVOCATION_ID) kept for a service.
+
+    Also a shell may have been begun by a service: then it has a terminal.
+    """
+    if not any(map(os.isatty, range(3))):
+        unread = "a timer does not read your shell's start files"
+        if "INVOCATION_ID" in env:
+            return f"put {name}=VALUE into ~/.config/bisync/environment: {unread}"
+        if "TERM" not in env:
+            return f"{unread}; keep it where {{file: PATH}} or {{command: [program, argument]}} finds it"
+    return f"type: export {name}=VALUE"
 
 
 def _from_command(ref: SecretRef, env: Mapping[str, str]) -> str:
@@ -123,7 +138,6 @@ _SOURCES: dict[str, Callable[[SecretRef, Mapping[str, str]], str]] = {
     "file": _from_file,
 }
 _HINTS = {
-    "env": "set the variable for this program too (a timer does not read your shell's start files)",
     "command": "run the command by hand; it has to print the secret and nothing else",
     "file": "put the secret alone into that file, readable for you",
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from bisync.core.printable import typed
 from bisync.errors import BisyncError, Interrupted, ManifestError, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
@@ -111,7 +112,10 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
 def _report(screen: Screen, error: BisyncError) -> int:
     """Say what went wrong, to a person or a script; the exit code."""
     screen.document(error_document(error))
-    screen.error(error.problems if isinstance(error, ManifestError) else error.message, error.hint)
+    if isinstance(error, ManifestError):
+        screen.faults(error)
+    else:
+        screen.error(error.message, error.hint)
     return error.exit_code
 
 
@@ -134,7 +138,13 @@ def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
     named = named_path(path) if path else None
     home = Path.home()
     found = find(named, os.environ, Path.cwd(), home)
-    return load(found, env=os.environ, home=home, sync_dir=sync_dir)
+    try:
+        return load(found, env=os.environ, home=home, sync_dir=sync_dir)
+    except ManifestError as error:
+        if error.hint is None and any(fault.line for fault in error.faults):
+            again = f" --manifest {typed(path)}" if path else ""
+            error.hint = f"mend it, then type: bisync validate{again}"
+        raise
 
 
 def say_which(screen: Screen, manifest: Manifest) -> None:

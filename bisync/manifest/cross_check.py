@@ -44,6 +44,7 @@ def _check_profiles(reading: Reading, draft: Draft) -> None:
             reading.report(
                 ("profiles", name),
                 f"{name} is built in and stays what it is; give yours another name, with extends: {name}",
+                at_key=True,
             )
             continue
         base = profile.get("extends") if isinstance(profile, dict) else None
@@ -100,8 +101,9 @@ def _check_tenants(reading: Reading, draft: Draft) -> None:
         if tenant.get("provider") != "basic-memory":
             own_id = tenant.get("tenant_id", name)
             if isinstance(own_id, str) and ids.setdefault(own_id, name) != name:
-                at = (*where, "tenant_id") if "tenant_id" in tenant else where
-                reading.report(at, f"tenants.{ids[own_id]} has this tenant id too; each needs one of its own")
+                at, own = ((*where, "tenant_id"), True) if "tenant_id" in tenant else (where, False)
+                text = f"tenants.{ids[own_id]} has this tenant id too; each needs one of its own"
+                reading.report(at, text, at_key=not own)
 
 
 def _secret_files(tenant: Any, where: KeyPath) -> Iterator[KeyPath]:

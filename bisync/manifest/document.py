@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync import stored
-from bisync.errors import ManifestError, StateError
+from bisync.errors import Fault, ManifestError, StateError
+from bisync.manifest import syntax
+from bisync.manifest.hidden import is_secret
+from bisync.manifest.source import Source, Sources, split
 
 if TYPE_CHECKING:
     from yaml.events import CollectionStartEvent, Event, ScalarEvent
@@ -48,20 +51,29 @@ class Problem:
     path: KeyPath
     text: str
 
-    def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.place), dotted(self.path), self.text) if part)
+    def fault(self, sources: Sources = {}) -> Fault:  # noqa: B006 - only read
+        """The same for whoever prints it, with its line out of `sources`."""
+        place, source = self.place, sources.get(self.place.file)
+        return Fault(
+            text=self.text, key=dotted(self.path), file=place.file, line=place.line, column=place.column,
+            folder=source.folder if source else None,
+            source=source.shown(place.line, self.path) if source else None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a file says (`data`), where each path stands (`places`), and what is wrong already.
+    """What a file says (`data`), where each path stands, and what is wrong already.
 
-    The place of a mapping's entry is its key, that of a list's entry the entry itself.
+    `places`: of a mapping's entry its key, of a list's entry the entry itself. `values`: where what stands there
+    begins, but for what is empty.
     """
 
     data: Any
     places: dict[KeyPath, Place]
+    values: dict[KeyPath, Place] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    sources: Sources = field(default_factory=dict)
 
 
 def dotted(path: KeyPath) -> str:
@@ -106,12 +118,12 @@ def read(path: Path) -> Document:
         before = raw[: error.start]
         place = Place(path.name, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         text_ = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise ManifestError([str(Problem(place, (), text_))]) from None
-    return parse(text, path.name)
+        raise ManifestError([replace(Problem(place, (), text_).fault(), folder=path.parent)]) from None
+    return parse(text, path.name, path.parent)
 
 
-def parse(text: str, name: str) -> Document:
-    """Parse YAML `text`; `name` stands for the file in every place.
+def parse(text: str, name: str, folder: Path | None = None) -> Document:
+    """Parse YAML `text`; `name` stands for the file in every place, `folder` is where it lies.
 
     Raises ManifestError with one line for a syntax error, and for text that is too deep or too big once
     its aliases are expanded. Duplicate keys and the like do not stop the reading: they are `problems`.
@@ -121,22 +133,46 @@ def parse(text: str, name: str) -> Document:
     # The C parser is eight times as fast where PyYAML has it; both give the same events and marks.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder(name)
+    source = Source(split(text), folder)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.YAMLError as error:
-        raise ManifestError([str(_syntax_problem(error, text, name))]) from None
-    places: dict[KeyPath, Place] = {(): Place(name, 1, 1)}
-    data = None if builder.root is None else _expand(builder.root, (), places)
-    return Document(data=data, places=places, problems=tuple(builder.problems))
+        slip = syntax.slip(error, source.lines, builder.last)
+        problem = Problem(Place(name, slip.line, slip.column), slip.path, slip.text)
+        if slip.hidden:
+            source = replace(source, hidden=frozenset([slip.line]))
+        raise ManifestError([problem.fault({name: source})]) from None
+    except _Stopped as stopped:
+        # What is around is not known yet: no line is shown.
+        raise ManifestError([replace(stopped.problem.fault(), folder=folder)]) from None
+    seen = _Seen({(): Place(name, 1, 1)}, {}, set())
+    data = None if builder.root is None else _expand(builder.root, (), seen)
+    source = replace(source, hidden=frozenset(seen.hidden))
+    return Document(
+        data=data,
+        places=seen.places,
+        values=seen.values,
+        problems=tuple(builder.problems),
+        sources={name: source},
+    )
+
+
+class _Stopped(Exception):
+    """A problem that ends the reading."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
 
 
 @dataclass(slots=True)
 class _Node:
-    """A YAML node; `size` and `depth` count what it is after alias expansion."""
+    """A YAML node; `size` and `depth` count what it is after alias expansion, `lines` are its first and last."""
 
     place: Place
     path: KeyPath
+    lines: tuple[int, int]
     value: Any = None
     items: list[_Node] | None = None
     entries: dict[str, tuple[Place, _Node]] | None = None
@@ -158,6 +194,7 @@ class _Builder:
     _stack: list[_Node] = field(default_factory=list)
     _anchors: dict[str, _Node | None] = field(default_factory=dict)
     _documents: int = 0
+    last: syntax.Last = syntax.NOTHING
 
     def take(self, event: Event) -> None:
         import yaml
@@ -175,6 +212,7 @@ class _Builder:
                 self._open(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 node = self._stack.pop()
+                node.lines = (node.lines[0], _lines(event)[1])
                 if node.anchor:
                     self._anchors[node.anchor] = node
                 self._add(node)
@@ -191,7 +229,10 @@ class _Builder:
         # Line feeds and tabs are text (a hook may hold a script); the rest is a slip or an attack.
         if re.search("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", event.value):
             self._report(event, "a control character; remove it")
-        node = _Node(self._place(event), self._path(), _scalar(event.value) if plain else event.value)
+        node = _Node(
+            self._place(event), self._path(), _lines(event), _scalar(event.value) if plain else event.value
+        )
+        self.last = syntax.Last(event.value, node.place.line, node.place.column, node.path)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._add(node)
@@ -221,14 +262,15 @@ class _Builder:
         node = self._anchors[event.anchor]
         if node is None:
             self._stop(event, "an alias to the very node it is part of")
-        self._add(node)
+        else:
+            self._add(replace(node, place=self._place(event)))
 
     def _open(self, event: CollectionStartEvent) -> None:
         import yaml
 
         self._refuse_key(event)
         self._refuse_tag(event)
-        node = _Node(self._place(event), self._path(), anchor=event.anchor)
+        node = _Node(self._place(event), self._path(), _lines(event), anchor=event.anchor)
         if isinstance(event, yaml.MappingStartEvent):
             node.entries = {}
         else:
@@ -257,7 +299,7 @@ class _Builder:
         # An open parent is not counted by its own parents yet, so the sum over the stack is the whole.
         if sum(one.size for one in self._stack) > MAX_NODES or len(self._stack) + node.depth > MAX_DEPTH + 1:
             text = f"more than {MAX_NODES} values once aliases are expanded; this is no manifest"
-            raise ManifestError([f"{node.place}: {text}"])
+            raise _Stopped(Problem(node.place, (), text))
 
     def _refuse_key(self, event: Any) -> None:
         parent = self._stack[-1] if self._stack else None
@@ -287,7 +329,11 @@ class _Builder:
         self.problems.append(Problem(self._place(event), self._path() if path is None else path, text))
 
     def _stop(self, event: Event, text: str) -> Any:
-        raise ManifestError([str(Problem(self._place(event), (), text))])
+        raise _Stopped(Problem(self._place(event), (), text))
+
+
+def _lines(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.end_mark.line + 1
 
 
 def _scalar(text: str) -> Any:
@@ -308,74 +354,74 @@ def _scalar(text: str) -> Any:
     return text
 
 
-def _expand(node: _Node, path: KeyPath, places: dict[KeyPath, Place]) -> Any:
-    """The node's plain data; fills `places`. Its depth and size are known to be bounded."""
+class _Seen(NamedTuple):
+    """Where keys and values stand, and the lines that belong to secrets."""
+
+    places: dict[KeyPath, Place]
+    values: dict[KeyPath, Place]
+    hidden: set[int]
+
+
+def _expand(node: _Node, path: KeyPath, seen: _Seen) -> Any:
+    """The node's plain data; fills `seen`. Its depth and size are known to be bounded."""
+    if is_secret(path):
+        seen.hidden.update(range(node.lines[0], node.lines[1] + 1))
     if node.items is not None:
         data = []
         for index, item in enumerate(node.items):
-            places[(*path, index)] = item.place
-            data.append(_expand(item, (*path, index), places))
+            seen.places[(*path, index)] = item.place
+            data.append(_expand(item, (*path, index), seen))
         return data
     if node.entries is not None:
         mapping = {}
         for key, (place, item) in node.entries.items():
-            places[(*path, key)] = place
-            mapping[key] = _expand(item, (*path, key), places)
+            below = (*path, key)
+            seen.places[below] = place
+            if item.value is not None or item.items is not None or item.entries is not None:
+                seen.values[below] = item.place
+            if is_secret(below):
+                seen.hidden.update((place.line, item.place.line))
+            mapping[key] = _expand(item, below, seen)
         return mapping
     return node.value
 
 
-def _syntax_problem(error: Any, text: str, name: str) -> Problem:
-    """One line from PyYAML's exception, without its excerpt: the line may hold a secret."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
-    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML")
-    position = getattr(error, "position", None)
-    if mark is None and isinstance(position, int):
-        before = text[:position]
-        place = Place(name, before.count("\n") + 1, position - before.rfind("\n"))
-    reason, context = _without_names(reason), _without_names(str(getattr(error, "context", None) or ""))
-    if "\\t" in reason or (mark is not None and _line(text, mark.line).lstrip(" ").startswith("\t")):
-        reason += "; indent with spaces, not tabs"
-    elif "alias" in context or "cannot start any token" in reason:
-        reason += '; text that begins with *, @, % or ` needs quotes: "*.log"'
-    return Problem(place, (), f"{context}: {reason}" if context else reason)
-
-
-def _without_names(text: str) -> str:
-    """PyYAML's words without what they quote from the file: only single characters and `<token>`s stay."""
-    return re.sub("'([^']*)'", lambda m: m[0] if len(m[1]) < 2 or m[1].startswith("<") else "'…'", text)
-
-
-def _line(text: str, number: int) -> str:
-    lines = text.splitlines()
-    return lines[number] if number < len(lines) else ""
-
-
 def merge(base: Document, overlay: Document) -> Document:
     """`overlay` over `base`: mappings deep, everything else replaced; each path keeps its file's place."""
-    places = dict(base.places)
+    places, values = dict(base.places), dict(base.values)
     # None stands for an empty overlay file, not for a value that replaces the manifest.
-    data = base.data if overlay.data is None else _merged(base.data, overlay.data, (), places, overlay.places)
-    return Document(data=data, places=places, problems=(*base.problems, *overlay.problems))
+    data = base.data
+    if overlay.data is not None:
+        data = _merged(base.data, overlay.data, (), ((places, overlay.places), (values, overlay.values)))
+    return Document(
+        data=data,
+        places=places,
+        values=values,
+        problems=(*base.problems, *overlay.problems),
+        sources={**base.sources, **overlay.sources},
+    )
 
 
-def _merged(
-    old: Any, new: Any, path: KeyPath, places: dict[KeyPath, Place], theirs: dict[KeyPath, Place]
-) -> Any:
+_Tables = tuple[tuple[dict[KeyPath, Place], dict[KeyPath, Place]], ...]
+
+
+def _merged(old: Any, new: Any, path: KeyPath, tables: _Tables) -> Any:
+    """`new` over `old`; in each of `tables`, the second over the first."""
     if isinstance(old, dict) and isinstance(new, dict):
         data = dict(old)
         for key, value in new.items():
             below = (*path, key)
             if key in old:
-                data[key] = _merged(old[key], value, below, places, theirs)
+                data[key] = _merged(old[key], value, below, tables)
             else:
                 data[key] = value
-                places.update(_below(theirs, below))
+                for mine, theirs in tables:
+                    mine.update(_below(theirs, below))
         return data
-    for gone in [one for one in places if one[: len(path)] == path]:
-        del places[gone]
-    places.update(_below(theirs, path))
+    for mine, theirs in tables:
+        for gone in [one for one in mine if one[: len(path)] == path]:
+            del mine[gone]
+        mine.update(_below(theirs, path))
     return new
 
 

@@ -44,12 +44,18 @@ class Reading:
         """The manifest's."""
         return self.files[0].parent
 
-    def report(self, path: KeyPath, text: str, *, place: Place | None = None) -> None:
-        """Note a problem at `path`; its place is that of the nearest key that is written down."""
+    def report(self, path: KeyPath, text: str, *, place: Place | None = None, at_key: bool = False) -> None:
+        """Note a problem at `path`: of what stands there, or (`at_key`) of the key itself.
+
+        Where neither is written down, its place is that of the nearest key that is.
+        """
         written = path
         while written not in self.document.places:
             written = written[:-1]
-        self.problems.append(Problem(place or self.document.places[written], path, text))
+        found = self.document.places[written]
+        if written == path and not at_key:
+            found = self.document.values.get(path, found)
+        self.problems.append(Problem(place or found, path, text))
 
     def get(self, *path: str | int) -> Any:
         value = self.document.data
@@ -116,7 +122,8 @@ def _with_variables(text: str, env: Mapping[str, str]) -> str:
             return env[name]
         if default is None:
             raise ValueError(
-                f"the environment variable {name} is not set; set it, or give a default: ${{{name}:-PATH}}"
+                f"the environment variable {name} is not set; type: export {name}=PATH, or write a default:"
+                f" ${{{name}:-PATH}}"
             )
         return default
 
@@ -236,7 +243,8 @@ def _folders(
                 )
         elif len(syncs) > 1:
             path, shown = None, ""
-            reading.report(key[:2], 'needs "dir": the folder on this machine (one for each of several syncs)')
+            text = 'needs "dir": the folder on this machine (one for each of several syncs)'
+            reading.report(key[:2], text, at_key=True)
         elif reading.sync_dir is not None:
             key, place, shown = (), _DIR, reading.sync_dir
             path = _lent_path(reading, shown, key, place, Path.cwd())

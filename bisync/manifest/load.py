@@ -30,7 +30,7 @@ from bisync.config import (
     Sync,
 )
 from bisync.core.printable import typed
-from bisync.errors import ManifestError, UsageError
+from bisync.errors import Fault, ManifestError, UsageError
 from bisync.manifest import cross_check, migration, pings, schema_check, tenants, trust
 from bisync.manifest.document import Document, Place, Problem, merge, ordered, parse, quoted, read
 from bisync.manifest.draft import Draft, Reading, from_home, is_path, remote_path
@@ -93,11 +93,12 @@ def load(path: Path, *, env: Mapping[str, str], home: Path, sync_dir: str | None
     )
     names = [one.name for one in files]
     if document.data is None:
-        empty = Problem(Place(path.name), (), "is empty; see what `bisync init` writes for a start")
-        raise ManifestError([str(one) for one in (*reading.problems, empty)])
+        text = "is empty; see what `bisync init` writes for a start"
+        empty = Problem(Place(path.name, 1, 1), (), text)
+        raise ManifestError([one.fault(document.sources) for one in (*reading.problems, empty)])
     draft = _judged(reading)
     if reading.problems:
-        raise ManifestError([str(one) for one in ordered(reading.problems, names)])
+        raise ManifestError([one.fault(document.sources) for one in ordered(reading.problems, names)])
     return _build(reading, draft, path, files)
 
 
@@ -114,8 +115,8 @@ def problems(text: str, path: Path, *, env: Mapping[str, str], home: Path) -> li
 
 def _judged(reading: Reading) -> Draft:
     """What a document says with its gaps filled; all its problems are in `reading` then."""
-    for key_path, text in schema_check.problems(reading.document.data):
-        reading.report(key_path, text)
+    for wrong in schema_check.problems(reading.document.data):
+        reading.report(wrong.path, wrong.text, at_key=wrong.at_key)
     draft = Draft.of(reading)
     cross_check.check(reading, draft)
     return draft
@@ -141,13 +142,13 @@ def _read(path: Path) -> tuple[tuple[Path, ...], Document]:
     files = (path, overlay) if os.path.lexists(overlay) and overlay != path else (path,)
     trust.check(files)
     documents: list[Document] = []
-    problems: list[str] = []
+    problems: list[Fault] = []
     hint = None
     for one in files:
         try:
             documents.append(read(one))
         except ManifestError as error:
-            problems += error.problems
+            problems += error.faults
             hint = hint or error.hint
     if problems:
         raise ManifestError(problems, hint=hint)

@@ -35,14 +35,16 @@ def check(reading: Reading, draft: Draft) -> None:
         return
     server = reading.mapping(*_DAV)
     if ("url" in server) == ("remote" in server):
-        reading.report(_DAV, 'needs "url" or "remote", and not both')
+        reading.report(_DAV, 'needs "url" or "remote", and not both', at_key=True)
     own = [key for key in ("vendor", "user", *SECRETS) if key in server]
     if "remote" in server and own:
-        reading.report((*_DAV, own[0]), "rclone.conf says that of its remote; leave it out")
+        reading.report((*_DAV, own[0]), "rclone.conf says that of its remote; leave it out", at_key=True)
     if "password" in server and "user" not in server:
-        reading.report((*_DAV, "password"), 'needs "user" beside it')
+        reading.report((*_DAV, "password"), 'needs "user" beside it', at_key=True)
     if "password" in server and "token" in server:
-        reading.report((*_DAV, "token"), "a token stands instead of a user and a password; leave one out")
+        reading.report(
+            (*_DAV, "token"), "a token stands instead of a user and a password; leave one out", at_key=True
+        )
 
 
 def secret_files(reading: Reading) -> Iterator[KeyPath]:

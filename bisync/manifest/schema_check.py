@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
+from bisync.manifest import instead
 from bisync.manifest.document import KeyPath, quoted
+from bisync.manifest.hidden import is_secret
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -40,8 +42,16 @@ def load_schema() -> dict[str, Any]:
     return schema
 
 
-def problems(data: Any) -> list[tuple[KeyPath, str]]:
-    """Everything in `data` that the schema does not allow: the path, and what to write instead.
+class Wrong(NamedTuple):
+    """Something that the schema does not allow: where, and what to write instead. `at_key`: the key itself is wrong."""
+
+    path: KeyPath
+    text: str
+    at_key: bool = False
+
+
+def problems(data: Any) -> list[Wrong]:
+    """Everything in `data` that the schema does not allow.
 
     No text holds a value from below a tenant's `credentials` or `token`, or below `ping`, nor a key that is not ours
     there.
@@ -52,8 +62,10 @@ def problems(data: Any) -> list[tuple[KeyPath, str]]:
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema)
-    found = [one for error in validator.iter_errors(data) for one in _explain(error)]
-    return list(dict.fromkeys(found))
+    found = dict.fromkeys(one for error in validator.iter_errors(data) for one in _explain(error))
+    # Who wrote `credentials: {keyring: x}` hears what to write instead, not also which keys are missing there.
+    told = {one.path[:-1] for one in found if one.text.startswith(_SOURCE)}
+    return [one for one in found if one.path not in told]
 
 
 def accepts(data: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
@@ -149,7 +161,7 @@ def _number(data: Any) -> bool:
     return isinstance(data, int | float) and not isinstance(data, bool)
 
 
-def _explain(error: Any) -> Iterator[tuple[KeyPath, str]]:
+def _explain(error: Any) -> Iterator[Wrong]:
     """One jsonschema error in our words. Its own message is never used: it repeats the value."""
     path: KeyPath = tuple(error.absolute_path)
     schema, value, data = error.schema, error.validator_value, error.instance
@@ -157,44 +169,56 @@ def _explain(error: Any) -> Iterator[tuple[KeyPath, str]]:
     if error.validator == "required":
         for key in value:
             if key not in data:
-                yield path, f'needs "{key}": {_what(schema, key)}'
+                yield Wrong(path, f'needs "{key}": {_what(schema, key)}', at_key=True)
     elif error.validator == "additionalProperties":
         known = list(schema["properties"])
         for key in data:
             if key not in known:
                 yield _unknown_key(path, key, known, custom)
     elif "propertyNames" in error.absolute_schema_path:
-        yield (*path, data), custom
+        yield Wrong((*path, data), custom, at_key=True)
+    elif (
+        path[:1] == ("tenants",)
+        and path[2:] == ("provider",)
+        and isinstance(data, str)
+        and instead.store(data)
+    ):
+        yield Wrong(path, f"unknown value {quoted(data)}; {instead.store(data)}")
     else:
         text = _TEXTS.get(error.validator, _not_allowed)
-        yield path, custom or text(value, data)
+        yield Wrong(path, custom or text(value, data))
 
 
-def _unknown_key(path: KeyPath, key: str, known: list[str], custom: str | None) -> tuple[KeyPath, str]:
+_SOURCE = "no such source of a secret"
+
+
+def _unknown_key(path: KeyPath, key: str, known: list[str], custom: str | None) -> Wrong:
     near = did_you_mean(key, known)
-    if is_secret(path) and not near:
-        # `secret_access_key: {hunter2}` is a mapping with the secret as its key.
-        return path, custom or "is not allowed here"
+    if is_secret(path):
+        source = instead.secret_source(key)
+        if source is not None:
+            each = "access_key_id and secret_access_key, each as " if "access_key_id" in known else ""
+            return Wrong((*path, key), f"{_SOURCE}; write {each}{source}", at_key=True)
+        if not near:
+            # `secret_access_key: {hunter2}` is a mapping with the secret as its key.
+            return Wrong(path, custom or "is not allowed here")
     if key in ("access_key_id", "secret_access_key") and "credentials" in known:
-        return (*path, key), "unknown key here; it belongs below credentials"
-    return (*path, key), f"unknown key{near or ' here'} ({', '.join(known)})"
+        return Wrong((*path, key), "unknown key here; it belongs below credentials", at_key=True)
+    return Wrong((*path, key), f"unknown key{near or ' here'} ({', '.join(known)})", at_key=True)
 
 
-def is_secret(path: KeyPath) -> bool:
-    """Whether what stands at `path` may be a secret written in plain text."""
-    if path[:1] == ("ping",) or (len(path) > 2 and path[0] == "syncs" and path[2] == "ping"):
-        return True
-    if path[:2] == ("migration", "webdav") and len(path) > 2 and path[2] in ("password", "token"):
-        return True
-    return len(path) > 2 and path[0] == "tenants" and path[2] in ("credentials", "token")
+# As difflib counts, `nope` and `ignore` are alike to 0.6, which is its own limit, and so are `sinks` and `syncs`.
+_ALIKE = 0.7
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "balanced"?` for the nearest of `known`, or nothing."""
+    """`; did you mean "balanced"?` for the nearest of `known`, or nothing where none is near."""
     import difflib  # only who has made a mistake needs it
 
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    for near in difflib.get_close_matches(word, list(known), n=1):
+        if near[:1] == word[:1] or difflib.SequenceMatcher(None, near, word).ratio() >= _ALIKE:
+            return f'; did you mean "{near}"?'
+    return ""
 
 
 def _what(schema: Mapping[str, Any], key: str) -> str:
@@ -208,6 +232,8 @@ def _wrong_type(expected: str, data: Any) -> str:
         return f"{text}; give it a value or remove the key"
     if expected == "string" and not isinstance(data, list | dict):
         return f"{text}; put it in quotes"
+    if expected == "object" and isinstance(data, str) and re.match(r"[\w-]+:\S", data):
+        return f"{text}; a colon needs a space behind it"
     if expected == "array" and isinstance(data, str):
         return f"{text}; put it in brackets: [...]"
     if expected == "boolean" and data in ("yes", "no", "on", "off"):

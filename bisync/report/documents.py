@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bisync.errors import BisyncError, ManifestError
+from bisync.report import fault_words
+
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.conflicts import ConflictGroup
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from bisync.actions.undo import Undone
     from bisync.actions.unlock import Unlocked
     from bisync.core.result import Finding, SyncResult
-    from bisync.errors import BisyncError
     from bisync.locks.holders import Holder
     from bisync.providers.base import Overview
     from bisync.sync.bring_back import Coming
@@ -29,8 +31,14 @@ if TYPE_CHECKING:
 
 
 def error_document(error: BisyncError) -> dict[str, Any]:
-    """What any task prints instead of its own document when it fails as a whole."""
-    return {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    """What any task prints instead of its own document when it fails as a whole.
+
+    Of a manifest that is wrong also each problem for itself, with its place.
+    """
+    document = {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    if isinstance(error, ManifestError):
+        document["problems"] = fault_words.faults_document(error.faults)
+    return document
 
 
 def sync_document(results: Iterable[SyncResult]) -> dict[str, Any]:

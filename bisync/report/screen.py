@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bisync.errors import ManifestError
 from bisync.report.cloud_words import cloud_rows
+from bisync.report.fault_words import fault_lines
 from bisync.report.lease_words import lease_rows
 from bisync.report.plan_words import PIPED, Room, planned_lines
 from bisync.report.progress import Bar, Lines, Listener
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from bisync import events
     from bisync.actions.status import SyncStatus
     from bisync.core.change import Change
+
+
+COLUMNS = 110
+"""So wide gets what is shown of a file where nobody says how wide the paper is."""
 
 
 def status_table(one: SyncStatus, now: datetime) -> Table:
@@ -120,6 +127,17 @@ class Screen:
                 put(line, sys.stderr, lead=style("Error: ", "31;1") if number == 0 else "")
             if hint:
                 put(f"  → {hint}", sys.stderr)
+
+    def faults(self, error: ManifestError) -> None:
+        """What is wrong in a manifest, each line with its place first, for editors to jump there; and the cure."""
+        import shutil
+
+        columns = shutil.get_terminal_size().columns if on_terminal(sys.stderr) else COLUMNS
+        with self._cleared():
+            for said in fault_lines(error.faults, Path.cwd(), columns):
+                put(said.text, sys.stderr, lead="" if said.plain else style("Error: ", "31;1"))
+            if error.hint:
+                put(f"  → {error.hint}", sys.stderr)
 
     def note(self, text: str) -> None:
         """One line beside the result, on stderr, so that a document or a pipe does not have it."""

@@ -92,7 +92,7 @@ class TestBadFiles:
     @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "---\n"])
     def test_empty(self, text: str, home: Path) -> None:
         (problem,) = problems(home, text)
-        assert problem == "bisync.yaml: is empty; see what `bisync init` writes for a start"
+        assert problem == "bisync.yaml:1:1: is empty; see what `bisync init` writes for a start"
 
     @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that root cannot read")
     def test_unreadable(self, tmp_path: Path, home: Path) -> None:
@@ -365,7 +365,7 @@ class TestSharedConfig:
     def test_broken_json_is_a_problem_like_any_other(self, home: Path) -> None:
         path = written(home / ".basic-memory", '{\n  "a": 1\n  "b": 2\n}', "config.json")
         assert problems(home, LOGIN + "ignore: 1") == [
-            "bisync.yaml:3:1: ignore: expected a list, found a whole number",
+            "bisync.yaml:3:9: ignore: expected a list, found a whole number",
             f"{path}:3:3: not JSON: Expecting ',' delimiter",
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,11 @@ def run_as_user(device: Device, *argv: str) -> Ran:
 def one_clear_line(said: Ran) -> str:
     """The error, when it is one line and perhaps its cure, and nothing of Python's."""
     lines = said.err.splitlines()
-    assert lines and lines[0].startswith("Error: "), said
+    if lines and re.match(r"bisync\.yaml:\d+:\d+: ", lines[0]):
+        # In a manifest: the place comes first, and the line may be shown with a caret below it.
+        lines[1:] = [line for line in lines[1:] if not re.match(r" +\d* ?\| ", line)]
+    else:
+        assert lines and lines[0].startswith("Error: "), said
     assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("  → ")), said
     assert "Traceback" not in said.err and "unexpected error" not in said.err, said
     return said.err

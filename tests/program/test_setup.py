@@ -190,7 +190,7 @@ def test_missing_keys_name_the_reference(fresh: Device) -> None:
     said = fresh.run("setup", expect=1, env={"TEST_SECRET": ""})
 
     assert "tenants.team.credentials.secret_access_key: {env: TEST_SECRET} is empty" in said.err
-    assert "→ set the variable" in said.err
+    assert "→ type: export TEST_SECRET=VALUE" in said.err
     assert but_grants(everything(fresh.home)) == before
 
 
