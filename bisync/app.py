@@ -21,6 +21,8 @@ from bisync.errors import BaselineNeeded, BisyncError, DriftError, RcloneError, 
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
 from bisync.locks.machine import held, is_held
+from bisync.manifest.document import quoted
+from bisync.manifest.schema_check import did_you_mean, nearest
 from bisync.providers.base import Around, Projects
 from bisync.rclone import binary, listings
 from bisync.rclone.program import Rclone
@@ -236,8 +238,12 @@ class App:
         try:
             return self.manifest.profile(override)
         except KeyError:
-            known = ", ".join(profile.name for profile in self.manifest.profiles)
-            raise UsageError(f"unknown profile {override!r} (there are: {known})") from None
+            known = [profile.name for profile in self.manifest.profiles]
+            near = did_you_mean(override, known)
+            raise UsageError(
+                f"unknown profile {quoted(override)}{near} ({', '.join(known)})",
+                hint=f"as in: --profile {nearest(override, known) or known[0]}",
+            ) from None
 
     def around(self, sync: Sync) -> Around:
         """What the sync's provider may need to know of where it works. Raises NotGranted."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bisync.core.printable import typed
 from bisync.errors import BisyncError, Interrupted, ManifestError, UsageError, disk_error
 from bisync.report.documents import error_document
 from bisync.report.screen import Screen
@@ -142,6 +141,8 @@ def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
         return load(found, env=os.environ, home=home, sync_dir=sync_dir)
     except ManifestError as error:
         if error.hint is None and any(fault.line for fault in error.faults):
+            from bisync.core.printable import typed
+
             again = f" --manifest {typed(path)}" if path else ""
             error.hint = f"mend it, then type: bisync validate{again}"
         raise

@@ -213,12 +213,18 @@ _ALIKE = 0.7
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "balanced"?` for the nearest of `known`, or nothing where none is near."""
+    near = nearest(word, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that was probably meant; None where none is near."""
     import difflib  # only who has made a mistake needs it
 
     for near in difflib.get_close_matches(word, list(known), n=1):
         if near[:1] == word[:1] or difflib.SequenceMatcher(None, near, word).ratio() >= _ALIKE:
-            return f'; did you mean "{near}"?'
-    return ""
+            return near
+    return None
 
 
 def _what(schema: Mapping[str, Any], key: str) -> str:

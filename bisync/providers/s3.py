@@ -27,6 +27,9 @@ SKEW_SECONDS = 60.0
 
 # rclone's word for a store of a maker that it does not know (rclone docs, S3: `provider`).
 UNNAMED = "Other"
+_AWS_KEYS = (
+    "see whose keys they are: aws sts get-caller-identity; for new ones: aws sso login, or aws configure"
+)
 
 
 class S3(Provider[S3Tenant]):
@@ -39,7 +42,8 @@ class S3(Provider[S3Tenant]):
         at = f" at {tenant.endpoint}" if tenant.endpoint else ""
         fs = f"{conf.section_name(tenant.id)}:{folder}"
         label = f"s3://{folder.rstrip('/')}{at}"
-        return Remote(fs=fs, label=label, can=OBJECTS, env=consistent(tenant.endpoint))
+        cure = _AWS_KEYS if tenant.credentials is None else None
+        return Remote(fs=fs, label=label, can=OBJECTS, env=consistent(tenant.endpoint), keys_cure=cure)
 
     def label(self, tenant: S3Tenant) -> str:
         return f"s3://{tenant.bucket}"

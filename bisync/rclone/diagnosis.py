@@ -8,66 +8,22 @@ from dataclasses import replace
 from bisync import events
 from bisync.errors import KeysRefused, RcloneError
 from bisync.events import Problem
-from bisync.rclone import own_remote
+from bisync.rclone import own_remote, troubles
 from bisync.rclone.argv import Argv
 from bisync.rclone.output import Finished
 from bisync.rclone.remote import Remote
 
-# What rclone says, what it means, and what to do. First match wins. {at}: where it was asked.
-_CURES: tuple[tuple[str, str, str], ...] = (
-    ("InvalidAccessKeyId", "the cloud does not know this access key",
-     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
-    ("SignatureDoesNotMatch", "the cloud refused the secret access key",
-     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
-    ("ExpiredToken", "the credentials have expired", "type: bisync setup --rotate"),
-    ("failed to get shared config profile", "the AWS SDK has no such profile",
-     "see which it has: bisync doctor; then correct it in the manifest, or make it: aws configure --profile NAME"),
-    ("RequestTimeTooSkewed", "this computer's clock is too far off for the cloud",
-     "set the clock (timedatectl set-ntp true), then run again"),
-    ("AccessDenied", "the cloud denied access: these keys may not do this",
-     "ask for read and write access to the bucket, or type: bisync setup --rotate"),
-    ("StatusCode: 403", "the cloud denied access (403)",
-     "check the tenant's credentials in the manifest, then type: bisync setup --rotate"),
-    ("NoSuchBucket", "the bucket does not exist",
-     "create it with your provider, or correct tenants.*.bucket in the manifest"),
-    ("bucket not found", "the bucket does not exist",
-     "create it with your provider, or correct tenants.*.bucket in the manifest"),
-    ("no space left on device", "the disk is full", "free some space, then run again; nothing was lost"),
-    ("disk quota exceeded", "the disk quota is used up", "free some space, then run again; nothing was lost"),
-    ("connection refused", "nobody answers{at}, connection refused",
-     "check tenants.*.endpoint and your network, then run again"),
-    ("no such host", "the endpoint's host name is not known",
-     "check tenants.*.endpoint and your network, then run again"),
-    ("i/o timeout", "the cloud did not answer in time", "check your network, then run again"),
-    ("context deadline exceeded", "the cloud did not answer in time", "check your network, then run again"),
-    ("didn't find section in config file", "rclone.conf has no section for this tenant", "type: bisync setup"),
-    ("ecrypt configuration", "rclone.conf is encrypted and no password was given",
-     "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
-    ("Failed to read line: EOF", "rclone.conf is encrypted and no password was given",
-     "set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND, or point rclone.config in the manifest elsewhere"),
-    ("check file check failed", "the marker is missing on one side", "see what is wrong: bisync doctor"),
-    ("too many deletes", "rclone's own deletion limit stopped the run: files vanished after the plan",
-     "look at the plan again: bisync plan"),
-    ("request send failed", "the connection to the cloud broke", "check your network, then run again"),
-    ("unexpected EOF", "the connection to the cloud broke", "check your network, then run again"),
-    ("connection reset", "the connection to the cloud broke", "check your network, then run again"),
-    ("StatusCode: 5", "the cloud answered with a server error", "run again in a while"),
-    ("directory not found", "the bucket (or remote folder) does not exist",
-     "create it with your provider, or correct tenants.*.bucket in the manifest"),
-    ("permission denied", "a file or folder cannot be read or written",
-     "mend its permissions, then run again"),
-)  # fmt: skip
+
+def _texts(outcome: Finished) -> list[str]:
+    """All that rclone said, errors first."""
+    said = [problem.text for problem in outcome.problems]
+    return said + [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
 
 
 def _known(outcome: Finished) -> tuple[str, str] | None:
     """What rclone's own words mean, and the cure; None where they are not known."""
-    texts = [problem.text for problem in outcome.problems]
-    texts += [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
-    for needle, meaning, cure in _CURES:
-        for text in texts:
-            if needle in text:
-                return meaning.replace("{at}", own_remote.asked(text)), cure
-    return None
+    found = troubles.recognised(_texts(outcome))
+    return found and (found.means.replace("{at}", own_remote.asked(found.text)), found.cure)
 
 
 def _errors(outcome: Finished) -> list[str]:
@@ -91,7 +47,14 @@ _AFTERWARDS = re.compile("(?i)(Failed to bisync: )?bisync aborted")
 def _last_word(outcome: Finished) -> str:
     said = _errors(outcome)
     last = next((text for text in said if not _AFTERWARDS.match(text)), said[0] if said else "no message")
-    return own_remote.bare(last)
+    return _S3_FRAME.sub(r"HTTP \1: ", own_remote.bare(last))
+
+
+# What the AWS SDK puts around each answer of a store.
+_S3_FRAME = re.compile(
+    r"operation error S3: \w+, (?:exceeded maximum number of attempts, \d+, )?https response error "
+    r"StatusCode: (\d+), RequestID: [^\s,]*, HostID: [^\s,]*, "
+)
 
 
 # What bisync says where it goes by less than it was told to, and on (rclone: cmd/bisync/compare.go).
@@ -104,19 +67,13 @@ def compares_blindly(outcome: Finished) -> str | None:
     return next((text for text in texts if any(words in text for words in _BLIND)), None)
 
 
-_KEYS_REFUSED = (
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "AccessDenied",
-    "StatusCode: 403",
-)
-
-
 def refuses_keys(outcome: Finished) -> bool:
-    """Whether a failed run failed because the cloud did not like the keys. Pure."""
-    texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
-    return any(needle in text for text in texts for needle in _KEYS_REFUSED)
+    """Whether a failed run failed because the cloud did not like the keys. Pure.
+
+    Not where it has no room, or wants another clock, which comes with the same status.
+    """
+    found = (troubles.recognised([text]) for text in _texts(outcome))
+    return any(one is not None and one.trouble.keys for one in found)
 
 
 # After these what was asked for may have been done all the same: its answer is what is missing.
@@ -131,18 +88,18 @@ _AMBIGUOUS = (
     # Two conditional writes at the same moment (S3 API, PutObject): which of them was done, reading tells.
     "StatusCode: 409",
 )
+# A server error (HTTP 507, of WebDAV and of some S3 servers) that says why nothing was written.
+_NO_ROOM = "StatusCode: 507"
 
 
 def is_ambiguous(outcome: Finished) -> bool:
     """Whether a request that failed may have been carried out. Pure."""
     texts = [e.text for e in outcome.events if isinstance(e, events.Text | Problem)]
-    return any(needle in text for text in texts for needle in _AMBIGUOUS)
+    return any(needle in text for text in texts for needle in _AMBIGUOUS if _NO_ROOM not in text)
 
 
 # The server's trouble with one object, where rclone names it and others travel.
 _SERVER = "StatusCode: 5"
-# Troubles of a single file: everything else in _CURES is about the cloud, the network or the disk.
-_OF_ONE_FILE = frozenset({"permission denied", "directory not found"})
 _FILE_WORDS = (
     ("file too big for remaining disk space", "the disk has no room for it; free some space"),
     ("permission denied", "permission denied; mend its permissions"),
@@ -164,11 +121,10 @@ def troubled_files(outcome: Finished, *, others_follow: bool = False) -> tuple[P
         and not any(isinstance(event, events.Copied) for event in outcome.events)
     ):
         return ()
-    one_file = _OF_ONE_FILE | {_SERVER} if refused else _OF_ONE_FILE
+    one_file = troubles.OF_ONE_FILE | {_SERVER} if refused else troubles.OF_ONE_FILE
     for problem in outcome.problems:
-        for needle, _, _ in _CURES:
-            if needle in problem.text and needle not in one_file:
-                return ()
+        if any(re.search(one.says, problem.text) and one.says not in one_file for one in troubles.TROUBLES):
+            return ()
         if problem.path is not None:
             text = next((words for needle, words in _FILE_WORDS if needle in problem.text), problem.text)
             found.setdefault(problem.path, replace(problem, text=" ".join(text.split())[:200]))
@@ -250,7 +206,7 @@ def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError
     """The error for a run that ended badly."""
     if outcome.code < 0:
         return RcloneError(
-            f"rclone {argv[1]} was killed by signal {-outcome.code}",
+            f"{troubles.step(argv[1])} was killed by signal {-outcome.code}",
             hint="nothing was lost; run again: bisync sync",
         )
     name = own_remote.section_of(remote.fs if remote is not None else _asked(argv))
@@ -259,7 +215,7 @@ def failure(argv: Argv, outcome: Finished, remote: Remote | None) -> RcloneError
         known
         or _known(outcome)
         or (
-            f"rclone {argv[1]} failed (exit {outcome.code}): {_last_word(outcome)}",
+            f"{troubles.step(argv[1])} failed with exit code {outcome.code}: {_last_word(outcome)}",
             "see all of rclone's words with: bisync sync --verbose",
         )
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bisync.errors import BisyncError, ManifestError
-from bisync.report import fault_words
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
@@ -37,6 +36,8 @@ def error_document(error: BisyncError) -> dict[str, Any]:
     """
     document = {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
     if isinstance(error, ManifestError):
+        from bisync.report import fault_words
+
         document["problems"] = fault_words.faults_document(error.faults)
     return document
 

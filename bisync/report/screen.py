@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from bisync.errors import ManifestError
 from bisync.report.cloud_words import cloud_rows
-from bisync.report.fault_words import fault_lines
 from bisync.report.lease_words import lease_rows
 from bisync.report.plan_words import PIPED, Room, planned_lines
 from bisync.report.progress import Bar, Lines, Listener
@@ -131,6 +130,8 @@ class Screen:
     def faults(self, error: ManifestError) -> None:
         """What is wrong in a manifest, each line with its place first, for editors to jump there; and the cure."""
         import shutil
+
+        from bisync.report.fault_words import fault_lines
 
         columns = shutil.get_terminal_size().columns if on_terminal(sys.stderr) else COLUMNS
         with self._cleared():

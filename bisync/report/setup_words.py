@@ -22,7 +22,9 @@ def setup_lines(result: SetupResult, *, dry_run: bool = False) -> list[Line]:
         lines.append(f"{mark} {step.step:<11}  {step.state:<{width}}  {detail}".rstrip())
     if result.baseline is not None:
         lines += [*told_lines(result.baseline), *left_out_lines(result.baseline.left_out)]
-    lines += [Problem(step.detail, step.hint) for step in result.steps if step.state == "failed"]
+    lines += [
+        Problem(f"{step.step}: {step.detail}", step.hint) for step in result.steps if step.state == "failed"
+    ]
     return lines
 
 

@@ -213,7 +213,8 @@ def test_check_names_what_differs(ready: Device, cloud: S3, below: str) -> None:
 
 
 def test_bad_values(ready: Device) -> None:
-    assert "there are: safe, balanced, fast, merge" in ready.run("sync", "--profile", "saef", expect=2).err
+    said = ready.run("sync", "--profile", "saef", expect=2).err
+    assert 'unknown profile "saef"; did you mean "safe"? (safe, balanced, fast, merge)' in said
     assert "--max-delete takes a whole number" in ready.run("sync", "--max-delete", "many", expect=2).err
     assert "is not a plan" in ready.run("sync", "--plan", "bisync.yaml", expect=2).err
     assert "make it with: bisync plan --out" in ready.run("sync", "--plan", "nosuch.json", expect=2).err

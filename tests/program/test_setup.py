@@ -187,7 +187,7 @@ def test_an_encrypted_rclone_conf_is_left_alone(fresh: Device) -> None:
 def test_missing_keys_name_the_reference(fresh: Device) -> None:
     before = everything(fresh.home)
 
-    said = fresh.run("setup", expect=1, env={"TEST_SECRET": ""})
+    said = fresh.run("setup", expect=1, env={"TEST_SECRET": "", "TERM": "xterm"})
 
     assert "tenants.team.credentials.secret_access_key: {env: TEST_SECRET} is empty" in said.err
     assert "→ type: export TEST_SECRET=VALUE" in said.err

@@ -17,7 +17,7 @@ from bisync.tasks._parsing import HELP, OWN, values_of
 from bisync import errors
 from bisync.core.abilities import OBJECTS
 from bisync.manifest.load import load
-from bisync.rclone import diagnosis, own_remote
+from bisync.rclone import own_remote, troubles
 from bisync.rclone.argv import BisyncCall, bisync_argv
 from bisync.rclone.remote import Remote
 from tests.support.world import Device
@@ -250,8 +250,9 @@ def test_the_troubles_of_old_have_a_cure(words: str) -> None:
 
 def test_everything_diagnosed_from_rclones_words_is_explained() -> None:
     text = " ".join((DOCS / "troubleshooting.md").read_text().split())
-    meanings = {meaning for _, meaning, _ in (*diagnosis._CURES, *own_remote.TROUBLES)}
+    meanings = {one.means for one in troubles.TROUBLES} | {means for _, means, _ in own_remote.TROUBLES}
     shown = {one.replace("known{at}", "known: HOST").replace("{at}", " at HOST:PORT") for one in meanings}
+    shown = {re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), one) for one in shown}
     unexplained = {meaning for meaning in shown if meaning not in text}
 
     assert unexplained == set()

@@ -13,7 +13,7 @@ import pytest
 from bisync.tasks._commands import COMMANDS
 from bisync.tasks._parsing import COMPLETE, OWN, SCRIPT
 
-from bisync.rclone.diagnosis import _CURES
+from bisync.rclone.troubles import TROUBLES
 from tests.project.test_rooms import IN_ORDER, ROOT, House, house_with, room, tree_of
 from tests.support.world import rclone_path
 
@@ -50,7 +50,7 @@ def test_only_one_room_knows_rclones_flags() -> None:
 # What only rclone says, writes or is called by: its listings and locks, its environment, its complaints.
 RCLONES_WORDS = re.compile(
     r"RCLONE_(CONFIG_|AUTH|SKIP|LOCAL)|bisync listing|\.lst|\.lck|local__|\.md5|"
-    + "|".join(re.escape(needle) for needle in [*(needle for needle, _, _ in _CURES), "not equal in listing"])
+    + "|".join([*(re.sub(r"\?P<\w+>", "?:", one.says) for one in TROUBLES), "not equal in listing"])
 )
 
 

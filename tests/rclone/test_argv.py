@@ -119,7 +119,8 @@ def test_the_config_is_always_said_out_loud() -> None:
         ("dial tcp: lookup nosuch.invalid: no such host", "host name is not known", "endpoint"),
         ("StatusCode: 503, api error SlowDown: injected", "server error", "run again"),
         ("Failed to create: didn't find section in config file", "no section", "bisync setup"),
-        ("something  never\nseen", "rclone lsjson failed (exit 7): something never seen", "--verbose"),
+        ("something  never\nseen",
+         "listing the cloud (rclone lsjson) failed with exit code 7: something never seen", "--verbose"),
     ],
 )  # fmt: skip
 def test_what_a_failure_means(text: str, meaning: str, cure: str) -> None:
@@ -136,7 +137,7 @@ def test_what_a_failure_means(text: str, meaning: str, cure: str) -> None:
 def test_a_killed_rclone() -> None:
     error = failure(("rclone", "bisync"), Finished(-9, "", ()), None)
 
-    assert error.message == "rclone bisync was killed by signal 9"
+    assert error.message == "bringing both sides together (rclone bisync) was killed by signal 9"
     assert "nothing was lost" in (error.hint or "")
 
 

@@ -227,7 +227,10 @@ def test_the_last_word_and_not_the_first_notice() -> None:
 2026/11/29 10:37:24 ERROR : error listing: the first thing that went wrong
 2026/11/29 10:37:25 NOTICE: Failed to lsf with 2 errors: last error was: error in ListJSON: what it came to"""
 
-    assert said(log, "/folder").message == "rclone lsf failed (exit 1): what it came to (/folder)"
+    assert (
+        said(log, "/folder").message
+        == "listing the cloud (rclone lsf) failed with exit code 1: what it came to (/folder)"
+    )
 
 
 def test_what_bisync_says_afterwards_is_not_its_reason() -> None:
@@ -237,7 +240,10 @@ def test_what_bisync_says_afterwards_is_not_its_reason() -> None:
 
     message = said(log, "basic-memory-team:b/", ("rclone", "bisync"), code=7).message
 
-    assert message == "rclone bisync failed (exit 7): Bisync critical error: the reason (basic-memory-team:b)"
+    assert message == (
+        "bringing both sides together (rclone bisync) failed with exit code 7: Bisync critical error: the reason"
+        " (basic-memory-team:b)"
+    )
 
 
 def test_a_section_of_ours_is_cured_by_the_manifest() -> None:

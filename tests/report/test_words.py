@@ -109,7 +109,7 @@ def test_home_text(path: str, text: str, monkeypatch: pytest.MonkeyPatch) -> Non
             [
                 "✓ rclone       ok       about rclone",
                 "✗ sync dir     failed",
-                Problem("about sync dir", "do it"),
+                Problem("sync dir: about sync dir", "do it"),
             ],
         ),
     ],
