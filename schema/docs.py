@@ -37,12 +37,16 @@ value is expanded. A variable that is unset or empty, without a default, is an e
 `bisync_config.sync_dir`, `bisync_config.default_profile`, `bisync_config.auto_sync_interval` and `api_url`.
 
 **YAML** is read strictly: one document, no duplicate keys, no tags, no merge keys (`<<`), `true` and `false`
-as the only booleans, aliases as long as the whole stays small. Every problem is reported at once, with its
-place:
+as the only booleans, aliases as long as the whole stays small. Every problem is reported at once, each with its
+place first, which editors jump to, and with its line where no secret can stand in it:
 
 ```text
-bisync.yaml:12:5: syncs.notes.profile: unknown profile "fst"; did you mean "fast"? (safe, balanced, fast, merge)
+bisync.yaml:12:14: syncs.notes.profile: unknown profile "fst"; did you mean "fast"? (safe, balanced, fast, merge)
+  12 |     profile: fst
+     |              ^
 ```
+
+A text with `: ` in it, or with `${VAR}` between `{` and `}`, needs quotes: `{dir: "${VAR}/notes"}`.
 
 **Not allowed**, beyond what the tables say: two syncs whose folders or whose places in the cloud overlap; a
 folder that is, contains or lies in the mount directory, the state folder or an embedded tenant's storage; a
