@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisync import stored
+from bisync.core.printable import typed
 from bisync.errors import Fault, ManifestError, StateError
 from bisync.manifest import syntax
 from bisync.manifest.hidden import is_secret
@@ -106,7 +107,8 @@ def read(path: Path) -> Document:
         raise ManifestError([f"{path}: no such file"], hint="write one with: bisync init") from None
     except StateError:
         kind = "a directory" if path.is_dir() else "no plain file"
-        raise ManifestError([f"{path}: is {kind}, not a manifest"]) from None
+        hint = f"name the file itself, as in: --manifest {typed(path / 'bisync.yaml')}"
+        raise ManifestError([f"{path}: is {kind}, not a manifest"], hint=hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ManifestError([f"{path}: cannot be read: {reason}"]) from None

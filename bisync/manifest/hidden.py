@@ -44,10 +44,11 @@ def suggests_secret(path: Sequence[str | int], line: str) -> bool:
 def below_a_secret(lines: Sequence[str], number: int) -> bool:
     """Whether line `number` (from 0) may belong to what a line above calls secret, in a text that is no YAML.
 
-    It does when it, and all between, is indented deeper, or when a bracket or quote is open that was opened there.
+    It does when it, and all between, is indented deeper, when a bracket or quote is open that was opened there, or when
+    no key is between.
     """
     depth = _indent(lines[number]) if number < len(lines) else 0
-    brackets = 0
+    brackets, keyless = 0, number < len(lines) and ":" not in lines[number]
     for above in range(number - 1, -1, -1):
         line = lines[above]
         if not line.strip():
@@ -56,8 +57,9 @@ def below_a_secret(lines: Sequence[str], number: int) -> bool:
             return True
         brackets += sum(map(line.count, "{[")) - sum(map(line.count, "}]"))
         inside = _indent(line) < depth or brackets > 0 or _open_quote(line)
-        if _SECRET_WORD.search(line) and (inside or _bare(lines[number])):
+        if _SECRET_WORD.search(line) and (inside or keyless):
             return True
+        keyless = keyless and ":" not in line
         depth = min(depth, _indent(line))
     return False
 
@@ -68,8 +70,3 @@ def _indent(line: str) -> int:
 
 def _open_quote(line: str) -> bool:
     return line.count('"') % 2 == 1 or line.count("'") % 2 == 1
-
-
-def _bare(line: str) -> bool:
-    """A word alone is no key of ours: perhaps what was meant to stand behind one."""
-    return ":" not in line

@@ -132,7 +132,11 @@ def select_syncs(manifest: Manifest, names: Iterable[str] = ()) -> tuple[Sync, .
     unknown = [name for name in wanted if name not in known]
     if unknown:
         near = schema_check.did_you_mean(unknown[0], known)
-        raise UsageError(f"no sync is called {quoted(unknown[0])}{near} ({', '.join(known)})")
+        meant = schema_check.nearest(unknown[0], known) or known[0]
+        raise UsageError(
+            f"no sync is called {quoted(unknown[0])}{near} ({', '.join(known)})",
+            hint=f"as in: --only {typed(meant)}",
+        )
     return manifest.select(wanted)
 
 
