@@ -19,7 +19,7 @@ from bisync import stored
 from bisync.core.printable import typed
 from bisync.errors import Fault, ManifestError, StateError
 from bisync.manifest import syntax
-from bisync.manifest.hidden import is_secret
+from bisync.manifest.hidden import is_secret, spoken
 from bisync.manifest.source import Source, Sources, split
 
 if TYPE_CHECKING:
@@ -328,7 +328,8 @@ class _Builder:
         return Place(self.name, mark.line + 1, mark.column + 1)
 
     def _report(self, event: Event, text: str, path: KeyPath | None = None) -> None:
-        self.problems.append(Problem(self._place(event), self._path() if path is None else path, text))
+        where = spoken(self._path() if path is None else path)
+        self.problems.append(Problem(self._place(event), where, text))
 
     def _stop(self, event: Event, text: str) -> Any:
         raise _Stopped(Problem(self._place(event), (), text))

@@ -33,6 +33,33 @@ def is_secret(path: Sequence[str | int]) -> bool:
     return len(path) > 2 and path[0] == "tenants" and path[2] in ("credentials", "token")
 
 
+# The keys of ours that lead to a secret.
+_OURS = frozenset(
+    {
+        *(
+            "tenants",
+            "syncs",
+            "ping",
+            "migration",
+            "webdav",
+            "credentials",
+            "token",
+            "password",
+            "access_key_id",
+        ),
+        *("secret_access_key", "env", "command", "file", "start", "success", "failure"),
+    }
+)
+
+
+def spoken(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """`path`, but for what could be a secret that was written as a key: `secret_access_key: {hunter2}`."""
+    for number, part in enumerate(path):
+        if isinstance(part, str) and part not in _OURS and is_secret(path[: number + 1]):
+            return path[:number]
+    return path
+
+
 def suggests_secret(path: Sequence[str | int], line: str) -> bool:
     """Whether a line, or the keys that lead to it, has words that a secret stands beside, or looks like one."""
     if len(line) > LONGEST:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from bisync.manifest.hidden import below_a_secret, is_secret, suggests_secret
+from bisync.manifest.hidden import below_a_secret, is_secret, spoken, suggests_secret
 
 LONGEST = 60
 """So much of a text is shown with the quotes it needs, in letters."""
@@ -92,7 +92,7 @@ def slip(error: Any, lines: Sequence[str], last: Last) -> Slip:
         )
     line = max(found.line, 0)
     hidden = text.secret(line) or suggests_secret(found.path, "")
-    return Slip(found.line + 1, found.column + 1, found.path, found.text, hidden)
+    return Slip(found.line + 1, found.column + 1, spoken(found.path), found.text, hidden)
 
 
 class _Said(NamedTuple):
@@ -146,7 +146,7 @@ def _begins(said: _Said, text: _Text, last: Last) -> _Found | None:
         "block scalar",
         "mapping keys are not",
     )
-    if not char or not any(words in said.words for words in telling):
+    if not any(words in said.words for words in telling) or not char.isprintable() or char in ("", " "):
         return None
     value = re.match(r"[^\s,\]}]*", text.line(line)[column:])
     instead = text.instead(line, "", value[0] if value else "")

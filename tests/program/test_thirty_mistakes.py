@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -213,7 +214,7 @@ def test_what_is_typed_or_written_wrong(
 
 @pytest.mark.pure
 def test_there_are_thirty_of_them_and_more() -> None:
-    names = [row.what for row in TYPED] + [*REFUSED, *AROUND]
+    names = [row.what for row in TYPED] + [*REFUSED, *AROUND, *STATE]
 
     assert len(names) == len(set(names)) >= 30
     assert all(row.cure and row.says for row in TYPED)
@@ -352,3 +353,41 @@ def test_what_is_missing_around_it(what: str, tmp_path: Path) -> None:
         said = device.run("setup", "--yes", expect=1, env=env)
 
     assert said.err == f"Error: {says.replace('STORE', store.endpoint)}\n  → {cure}\n"
+
+
+# What does not fit what is there, on a device that is set up: what is typed, what is said, the cure, the exit code.
+STATE = {
+    "no conflict there": (
+        "resolve nosuch.md --keep local", "nosuch.md: no conflict waits here", "see: bisync conflicts", 2,
+    ),
+    "nothing to bring back": (
+        "restore nosuch.md",
+        "notes: nothing called nosuch.md was overwritten or deleted in the last 30 days",
+        "see what is kept: bisync history --versions",
+        2,
+    ),
+    "a plan that is not there": (
+        "sync --plan nosuch.json", "nosuch.json: cannot be read: No such file or directory",
+        "make it with: bisync plan --out FILE", 2,
+    ),
+    "a folder that is gone": (
+        "sync", "the sync dir HOME/notes does not exist: is its disk mounted?", "mount it, or make it with: bisync setup", 1,
+    ),
+    "a file for a folder": (
+        "sync", "the sync dir HOME/notes is not a folder",
+        "move it away, or correct syncs.notes.dir in the manifest", 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", STATE)
+def test_what_does_not_fit_what_is_there(what: str, laptop: Device) -> None:
+    typed, says, cure, code = STATE[what]
+    if code == 1:
+        shutil.rmtree(laptop.notes)
+    if what == "a file for a folder":
+        laptop.notes.write_text("not a folder")
+
+    said = laptop.run(*typed.split(), expect=code)
+
+    assert said.err == f"Error: {says.replace('HOME', str(laptop.home))}\n  → {cure}\n"
