@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 def error_document(error: BisyncError) -> dict[str, Any]:
     """What any task prints instead of its own document when it fails as a whole.
 
-    Of a manifest that is wrong also each problem for itself, with its place.
+    Of a manifest that is wrong also each problem by itself, with its place.
     """
     document = {"version": 1, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
-    if isinstance(error, ManifestError):
+    if isinstance(error, ManifestError) and any(one.file for one in error.faults):
         from bisync.report import fault_words
 
         document["problems"] = fault_words.faults_document(error.faults)
