@@ -47,7 +47,8 @@ TROUBLES: tuple[Trouble, ...] = (
     Trouble("cached SSO token|SSO session|sso_session", "the AWS login is missing, or has expired",
             "type: aws sso login   (with --profile, where AWS_PROFILE is set); then run again"),
     Trouble("failed to get shared config profile", "the AWS SDK has no such profile",
-            "see which it has: bisync doctor; then correct it in the manifest, or make it: aws configure --profile NAME"),
+            "see which it has: bisync doctor; then correct it in the manifest, or make it:"
+            " aws configure --profile NAME"),
     Trouble("credential_process", "the program that gives the AWS keys failed (credential_process)",
             "run it by hand: it stands in ~/.aws/config"),
     Trouble("partial credentials found", "an AWS profile has one half of its keys", "type: aws configure"),

@@ -331,8 +331,8 @@ AROUND = {
     ),
     "a profile of AWS that is not there": (
         {**_AWS, "AWS_PROFILE": "nosuch"},
-        "credentials: there is no AWS profile nosuch (s3://notes-bucket at STORE)",
-        "see those there are: aws configure list-profiles; then: export AWS_PROFILE=NAME",
+        "credentials: the AWS SDK has no such profile (s3://notes-bucket at STORE)",
+        "see which it has: bisync doctor; then correct it in the manifest, or make it: aws configure --profile NAME",
     ),
     "no rclone": (
         {"BISYNC_RCLONE": "/nonexistent/rclone"}, "rclone: rclone not found: $BISYNC_RCLONE says /nonexistent/rclone, and there is no such program",

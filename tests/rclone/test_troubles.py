@@ -127,8 +127,8 @@ RECORDED = {
     ),
     "no such AWS profile": (
         '2026/11/29 20:19:23 CRITICAL: Failed to create file system for "basic-memory-team:notes/": couldn\'t load configuration with env_auth=true: failed to get shared config profile, nosuch',
-        "there is no AWS profile nosuch",
-        "see those there are: aws configure list-profiles; then: export AWS_PROFILE=NAME",
+        "the AWS SDK has no such profile",
+        "see which it has: bisync doctor; then correct it in the manifest, or make it: aws configure --profile NAME",
     ),
     "half an AWS profile": (
         '2026/11/29 20:19:24 CRITICAL: Failed to create file system for "basic-memory-team:notes/": couldn\'t load configuration with env_auth=true: error fetching config from profile, half, Error using profile: \n 1, partial credentials found for profile profile half',
