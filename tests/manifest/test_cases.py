@@ -5,6 +5,7 @@ An invalid one ends with what has to be said about it, every problem in full, as
     # expected:
     # bisync.yaml:3:5: tenants.a: needs "bucket": …
 
+A line that ends in … is only how the problem begins (the keys that there are may become more).
 `NAME.local.yaml` beside `NAME.yaml` is its overlay. The manifest is read as bisync.yaml in an empty folder,
 with the home in `home` below it and no environment; HUNTER2 stands for a secret that nothing may repeat.
 """
@@ -80,7 +81,7 @@ def test_every_problem_of_an_invalid_manifest_is_said_at_once(case: Path, tmp_pa
 
     said = [line.replace(str(tmp_path), "TMP") for line in caught.value.problems]
     for line, wanted in zip(said, expected(case), strict=True):
-        assert line == wanted
+        assert line == wanted or (wanted.endswith("…") and line.startswith(wanted[:-1]))
     shown = "\n".join(line.text for line in fault_lines(caught.value.faults, tmp_path, 110))
     assert "HUNTER2" not in shown
     assert all("\n" not in line for line in caught.value.problems)
