@@ -47,7 +47,7 @@ _OURS = frozenset(
             "password",
             "access_key_id",
         ),
-        *("secret_access_key", "env", "command", "file", "start", "success", "failure"),
+        *("secret_access_key", "aws", "env", "command", "file", "start", "success", "failure"),
     }
 )
 
