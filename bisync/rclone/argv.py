@@ -6,6 +6,7 @@ Each line is a tuple that begins with "rclone"; `program` puts the real binary i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,6 +170,13 @@ def copy_one_argv(source: File, target: File, *, backup: str | None = None) -> A
     """Copy one file to an exact name, whatever the target holds there; that goes to `backup`. Never a folder."""
     call = ("rclone", "rc", "--loopback", "operations/copyfile")
     return (*call, *_from_to(source, target, backup), "--ignore-times")
+
+
+def touch_argv(file: File, mtime_ns: int) -> Argv:
+    """Give a file another time (ns since the epoch), in every place that a remote keeps it in; never makes one."""
+    seconds, ns = divmod(mtime_ns, 10**9)
+    time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"
+    return ("rclone", "touch", f"{file.fs}{file.path}", "--no-create", "--timestamp", time, *NETWORK, *_LOG)
 
 
 def _from_to(source: File, target: File, backup: str | None) -> Argv:

@@ -21,7 +21,7 @@ from bisync.core import names
 from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
 from bisync.core.snapshot import BaseFile, CloudFile, LeftOut, LocalFile
-from bisync.rclone.argv import File, copy_one_argv, list_argv, look_argv
+from bisync.rclone.argv import File, copy_one_argv, list_argv, look_argv, touch_argv
 from bisync.rclone.diagnosis import failure, is_no_file
 from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
@@ -39,6 +39,7 @@ ASKED = 100
 APART = 1.1
 LATER_NS = 2_000_000_000
 UNREPORTED = "rclone did not say that it {}: the next run tries again"
+UNSEEN = "the cloud shows it as it was before it was sent, to the size and time: the next run tries again"
 
 
 def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, CloudFile]:
@@ -84,9 +85,11 @@ def look_for(done: Undertaking, step: LookAgain | ReadBack) -> None:
             time.sleep(APART)
             # What another program has stored meanwhile is told from ours by now, and left alone.
             done.there = look(done.session, done.prepared.compare, step.names)
-        again = [_send_anew(done, path) for path in _twins(done)]
-        if any(again):
-            done.there = look(done.session, done.prepared.compare, step.names)
+        for tell_apart in (_set_later, _send_anew):
+            tried = [path for path in _twins(done) if tell_apart(done, path)]
+            if tried:
+                done.there = look(done.session, done.prepared.compare, step.names)
+            done.unseen = frozenset(tried).intersection(_twins(done))
     else:
         done.changed = changed_since(done.seen.cloud.files, now, [names.key(name) for name in step.names])
 
@@ -97,8 +100,25 @@ def _twins(done: Undertaking) -> list[str]:
     return [path for path in done.sent if _as_stored(before.get(path)) == _as_stored(done.there.get(path))]
 
 
+def _set_later(done: Undertaking, path: str) -> bool:
+    """Have a file be told from the one that lay there before, by a later time, where times are kept and can be set.
+
+    That reaches every copy of it: a union of folders may have several, and show the time of any.
+    """
+    there = done.there.get(path)
+    if done.prepared.compare is not Compare.MODTIME or there is None or path not in done.tally.uploaded:
+        return False
+    later = _later(done.sent[path], there)
+    argv = touch_argv(File(done.session.remote.fs, there.name), later)
+    return done.attempt(argv, count=False).code == 0
+
+
+def _later(sent: LocalFile, there: CloudFile) -> int:
+    return max(sent.stamp.mtime_ns, there.mtime_ns or 0) + LATER_NS
+
+
 def _send_anew(done: Undertaking, path: str) -> bool:
-    """Have a file be told from the one that lay there before, whose size and time it has; whether it was sent again.
+    """Send a file once more that has the size and time of the one that lay there before; whether it was.
 
     A remote that keeps seconds is told a later one; a store's own clock goes on by itself. Nothing goes to the trash:
     what lies there is this file.
@@ -114,7 +134,7 @@ def _send_anew(done: Undertaking, path: str) -> bool:
             staged = folder / sent.name
             staged.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(done.session.sync.dir / sent.name, staged)
-            later = max(sent.stamp.mtime_ns, there.mtime_ns or 0) + LATER_NS
+            later = _later(sent, there)
             os.utime(staged, ns=(later, later))
         if swap.stamp_of(done.session.sync.dir / sent.name) != (sent.size, sent.stamp):
             return False  # edited since: the next run has it
@@ -192,8 +212,8 @@ def recorded(
 ) -> tuple[dict[str, BaseFile], set[str], list[LeftOut]]:
     """After a run: what both sides hold of what it was about, what neither has any more, and what did not come about.
 
-    A file that was sent is held by both sides where rclone said that it went up and the listing has it in its size; one
-    that was edited since is held as it was sent.
+    A file that was sent is held by both sides where rclone said that it went up and the listing has it in its size, and
+    not still as what lay there before; one that was edited since is held as it was sent.
     """
     held: dict[str, BaseFile] = {}
     gone: set[str] = set()
@@ -206,6 +226,8 @@ def recorded(
             missed.append(
                 LeftOut(path, "it did not arrive in the cloud as it was sent: the next run tries again")
             )
+        elif path in done.unseen:
+            missed.append(LeftOut(path, UNSEEN))
         else:
             held[path] = _both(sent, there, racy=is_racy(sent))
     for path, name, _ in upward.renamed_there(prepared.plan, prepared.seen.local, prepared.seen.cloud):

@@ -33,7 +33,8 @@ class Undertaking:
     `placed`: the files it has put into the tree, by their key: size, mtime and inode. `frame`: what bisync saw.
     `changed`: what the cloud holds otherwise by now (keys).
     `merged`: the texts that it has merged here, by their key, as they lie there since.
-    `sent`: what copies of our own were to bring to the cloud (keys), `there`: what it has of that afterwards.
+    `sent`: what copies of our own were to bring to the cloud (keys), `there`: what it has of that afterwards, `unseen`:
+    of which it shows what lay there before, whatever was tried.
     `meanwhile` is called while rclone is at work.
     """
 
@@ -50,6 +51,7 @@ class Undertaking:
     there: Mapping[str, CloudFile] = field(default_factory=dict)
     merged: dict[str, LocalFile] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
     meanwhile: Callable[[], object] = lambda: None
     planned: dict[str, Action] = field(init=False)
     way: Way = field(init=False)

@@ -5,7 +5,8 @@
 
 All texts have one size, and devices put times back: nothing but what the remote can tell shows an edit. What must hold:
 no run fails, after things have calmed down devices and remote are equal, and every version that a sync has seen is
-somewhere: in the trees, in a conflict copy or in a trash.
+somewhere: in the trees, in a conflict copy or in a trash; but for one that users and the foreign program have
+overwritten wherever it was.
 """
 
 from __future__ import annotations
@@ -61,28 +62,37 @@ class Game:
         )
         if deed in ("edit", "delete", "rename") and not here:
             deed = "new"
+        gone = None
         match deed:
             case "edit":
                 file = device.notes / self.chance.choice(here)
-                before = file.stat()
+                gone, before = file.read_text(), file.stat()
                 file.write_text(self.text())
                 if self.chance.random() < 0.5:
                     os.utime(file, ns=(before.st_mtime_ns, before.st_mtime_ns))
             case "new":
+                name = self.chance.choice(NAMES)
+                gone = device.tree().get(name)
                 with suppress(OSError):  # a file where a folder is needed
-                    device.write(self.chance.choice(NAMES), self.text())
+                    device.write(name, self.text())
             case "delete":
-                (device.notes / self.chance.choice(here)).unlink()
+                file = device.notes / self.chance.choice(here)
+                gone = file.read_text()
+                file.unlink()
             case "rename":
                 target = device.notes / f"r{self.chance.randrange(4)}.md"
                 if not target.exists():
                     (device.notes / self.chance.choice(here)).rename(target)
             case "foreign":
                 time.sleep(APART)
-                self.kinds.put(self.kind, self.chance.choice(NAMES), self.text(), self.path)
+                name = self.chance.choice(NAMES)
+                gone = self.kinds.tree(self.kind, self.path).get(name)
+                self.kinds.put(self.kind, name, self.text(), self.path)
                 time.sleep(APART)
             case "sync":
                 self.sync(device)
+        if gone in self.at_stake and gone not in self._anywhere():
+            self.at_stake.discard(gone)
 
     def text(self) -> str:
         self.versions += 1
@@ -108,9 +118,13 @@ class Game:
         there = self.kinds.tree(self.kind, self.path)
         if not one == two == there:
             raise Lost(f"{self.kind}: not equal:\n{one}\n{two}\n{there}")
-        gone = self.at_stake - {*one.values()} - {*self._kept()}
+        gone = self.at_stake - self._anywhere()
         if gone:
             raise Lost(f"{self.kind}: lost: {sorted(gone)}")
+
+    def _anywhere(self) -> set[str]:
+        trees = [device.tree().values() for device in self.devices]
+        return {*self._kept()}.union(*trees)
 
     def _kept(self) -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(dir=self.home))

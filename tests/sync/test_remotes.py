@@ -98,6 +98,31 @@ def test_a_day(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     assert row(kind, one) in PAGE.read_text()
 
 
+def test_an_edit_is_seen_where_a_union_of_folders_keeps_a_file_twice(kinds: Kinds, tmp_path: Path) -> None:
+    """What it writes goes to either folder by chance, and may leave there what lay in the other one."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    union = f"\n[chance]\ntype = union\nupstreams = {folders[0]} {folders[1]}\ncreate_policy = eprand\n"
+    there = replace(kinds, conf=kinds.conf + union, devices=[])
+    one, two = (there.device(tmp_path / name, "chance", profile="fast") for name in ("one", "two"))
+    for folder in folders:
+        (folder / "n").mkdir(parents=True)
+    for number in range(8):
+        one.write(f"{number}.md", "old")
+    one.setup()
+    two.setup()
+    for round_ in ("new", "NEW"):
+        for number in range(8):
+            file = one.notes / f"{number}.md"
+            before = file.stat()
+            file.write_text(round_)
+            os.utime(file, ns=(before.st_mtime_ns, before.st_mtime_ns))
+
+        assert synced(one) == "up 8"
+        assert synced(two) == "down 8"
+        assert {*two.tree().values()} == {round_}
+        assert synced(one) == synced(two) == "nothing"
+
+
 @pytest.mark.parametrize("kind", ["crypt-s3", "chunker-s3", "combine"])
 def test_an_idle_run_before_a_store_asks_for_no_single_file(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     """Listings alone, at a thousand files each: as many requests for forty files as for two."""
