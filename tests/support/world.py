@@ -26,6 +26,7 @@ from bisync.errors import BisyncError
 from bisync.manifest.load import load
 from bisync.rclone import binary
 from tests.support import motos, ready, staying
+from tests.support.documents import held_to_its_schema
 
 KEY_ID = "TESTKEYID0123456789"
 SECRET = "test-secret-that-must-never-be-seen-anywhere"
@@ -228,15 +229,17 @@ def wait_for(port: int, process: Process) -> None:
 
 @dataclass
 class Ran:
-    """What a command printed and its exit code."""
+    """What a command printed and its exit code. `argv`: what was typed, where that is known."""
 
     code: int
     out: str
     err: str
+    argv: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        """The document that was printed, which its schema allows."""
+        return held_to_its_schema(self.argv, json.loads(self.out))
 
 
 @dataclass
@@ -340,13 +343,13 @@ syncs:
         """
         whole = {**self.environment, **env}
         if not before and ready.can(whole):
-            ran = Ran(*ready.ran(argv, self.home, whole, timeout, program=self.program))
+            ran = Ran(*ready.ran(argv, self.home, whole, timeout, program=self.program), argv)
         else:
             done = subprocess.run(
                 [*before, sys.executable, "-m", self.program, *argv], cwd=self.home, env=whole,
                 text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout,
             )  # fmt: skip
-            ran = Ran(done.returncode, done.stdout, done.stderr)
+            ran = Ran(done.returncode, done.stdout, done.stderr, argv)
         assert expect is None or ran.code == expect, f"exit {ran.code}, not {expect}\n{ran.out}\n{ran.err}"
         return ran
 
