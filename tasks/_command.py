@@ -19,6 +19,7 @@ SHORT = {
     "--verbose": "-v",
     "--jobs": "-j",
     "--yes": "-y",
+    "--quiet": "-q",
 }
 # What stands for a flag's value where people read of it; else its name.
 VALUES = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bisync.errors import Declined, NotGranted, UsageError
 from bisync.report.grant_words import QUESTION, declined_hint, grant_lines
+from bisync.report.heed import Heed
 from bisync.report.stream import on_terminal
 
 if TYPE_CHECKING:
@@ -56,5 +57,9 @@ def go_ahead(screen: Screen, question: str, otherwise: str, *, yes: bool) -> Non
 
 def show(screen: Screen, app: App, *, dry_run: bool = False) -> None:
     """What the manifest may do, or would be allowed to; beside the document where there is one."""
+    new = not app.standing.holds
     for line in grant_lines(app.manifest.path, app.standing, dry_run=dry_run):
-        (screen.note if screen.as_json else screen.say)(line)
+        if screen.as_json:
+            screen.note(line)
+        else:
+            screen.say(Heed(line) if new else line)

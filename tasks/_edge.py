@@ -35,6 +35,7 @@ HELP = {
     "manifest": "the manifest to use (default: bisync.yaml here or above, then ~/.config/bisync/bisync.yaml)",
     "only": "only this sync, or these: notes,work (repeatable; default: all)",
     "json": "print one JSON document on stdout",
+    "quiet": "say nothing unless something is wrong",
     "jobs": "work on this many syncs at a time",
     "path": "only this file, this folder, or what fits this pattern: 'work/**/*.md'",
 }
@@ -64,6 +65,8 @@ def edge(screen: Screen) -> Iterator[Screen]:
     hook, sys.unraisablehook = sys.unraisablehook, _unraisable
     try:
         with screen:
+            if screen.quiet and screen.verbose:
+                raise UsageError("--quiet and --verbose do not go together", hint="leave out one")
             yield screen
     except BisyncError as error:
         raise SystemExit(_report(screen, error)) from None
@@ -111,10 +114,7 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
 def _report(screen: Screen, error: BisyncError) -> int:
     """Say what went wrong, to a person or a script; the exit code."""
     screen.document(error_document(error))
-    if isinstance(error, ManifestError):
-        screen.faults(error)
-    else:
-        screen.error(error.message, error.hint)
+    screen.problem(error)
     return error.exit_code
 
 
@@ -131,14 +131,11 @@ def _bug(bug: Exception) -> BisyncError:
 
 def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
     """Find and read the manifest, with another sync dir if one is given. Raises ManifestError."""
-    from bisync.files import named_path
-    from bisync.manifest.load import find, load
+    from bisync.manifest.load import load
 
-    named = named_path(path) if path else None
-    home = Path.home()
-    found = find(named, os.environ, Path.cwd(), home)
+    found = find_manifest(path)
     try:
-        return load(found, env=os.environ, home=home, sync_dir=sync_dir)
+        return load(found, env=os.environ, home=Path.home(), sync_dir=sync_dir)
     except ManifestError as error:
         if error.hint is None and any(fault.line for fault in error.faults):
             from bisync.core.printable import typed
@@ -146,6 +143,14 @@ def read_manifest(path: str | None, *, sync_dir: str | None = None) -> Manifest:
             again = f" --manifest {typed(path)}" if path else ""
             error.hint = f"mend it, then type: bisync validate{again}"
         raise
+
+
+def find_manifest(path: str | None) -> Path:
+    """Where the manifest is. Raises ManifestError where there is none."""
+    from bisync.files import named_path
+    from bisync.manifest.load import find
+
+    return find(named_path(path) if path else None, os.environ, Path.cwd(), Path.home())
 
 
 def say_which(screen: Screen, manifest: Manifest) -> None:

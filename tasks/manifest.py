@@ -1,4 +1,4 @@
-"""Tasks about the manifest: init, validate, setup."""
+"""Tasks about the manifest: init, validate, show, schema, setup."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import os
 from functools import partial
 from pathlib import Path
 
+from bisync.errors import IgnoreError, ManifestError
 from bisync.report.documents import setup_document
 from bisync.report.grant_words import grants_document
+from bisync.report.manifest_words import invalid_document, show_document, show_lines, valid_document
 from bisync.report.screen import Screen
 from bisync.report.setup_words import ready_lines, setup_lines
 from bisync.report.words import init_lines, validate_lines
 
 from ._command import command
-from ._consent import consent, show
-from ._edge import HELP, each, edge, finish, highest, open_app, read_manifest, say_which
+from ._consent import consent
+from ._consent import show as show_grants
+from ._edge import HELP, each, edge, find_manifest, finish, highest, leave, open_app, read_manifest, say_which
 
 
 @command(
@@ -73,15 +76,53 @@ def init(
         screen.tell(fitted_lines(target, fitted, next_commands(fitted, target)))
 
 
-@command(words="manifest", help={"manifest": HELP["manifest"]})
-def validate(c: object, manifest: str | None = None) -> None:
+@command(words="manifest", help={key: HELP[key] for key in ("manifest", "json", "quiet")})
+def validate(c: object, manifest: str | None = None, json: bool = False, quiet: bool = False) -> None:
     """Check the manifest; say OK, or every problem with its place."""
-    with edge(Screen()) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import validate as action
 
-        loaded = read_manifest(manifest)
-        say_which(screen, loaded)
-        screen.tell(validate_lines(loaded, action.run(loaded)))
+        found = None
+        try:
+            found = find_manifest(manifest)
+            loaded = read_manifest(manifest)
+            say_which(screen, loaded)
+            warnings = list(action.run(loaded))
+        except (ManifestError, IgnoreError) as error:
+            if not json:
+                raise
+            screen.document(invalid_document(found, error))
+            screen.problem(error)
+            leave(error.exit_code)
+            return
+        screen.tell(validate_lines(loaded, warnings))
+        screen.document(valid_document(loaded, warnings))
+
+
+@command(words="only", help={key: HELP[key] for key in ("manifest", "only", "json")})
+def show(c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
+    """Print the manifest as it is obeyed: overlay and defaults merged, secrets as references."""
+    with edge(Screen(as_json=json)) as screen:
+        app, syncs = open_app(screen, manifest, only)
+        screen.verbatim("\n".join(show_lines(app.manifest, syncs, app.device)))
+        screen.document(show_document(app.manifest, syncs, app.device))
+
+
+@command(
+    word="document",
+    optional=True,
+    help={
+        "document": "of what `bisync DOCUMENT --json` prints, error, log-path or watch; default: of the manifest"
+    },
+)
+def schema(c: object, document: str | None = None) -> None:
+    """Print the JSON schema of the manifest, or of a document that --json prints."""
+    with edge(Screen()) as screen:
+        from json import dumps
+
+        from bisync.actions import schema as action
+
+        screen.verbatim(dumps(action.find(document), indent=2, ensure_ascii=False))
 
 
 @command(
@@ -94,6 +135,7 @@ def validate(c: object, manifest: str | None = None) -> None:
         "rotate": "resolve the credentials again, also when the old ones still work",
         "yes": "agree to what the manifest asks for, without a question",
         "json": HELP["json"],
+        "quiet": HELP["quiet"],
     },
 )
 def setup(
@@ -105,19 +147,20 @@ def setup(
     rotate: bool = False,
     yes: bool = False,
     json: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Make everything ready: what it may do, rclone, keys, baseline.
 
     Shows what the manifest asks for, which you agree to; then rclone, credentials, rclone.conf, ignore file, sync dir,
     baseline. A second run changes nothing.
     """
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import setup as action
 
         app, syncs = open_app(screen, manifest, only, sync_dir=dir)
         asked = app.standing
         if dry_run:
-            show(screen, app, dry_run=True)
+            show_grants(screen, app, dry_run=True)
         else:
             app = consent(screen, app, yes=yes)
         work = partial(action.run, app, dry_run=dry_run, rotate=rotate, remember_dir=dir is not None)
@@ -126,4 +169,4 @@ def setup(
         finish(screen, results, lambda done: {**setup_document(done), **grants_document(asked)})
 
 
-COMMANDS = (init, validate, setup)
+COMMANDS = (init, validate, show, schema, setup)

@@ -51,6 +51,7 @@ from ._page import HELP_HTML, STDOUT, page_target, put_page, tell_problems
         "plan": "carry out exactly the plan in this file (from: bisync plan --out), or refuse",
         "metrics": "write metrics for Prometheus to this file after each run (for its node exporter: *.prom)",
         "verbose": "show every action and all of rclone's words",
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
         "jobs": HELP["jobs"],
     },
@@ -72,6 +73,7 @@ def sync(
     interval: int | None = None,
     metrics: str | None = None,
     verbose: bool = False,
+    quiet: bool = False,
     json: bool = False,
     jobs: int = JOBS,
 ) -> None:
@@ -87,10 +89,11 @@ def sync(
         }
         _watch(
             manifest, only, [flag for flag, given in once.items() if given], interval,
-            profile=profile, dry_run=dry_run, no_wait=no_wait, metrics=metrics, verbose=verbose, json=json, jobs=jobs,
+            profile=profile, dry_run=dry_run, no_wait=no_wait, metrics=metrics, verbose=verbose, quiet=quiet, json=json,
+            jobs=jobs,
         )  # fmt: skip
         return
-    with edge(Screen(as_json=json, verbose=verbose)) as screen:
+    with edge(Screen(as_json=json, verbose=verbose, quiet=quiet)) as screen:
         from bisync.actions import sync as action
 
         app, syncs = open_app(screen, manifest, only)
@@ -132,11 +135,12 @@ def _watch(
     no_wait: bool,
     metrics: str | None,
     verbose: bool,
+    quiet: bool,
     json: bool,
     jobs: int,
 ) -> None:
     """Sync as soon as something changes. `once`: the flags that were given and are about one run."""
-    with edge(Screen(as_json=json, verbose=verbose)) as screen:
+    with edge(Screen(as_json=json, verbose=verbose, quiet=quiet)) as screen:
         from bisync.actions import sync as sync_action
         from bisync.actions import watch as action
         from bisync.report.watch_view import view
@@ -148,7 +152,7 @@ def _watch(
             )
         every = whole_number(interval, "--interval", least=1)
         at_once = whole_number(jobs, "--jobs", least=1) or 1
-        eyes = view(as_json=json, verbose=verbose, dry_run=dry_run)
+        eyes = view(as_json=json, verbose=verbose, dry_run=dry_run, quiet=quiet)
 
         def opened() -> tuple[App, tuple[Sync, ...]]:
             app, syncs = open_app(screen, manifest, only)
@@ -196,6 +200,8 @@ def _project(name: str | None, *, resync: bool, plan: str | None) -> str | None:
         "script": "write the plan to this file as a POSIX script that needs only rclone",
         "html": HELP_HTML,
         "verbose": "one line for each change, however many",
+        "quiet": HELP["quiet"],
+        "exit-code": "exit with 3 where there are changes, with 0 where there is nothing to do",
     },
 )
 def plan(
@@ -208,10 +214,12 @@ def plan(
     script: str | None = None,
     html: str | None = None,
     verbose: bool = False,
+    quiet: bool = False,
+    exit_code: bool = False,
     jobs: int = JOBS,
 ) -> None:
     """Say what the next sync will do, changing nothing."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, verbose=verbose, quiet=quiet)) as screen:
         from bisync.actions import plan as action
 
         page = page_target(html, as_json=json)
@@ -237,7 +245,7 @@ def plan(
             action.write_script(script, app, results, document)
             for line in script_lines(script):
                 say(line)
-        leave(highest(results))
+        leave(highest(results) or (action.CHANGES if exit_code and action.changes(results) else 0))
 
 
 @command(

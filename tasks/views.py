@@ -13,9 +13,11 @@ from bisync.report.documents import (
     history_document,
     status_document,
 )
+from bisync.report.history_words import history_lines
 from bisync.report.log_words import followed_document, followed_lines, log_document, log_lines
 from bisync.report.screen import Screen, status_table
-from bisync.report.words import check_lines, doctor_lines, history_lines
+from bisync.report.status_words import status_lines
+from bisync.report.words import check_lines, doctor_lines
 
 from ._command import command
 from ._edge import HELP, JOBS, each, edge, finish, needs_value, open_about, open_app, whole_number
@@ -32,6 +34,7 @@ _COMMON = {"manifest": HELP["manifest"], "only": HELP["only"], "json": HELP["jso
         "one-way": "files that only the cloud has are fine",
         "download": "compare the contents of files that the cloud has no hash of; fetches them",
         "jobs": HELP["jobs"],
+        "quiet": HELP["quiet"],
     },
 )
 def check(
@@ -41,11 +44,12 @@ def check(
     path: str | None = None,
     one_way: bool = False,
     download: bool = False,
+    quiet: bool = False,
     json: bool = False,
     jobs: int = JOBS,
 ) -> None:
     """Compare what both sides hold: missing, different, unreadable."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import check as action
 
         app, about = open_about(screen, manifest, only, path)
@@ -94,25 +98,39 @@ def diff(
         finish(screen, results, diff_document)
 
 
-@command(words="only", help={**_COMMON, "html": HELP_HTML, "jobs": HELP["jobs"]})
+@command(
+    words="only",
+    help={
+        **_COMMON,
+        "verbose": "all about every sync, where there are several",
+        "quiet": HELP["quiet"],
+        "html": HELP_HTML,
+        "jobs": HELP["jobs"],
+    },
+)
 def status(
     c: object,
     manifest: str | None = None,
     only: list[str] | None = None,
+    verbose: bool = False,
+    quiet: bool = False,
     json: bool = False,
     html: str | None = None,
     jobs: int = JOBS,
 ) -> None:
     """Show what state every sync is in, and what blocks the next run."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, verbose=verbose, quiet=quiet)) as screen:
         from bisync.actions import status as action
 
         page = page_target(html, as_json=json)
         app, syncs = open_app(screen, manifest, only)
         look = partial(action.run, app, asked=action.ask(app, syncs))
         found = each(screen, syncs, look, None, jobs)
-        for one in found if html != STDOUT else ():
-            screen.show(status_table(one, app.now()))
+        if quiet or (len(found) > 1 and not verbose):
+            screen.tell(status_lines(found, app.now()) if html != STDOUT else ())
+        elif html != STDOUT:
+            for one in found:
+                screen.show(status_table(one, app.now()))
         screen.document(status_document(found))
         if html is not None:
             from bisync.actions import history as past
@@ -168,10 +186,16 @@ def history(
         screen.document(history_document(each(screen, syncs, look, history_lines)))
 
 
-@command(words="only", help=_COMMON)
-def doctor(c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
+@command(words="only", help={**_COMMON, "quiet": HELP["quiet"]})
+def doctor(
+    c: object,
+    manifest: str | None = None,
+    only: list[str] | None = None,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
     """Check everything that could be wrong here; say the cure of each."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import doctor as action
 
         app, syncs = open_app(screen, manifest, only)

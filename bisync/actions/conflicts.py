@@ -14,6 +14,7 @@ from bisync import ignore
 from bisync.app import App
 from bisync.config import Sync
 from bisync.core import conflict_names, names, text_diff
+from bisync.core.counting import counted
 from bisync.core.place import moved
 from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
@@ -284,7 +285,7 @@ def merge(app: App, meant: Meant, tool: str) -> Settled:
 
     sync, group = _one(app, meant, "newer")
     if len(group.versions) != 2:
-        count_text = f"{len(group.versions)} version{'' if len(group.versions) == 1 else 's'}"
+        count_text = counted(len(group.versions), "version")
         raise UsageError(
             f"{group.path}: a merge is of two versions, and {count_text} lie here",
             hint=f"put them together by hand as {group.path}, then: "

@@ -19,6 +19,7 @@ from bisync import ignore, providers
 from bisync.app import App, Session
 from bisync.config import KeysIn, Sync
 from bisync.core import abilities
+from bisync.core.counting import counted
 from bisync.core.grants import not_granted
 from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
@@ -223,7 +224,9 @@ def _ignore_file(app: App) -> Iterator[Finding]:
             cure="look at it with: bisync explain PATH",
         )
     if not warnings:
-        yield Finding(about="ignore file", level="ok", text=f"{app.ignore_file} ({len(lines)} lines)")
+        yield Finding(
+            about="ignore file", level="ok", text=f"{app.ignore_file} ({counted(len(lines), 'line')})"
+        )
 
 
 def _mount_dir(app: App) -> Iterator[Finding]:
@@ -264,9 +267,10 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
         )  # fmt: skip
     skipped = [entry.path for entry in tree.entries if entry.kind is not ignore.Kind.FILE]
     if skipped:
+        files = counted(len(skipped), "link or special file is", "links or special files are")
         shown = ", ".join(skipped[:3]) + (" …" if len(skipped) > 3 else "")
         yield Finding(
-            about=sync.name, level="warning", text=f"{len(skipped)} links or special files are not synced: {shown}",
+            about=sync.name, level="warning", text=f"{files} not synced: {shown}",
             cure="put the files themselves there, or ignore the links",
         )  # fmt: skip
     for notice in tree.rules.notices:
@@ -276,7 +280,9 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
     for layer in app.layers(sync)[1:]:
         for warning in ignore.lint(layer):
             yield Finding(about=sync.name, level="warning", text=str(warning), cure="correct the manifest")
-    yield Finding(about=sync.name, level="ok", text=f"ignore rules: {len(tree.rules.rules)} apply")
+    yield Finding(
+        about=sync.name, level="ok", text=f"{counted(len(tree.rules.rules), 'ignore rule')} in force"
+    )
 
 
 def _memory(app: App, sync: Sync) -> Iterator[Finding]:
@@ -314,7 +320,7 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
     age = (app.now() - began).days if began is not None else 0
     yield Finding(
         about=sync.name, level="warning" if age >= OLD_DAYS else "ok",
-        text=f"baseline of {len(known.files)} files, {age} days old",
+        text=f"baseline of {counted(len(known.files), 'file')}, {counted(age, 'day')} old",
         cure="type: bisync sync" if age >= OLD_DAYS else None,
     )  # fmt: skip
 
@@ -363,10 +369,10 @@ def _leases(session: Session) -> Iterator[Finding]:
 def _trash(session: Session) -> Iterator[Finding]:
     local = sum(kept.size for kept in trash.local_versions(session))
     cloud = sum(kept.size for kept in trash.cloud_versions(session))
-    days = session.app.manifest.keep_days
+    kept = counted(session.app.manifest.keep_days, "day")
     yield Finding(
         about=session.sync.name, level="ok",
-        text=f"trash: {local / (1 << 20):.1f} MiB here, {cloud / (1 << 20):.1f} MiB in the cloud, kept {days} days",
+        text=f"trash: {local / (1 << 20):.1f} MiB here, {cloud / (1 << 20):.1f} MiB in the cloud, kept {kept}",
     )  # fmt: skip
     if not session.remote.keeps_versions:
         yield Finding(

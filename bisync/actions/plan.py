@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,15 @@ class PlanResult:
             return self.error.exit_code
         assert self.prepared is not None
         return 4 if guard.refusals(self.prepared.verdicts) else 0
+
+
+CHANGES = 3
+"""The exit code of `plan --exit-code` where something is to be done."""
+
+
+def changes(results: Iterable[PlanResult]) -> bool:
+    """Whether any of the plans holds a change."""
+    return any(one.prepared is not None and bool(one.prepared.changes) for one in results)
 
 
 def run(

@@ -13,6 +13,7 @@ from pathlib import Path
 from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import names
+from bisync.core.counting import counted
 from bisync.core.printable import typed, typed_path
 from bisync.errors import BisyncError, UsageError
 from bisync.sync import back_then, bring_back, hashing, trash
@@ -101,7 +102,7 @@ def _found(session: Session, wanted: Wanted, run_id: str | None, to: Path | None
         where = f" by run {run_id}" if run_id else ""
         raise UsageError(
             f"{sync.name}: nothing called {wanted.word} was overwritten or deleted{where} in the last "
-            f"{session.app.manifest.keep_days} days",
+            f"{counted(session.app.manifest.keep_days, 'day')}",
             hint="see what is kept: bisync history --versions",
         )
     latest = {names.key(one.path): one for one in found if one.known or run_id is not None}

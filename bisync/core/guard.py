@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bisync.core.change import Action
+from bisync.core.counting import counted
 from bisync.core.plan import Mode, Plan
 from bisync.core.printable import typed
 from bisync.core.snapshot import Baseline, CloudSnapshot, LocalSnapshot
@@ -108,7 +109,8 @@ def _max_delete(plan: Plan, limit: int | None, name: str) -> Verdict:
 
 def _hidden(hidden: int, limit: int | None, name: str) -> Verdict:
     said = (
-        f"ignore rules that lie in the cloud would hide {hidden} files that are synced ({hidden} > {limit})"
+        f"ignore rules that lie in the cloud would hide {counted(hidden, 'file')} "
+        f"that {'is' if hidden == 1 else 'are'} synced ({hidden} > {limit})"
     )
     return _within("hidden", limit, hidden, said, f"max-delete {hidden}", name)
 

@@ -94,7 +94,8 @@ class Forest:
 
 def files(count: int) -> str:
     """So many files, in words."""
-    return f"{count:,} file" if count == 1 else f"{count:,} files"
+    thing = "file" if count == 1 else "files"
+    return f"{count:,} {thing}"
 
 
 def path_key(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bisync.core.counting import counted
 from bisync.core.printable import printable
 from bisync.core.result import SyncResult
 
@@ -19,7 +20,13 @@ def failure_text(result: SyncResult) -> str:
     if problem is None:
         hooks = [note for note in result.notes if _HOOK.fullmatch(note)]
         left_out = len(result.left_out)
-        problem = hooks[0] if hooks else f"{left_out} file(s) left out" if left_out else "it did not end well"
+        problem = (
+            hooks[0]
+            if hooks
+            else f"{counted(left_out, 'file')} left out"
+            if left_out
+            else "it did not end well"
+        )
     return shortened(
         f"{result.name}: {result.outcome.value} (exit code {result.exit_code}): {brief(problem)}"
     )

@@ -14,6 +14,7 @@ from bisync.config import Compare, ConflictResolve
 from bisync.core import renames
 from bisync.core.change import Action, Change, Merging, Winner
 from bisync.core.conflict_names import AT_THE_END, CopyNames, Naming, beside
+from bisync.core.counting import counted
 from bisync.core.merge import LARGEST
 from bisync.core.names import is_too_long, key, parents, to_rclone
 from bisync.core.reconcile import Clash, Comparison, Difference, no_file_here
@@ -275,7 +276,7 @@ def _decided(one: Difference, resolve: ConflictResolve, answers: Answers, copy_n
     """What becomes of a conflict by the profile's rule."""
     merged = answers.merged.get(one.path)
     if isinstance(merged, Merging):
-        edits = "1 edit" if merged.hunks == 1 else f"{merged.hunks} edits"
+        edits = counted(merged.hunks, "edit")
         why = f"changed on both sides; {edits} that do not overlap become one text"
         return Change(Action.MERGE, one.path, merged.size, why, merged=merged)
     change = _conflict(one, resolve, answers.times.get(one.path), copy_names)

@@ -24,6 +24,12 @@ def ended_well(outcome: str, exit_code: int) -> bool:
     return exit_code == 0 and outcome in (Outcome.DONE, Outcome.IDLE)
 
 
+class Passing(str):
+    """A note that nobody has to act upon: what a run makes of it is as it should be."""
+
+    __slots__ = ()
+
+
 class Version(NamedTuple):
     """A version of a contested file as a run left it here, and whose it was. Size to inode tell it from others."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bisync.config import AwsProfile, KeyPair, KeysIn, S3Tenant
 from bisync.core.abilities import OBJECTS
+from bisync.core.counting import counted
 from bisync.core.drift import Purpose, differences
 from bisync.core.result import Finding
 from bisync.errors import KeysRefused
@@ -222,7 +223,7 @@ def _scope(tenant: S3Tenant, remote: Remote, rclone: Rclone) -> Finding:
         return Finding(
             about=tenant.name,
             level="warning",
-            text=f"these keys can see {len(others)} other bucket(s), {sorted(others)[0]} for one",
+            text=f"these keys can see {counted(len(others), 'other bucket')}, {sorted(others)[0]} for one",
             cure=f"use keys that are scoped to the bucket {tenant.bucket}",
         )
     return Finding(about=tenant.name, level="ok", text="the keys see no other bucket")

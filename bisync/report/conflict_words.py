@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.diff_words import shown_lines, text_of
+from bisync.report.heed import YELLOW, Coloured
 from bisync.report.words import Shown, size_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def conflicts_lines(groups: Sequence[ConflictGroup], word: str | None = None) ->
 
     lines: list[Shown] = []
     for group in groups:
-        lines.append(f"{group.path} ({group.sync})")
+        lines.append(Coloured(f"{group.path} ({group.sync})", YELLOW))
         for one in group.versions:
             origin = f"  {_whose(one)}" if one.origin else ""
             lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")

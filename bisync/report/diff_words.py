@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bisync.core.counting import counted
+from bisync.report.heed import BOLD, CYAN, GREEN, RED, YELLOW
 from bisync.report.left_out import own
 from bisync.report.plan_words import VERBS
-from bisync.report.words import BOLD, CYAN, GREEN, RED, YELLOW, Painted, Problem, Shown, size_text
+from bisync.report.words import Painted, Problem, Shown, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.diff import Differences
@@ -107,7 +109,8 @@ def why_not(shown: text_diff.Shown, sizes: Iterable[int | None]) -> str:
         case "long":
             return f"not shown, for it is long ({texts}); name it to see it: bisync diff PATH"
         case "different":
-            return f"{shown.lines[0]} lines -> {shown.lines[1]} lines ({texts}): too different to show each"
+            before, after = (counted(count, "line") for count in shown.lines)
+            return f"{before} -> {after} ({texts}): too different to show each"
         case "equal":
             return f"the text is the same ({texts})"
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bisync.core.counting import counted
 from bisync.report.left_out import own
 from bisync.report.words import files, home_text, size_text
 
@@ -49,7 +50,7 @@ def _facts(entry: dict[str, Any]) -> Iterator[str]:
     took = f", took {entry['seconds']} s" if entry.get("seconds") is not None else ""
     yield f"  ended     {entry.get('at') or '-'}{took}"
     if entry.get("runs", 1) != 1:
-        yield f"  since     {entry.get('first')}: {entry['runs']} runs, of which this is the last"
+        yield f"  since     {entry.get('first')}: {counted(entry['runs'], 'run')}, of which this is the last"
     by = (("device", entry.get("device")), ("profile", entry.get("profile")), ("mode", entry.get("mode")))
     yield "  by        " + (", ".join(f"{word} {value}" for word, value in by if value) or "-")
     if entry.get("undoes"):
@@ -89,7 +90,8 @@ def _trash_lines(one: Logged) -> Iterator[str]:
         from bisync.core.printable import typed
 
         run = str(one.entry["run"])
-        yield f"  They are kept for {one.keep_days} days. Bring one back with: bisync restore PATH --run {typed(run)}"
+        kept = f"They are kept for {counted(one.keep_days, 'day')}."
+        yield f"  {kept} Bring one back with: bisync restore PATH --run {typed(run)}"
         if one.entry.get("outcome") == "done" and one.entry.get("mode") != "baseline":
             yield f"  Take back all that the run did with: bisync undo {typed(run)}"
 
@@ -129,7 +131,7 @@ def followed_lines(found: Followed) -> Iterator[str]:
         by = ", ".join(str(each) for each in (one.run, one.device) if each) or "-"
         yield f"  {one.at or '-':<25}  {text:<{width}}  run {by}"
     if found.unnamed:
-        yield f"  {found.unnamed} run(s) named only some of their paths: they may have touched it, too"
+        yield f"  {counted(found.unnamed, 'run')} named only some of their paths: they may have touched it, too"
     if found.events:
         from bisync.core.printable import typed_path
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bisync.report.left_out import left_alone_lines, left_out_lines, own
-from bisync.report.words import RED, YELLOW, Painted, Problem, Shown, conflicts_text, size_text
+from bisync.core.counting import counted
+from bisync.report.folding import cells
+from bisync.report.heed import RED, YELLOW, Coloured
+from bisync.report.left_out import left_alone_lines, left_out_lines, note_line, own
+from bisync.report.words import Painted, Problem, Shown, conflicts_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.plan import PlanResult
@@ -76,6 +79,17 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
     return lines
 
 
+def coloured_lines(changes: Sequence[Change], *, limit: int | None) -> list[str]:
+    """As `plan_lines`, in a colour where something goes or is contested."""
+    lines = plan_lines(changes, limit=limit)
+    colours = [_COLOURS.get(change.action) for change in changes[:limit]]
+    shown = [
+        line if colour is None else Coloured(line, colour)
+        for line, colour in zip(lines, colours, strict=False)
+    ]
+    return [*shown, *lines[len(shown) :]]
+
+
 def plan_summary(changes: Sequence[Change]) -> str:
     """ "2 to upload, 1 to download, 1 to delete in the cloud"."""
     counts = [(action, sum(change.action == action for change in changes)) for action in VERBS]
@@ -84,7 +98,7 @@ def plan_summary(changes: Sequence[Change]) -> str:
         if count and action == "conflict":
             parts.append(conflicts_text(count))
         elif count and action == "register_project":
-            parts.append(f"{count} project{'' if count == 1 else 's'} to create")
+            parts.append(f"{counted(count, 'project')} to create")
         elif count:
             parts.append(f"{count} to {VERBS[action]}")
     return ", ".join(parts) or "nothing to do"
@@ -96,8 +110,8 @@ def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> lis
         return []
     limit = None if verbose else SHOWN_CHANGES
     new = sum(change.action == "register_project" for change in changes)
-    found = [f"Found {new} new local project{'' if new == 1 else 's'}, creating on cloud..."] if new else []
-    return [f"{sync}: {plan_summary(changes)}", *plan_lines(changes, limit=limit), *found]
+    found = [f"Found {counted(new, 'new local project')}, creating on cloud..."] if new else []
+    return [f"{sync}: {plan_summary(changes)}", *coloured_lines(changes, limit=limit), *found]
 
 
 def preview_lines(result: PlanResult, *, room: Room = PIPED, verbose: bool = False) -> list[Shown]:
@@ -117,7 +131,7 @@ def preview_lines(result: PlanResult, *, room: Room = PIPED, verbose: bool = Fal
         shown = [*above, *grouped_lines(changes, Room(room.lines - len(above), room.columns))]
     return [
         *shown,
-        *(f"Note: {note}" for note in result.prepared.notes),
+        *(note_line(note) for note in result.prepared.notes),
         *left_out_lines(result.prepared.plan.left_out),
         *left_alone_lines(result.prepared.seen.left_alone),
         *(Problem(one.message, one.hint) for one in result.prepared.verdicts if not one.passed),
@@ -140,7 +154,7 @@ def grouped_lines(changes: Sequence[Change], room: Room) -> Iterator[Shown]:
     for kind, some, others in named(changes, NAMED):
         apart += some
         if others:
-            more[len(apart)] = f"  … and {others} more {kind}{'' if others == 1 else 's'}"
+            more[len(apart)] = f"  … and {counted(others, f'more {kind}')}"
     # The last line, and the prompt below it, want a line each.
     at_most = room.lines - len(apart) - len(more) - 2
     yield from _folder_lines(grouped(changes, max(LEAST_GROUPS, at_most)), room.columns)
@@ -155,7 +169,7 @@ def _folder_lines(groups: Sequence[FolderGroup], columns: int | None) -> Iterato
     """How much goes and comes in each folder, in columns that are aligned."""
     folders = [_visible(f"{own(one.folder) or '.'}/{'' if one.whole else ' (the rest)'}") for one in groups]
     sizes = [size_text(one.size) for one in groups]
-    size_width, width = max(map(len, sizes), default=0), max(map(_cells, folders), default=0)
+    size_width, width = max(map(len, sizes), default=0), max(map(cells, folders), default=0)
     # Two columns before the size, and two on each side of the folder.
     rest, words = None if columns is None else columns - size_width - 6, _LONG
     if rest is not None:
@@ -167,7 +181,7 @@ def _folder_lines(groups: Sequence[FolderGroup], columns: int | None) -> Iterato
     for one, folder, size in zip(groups, folders, sizes, strict=True):
         name = _shortened(folder, width)
         counts = _counts(one.counts, words, rest)
-        yield f"  {size:>{size_width}}  {name}{' ' * (width - _cells(name))}  {counts}"
+        yield f"  {size:>{size_width}}  {name}{' ' * (width - cells(name))}  {counts}"
 
 
 def _counts(
@@ -177,7 +191,7 @@ def _counts(
     parts = [words[action].format(count) for action, count in counts]
     for told in range(len(parts), -1, -1):
         others = sum(count for _, count in counts[told:])
-        rest = f"{others} {'more' if told else 'changes'}"
+        rest = f"{others} more" if told else counted(others, "change")
         text = ", ".join([*parts[:told], *([rest] if others else [])])
         if columns is None or len(text) <= columns:
             break
@@ -188,7 +202,7 @@ def _fitting_lines(changes: Sequence[Change], columns: int | None) -> Iterator[s
     """The line of each change; one that is too long without its reason, and then with the end of its name alone."""
     width = max((len(VERBS[change.action]) for change in changes), default=0)
     for change, line in zip(changes, plan_lines(changes, limit=None), strict=True):
-        if columns is None or _cells(_visible(line)) <= columns:
+        if columns is None or cells(_visible(line)) <= columns:
             yield line
         else:
             name = _visible(" → ".join(map(own, change.paths)))
@@ -217,21 +231,12 @@ def _visible(text: str) -> str:
     return printable(text)
 
 
-def _cells(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def _shortened(text: str, width: int) -> str:
     """The end of a text, which says most of a path, in at most so many columns."""
-    if _cells(text) <= width:
+    if cells(text) <= width:
         return text
     start = max(0, len(text) - width)
-    while _cells(text[start:]) > width - 1:
+    while cells(text[start:]) > width - 1:
         start += 1
     return f"…{text[start:]}"
 

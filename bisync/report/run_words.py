@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bisync.report.left_out import left_alone_lines, left_out_lines, own
-from bisync.report.plan_words import plan_lines, plan_summary, planned_lines
+from bisync.report.heed import YELLOW, Heed
+from bisync.report.left_out import left_alone_lines, left_out_lines, note_line, own
+from bisync.report.plan_words import coloured_lines, plan_summary, planned_lines
 from bisync.report.words import NOTHING_CHANGED, Line, Problem, conflicts_text, files
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
     if dry_run and result.error is None:
         return [
             f"{result.name}: {plan_summary(result.preview)}",
-            *plan_lines(result.preview, limit=None),
-            *(f"Note: {note}" for note in result.notes),
+            *coloured_lines(result.preview, limit=None),
+            *(note_line(note) for note in result.notes),
             *left_out_lines(result.left_out),
             *left_alone_lines(result.left_alone),
             NOTHING_CHANGED,
@@ -41,7 +42,7 @@ def sync_lines(result: SyncResult, *, dry_run: bool = False, verbose: bool = Fal
         lines += planned_lines(result.name, result.preview, verbose=verbose)
     lines += told_lines(result)
     for conflict in result.conflicts:
-        lines += _conflict_lines(conflict, result.resolve)
+        lines += (Heed(line, YELLOW) for line in _conflict_lines(conflict, result.resolve))
     lines += left_out_lines(result.left_out)
     lines.append(_completed(result) if result.error is None else Problem(result.error, result.hint))
     return lines
@@ -51,7 +52,7 @@ def told_lines(result: SyncResult) -> list[str]:
     """The projects that a run has made, and what a user should know."""
     return [
         *(f"✓ Created project: {own(name)}" for name in result.registered),
-        *(f"Note: {note}" for note in result.notes),
+        *(note_line(note, passing=result.exit_code == 0) for note in result.notes),
     ]
 
 

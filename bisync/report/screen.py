@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from bisync.errors import ManifestError
+from bisync.errors import BisyncError, ManifestError
 from bisync.report.cloud_words import cloud_rows
+from bisync.report.heed import Coloured, Heed
 from bisync.report.lease_words import lease_rows
 from bisync.report.plan_words import PIPED, Room, planned_lines
 from bisync.report.progress import Bar, Lines, Listener
-from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is, put_painted, style
+from bisync.report.stream import cell, console, fitting, on_terminal, put, put_as_it_is, put_painted, style
 from bisync.report.words import Line, Painted, Problem, Shown, status_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 110
 """So wide gets what is shown of a file where nobody says how wide the paper is."""
+_LEAD = "Error: "
 
 
 def status_table(one: SyncStatus, now: datetime) -> Table:
@@ -53,12 +55,15 @@ def status_table(one: SyncStatus, now: datetime) -> Table:
 class Screen:
     """Where a task talks: results to stdout, errors and progress to stderr. Quiet when JSON is asked for.
 
+    `quiet`: nothing is said but errors and what needs a person, all of it on stderr.
+
     Whatever it is given, no control character reaches a terminal: `bisync.report.stream` sees to it.
     """
 
-    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, verbose: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
+        self.quiet = quiet
         self._listener: Listener | None = None
         self._waiting: dict[str, list[Line]] = {}
         self._turn: str | None = None
@@ -77,9 +82,13 @@ class Screen:
 
     def say(self, text: str = "") -> None:
         """One line of result, also when a name in it holds a line break."""
-        if not self.as_json:
-            with self._cleared():
-                put(text, sys.stdout)
+        if self.as_json:
+            return
+        colour = text.colour if isinstance(text, Coloured) else ""
+        if not self.quiet:
+            self._put(text, sys.stdout, colour)
+        elif isinstance(text, Heed):
+            self._put(text, sys.stderr, colour)
 
     def turn_to(self, sync: str) -> None:
         """From now on this sync has the word; what it had to say before was kept for its turn."""
@@ -100,13 +109,17 @@ class Screen:
 
     def paint(self, line: Painted) -> None:
         """One line of result in its colour."""
-        if not self.as_json:
+        if self.as_json or self.quiet:
+            return
+        if line.as_it_is:
             with self._cleared():
-                put_painted(line.text, line.colour, sys.stdout, as_it_is=line.as_it_is)
+                put_painted(line.text, line.colour, sys.stdout, as_it_is=True)
+        else:
+            self._put(line.text, sys.stdout, line.colour)
 
     def verbatim(self, text: str) -> None:
         """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
-        if not self.as_json:
+        if not self.as_json and not self.quiet:
             with self._cleared():
                 if not on_terminal(sys.stdout):
                     put_as_it_is(text + "\n", sys.stdout)
@@ -123,9 +136,20 @@ class Screen:
         """One clear line (or several, each said apart: a name in one of them makes no new line), and the cure."""
         with self._cleared():
             for number, line in enumerate([message] if isinstance(message, str) else message):
-                put(line, sys.stderr, lead=style("Error: ", "31;1") if number == 0 else "")
+                lead = _LEAD if number == 0 else ""
+                first, *more = fitting(lead + line, sys.stderr)
+                put(first[len(lead) :], sys.stderr, lead=style(lead, "31;1" if lead else ""))
+                for rest in more:
+                    put(rest, sys.stderr)
             if hint:
-                put(f"  → {hint}", sys.stderr)
+                self._put(f"  → {hint}", sys.stderr)
+
+    def problem(self, error: BisyncError) -> None:
+        """What went wrong, to a person: each problem of a manifest in a line of its own."""
+        if isinstance(error, ManifestError):
+            self.faults(error)
+        else:
+            self.error(error.message, error.hint)
 
     def faults(self, error: ManifestError) -> None:
         """What is wrong in a manifest, each line with its place first, for editors to jump there; and the cure."""
@@ -142,8 +166,14 @@ class Screen:
 
     def note(self, text: str) -> None:
         """One line beside the result, on stderr, so that a document or a pipe does not have it."""
+        if not self.quiet:
+            self._put(text, sys.stderr)
+
+    def _put(self, text: str, stream: TextIO | None, colour: str = "") -> None:
+        """One line; on a terminal in as many as it takes there."""
         with self._cleared():
-            put(text, sys.stderr)
+            for line in fitting(text, stream):
+                put_painted(line, colour, stream)
 
     def ask(self, question: str) -> bool:
         """Whether a person at the terminal says yes to a question of ours; anything else is no."""
@@ -154,7 +184,7 @@ class Screen:
 
     def show(self, table: Table) -> None:
         """A table; wide enough in a pipe that no value is cut."""
-        if not self.as_json:
+        if not self.as_json and not self.quiet:
             drawing = console(width=None if on_terminal(sys.stdout) else 160)
             with drawing.capture() as shown:
                 drawing.print(table)
@@ -180,6 +210,8 @@ class Screen:
 
     def hear(self, sync: str, event: events.Event) -> None:
         """Show an event as it comes: a bar on a terminal, a line now and then in a pipe."""
+        if self.quiet:
+            return
         with self._lock:
             if self._listener is None:
                 if self.as_json:

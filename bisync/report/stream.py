@@ -72,6 +72,17 @@ def style(text: str, code: str, stream: TextIO | None = None) -> str:
     return text
 
 
+def fitting(text: str, stream: TextIO | None) -> list[str]:
+    """One line as it will be seen: on a terminal that is narrower in several, broken between words."""
+    if not on_terminal(stream):
+        return [text]
+    import shutil
+
+    from bisync.report.folding import folded
+
+    return folded(clean(text), shutil.get_terminal_size().columns)
+
+
 def put_painted(text: str, code: str, stream: TextIO | None, *, as_it_is: bool = False) -> None:
     """Print one line in a colour, as `put` does. `as_it_is`: text of a file, for the program that reads a pipe.
 

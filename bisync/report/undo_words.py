@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from bisync.report.heed import RED, Coloured
 from bisync.report.left_out import left_out_lines, own
 from bisync.report.plan_words import SHOWN_CHANGES
 from bisync.report.words import NOTHING_CHANGED, Line, Problem, files
@@ -59,7 +60,7 @@ def _deed_line(deed: Deed) -> str:
         case "rename_back":
             return f"  rename back  {own(deed.path)} → {own(deed.to or '?')}"
         case "take_away":
-            return f"  take away    {own(deed.path)}  (new by that run)"
+            return Coloured(f"  take away    {own(deed.path)}  (new by that run)", RED)
         case "follow":
             return f"  carry on     {own(deed.path)}  (as before here already)"
     old = "its version from before that run" if deed.replaces else "deleted by that run"

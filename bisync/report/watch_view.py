@@ -11,6 +11,7 @@ from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bisync.report.heed import Heed
 from bisync.report.plan_words import planned_lines
 from bisync.report.stream import cell, console, on_terminal, put, put_as_it_is
 from bisync.report.watch_words import Sayings, event_document, state_text
@@ -29,11 +30,13 @@ LINES = 10
 REFRESH_SECONDS = 0.25
 
 
-def view(*, as_json: bool, verbose: bool, dry_run: bool) -> View:
+def view(*, as_json: bool, verbose: bool, dry_run: bool, quiet: bool = False) -> View:
     """The view that fits what stdout is."""
     if as_json:
         return JsonView()
     sayings = Sayings(dry_run=dry_run, verbose=verbose)
+    if quiet:
+        return QuietView(sayings)
     if on_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
         return LiveView(sayings)
     return View(sayings, verbose=verbose)
@@ -87,6 +90,19 @@ class View:
         put(f"{_now()} {whose}{words}", stream)
         if isinstance(line, Problem) and line.hint:
             put(f"{_now()} {whose}  → {line.hint}", stream)
+
+
+class QuietView(View):
+    """Errors, and what needs a person."""
+
+    def hear(self, sync: str, event: events.Event) -> None:
+        return
+
+    def _say(self, sync: str | None, line: Line) -> None:
+        if isinstance(line, Problem):
+            super()._say(sync, line)
+        elif isinstance(line, Heed):
+            put(f"{_now()} {f'{sync}: ' if sync else ''}{line}", sys.stderr)
 
 
 class JsonView(View):

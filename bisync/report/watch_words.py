@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bisync.core.result import facts
-from bisync.report.left_out import left_out_lines
+from bisync.report.heed import Heed
+from bisync.report.left_out import left_out_lines, note_line
 from bisync.report.run_words import outcome_text, sync_lines
 from bisync.report.words import Line, Problem, files, time_text
 
@@ -36,7 +37,9 @@ class Sayings:
                 return [f"looking: {reason.value}"] if self._verbose else []
             case news.Busy(_, why):
                 return [why] if self._verbose else []
-            case news.Note(_, text) | news.Stopped(text):
+            case news.Note(_, text):
+                return [Heed(text)]
+            case news.Stopped(text):
                 return [text]
             case news.Broken(message, hint):
                 return [Problem(f"the last good manifest goes on: {message}", hint)]
@@ -67,11 +70,11 @@ class Sayings:
         self._left_out[name] = left_out
         if result.outcome is not Outcome.IDLE:
             return [*said, *sync_lines(result, verbose=self._verbose)]
-        said += [f"Note: {note}" for note in result.notes if note in notes - before]
+        said += [note_line(note) for note in result.notes if note in notes - before]
         return [*said, *left_out] if news else said
 
     def _works_again(self, name: str) -> list[Line]:
-        return ["works again"] if self._errors.pop(name, None) is not None else []
+        return [Heed("works again")] if self._errors.pop(name, None) is not None else []
 
 
 def state_text(one: Ended) -> str:

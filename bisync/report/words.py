@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from bisync.core.counting import counted
+from bisync.report.heed import RED, YELLOW, Heed
 from bisync.report.left_out import own
 
 if TYPE_CHECKING:
     from bisync.actions.check import CheckResult
     from bisync.actions.explain import Explanation
-    from bisync.actions.history import History
     from bisync.actions.prune import Pruned
     from bisync.actions.status import SyncStatus
     from bisync.config import Manifest
@@ -46,8 +47,6 @@ class Painted(NamedTuple):
     as_it_is: bool = False
 
 
-RED, GREEN, YELLOW, CYAN, BOLD = "31", "32", "33", "36", "1"
-
 Line = str | Problem
 """A line of result, or an error among them."""
 Shown = Line | Painted
@@ -59,12 +58,12 @@ Shown = Line | Painted
 
 def files(count: int) -> str:
     """ "1 file", "2 files"."""
-    return f"{count} file" if count == 1 else f"{count} files"
+    return counted(count, "file")
 
 
 def conflicts_text(count: int) -> str:
     """ "1 conflict", "2 conflicts"."""
-    return f"{count} conflict{'' if count == 1 else 's'}"
+    return counted(count, "conflict")
 
 
 def size_text(size: int) -> str:
@@ -111,7 +110,7 @@ def ago(then: str | None, now: datetime) -> str:
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             count = seconds // length
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(count, unit)} ago"
     return "just now"
 
 
@@ -134,8 +133,9 @@ def init_lines(path: Path) -> list[str]:
 def validate_lines(manifest: Manifest, warnings: Iterable[LintWarning | str]) -> Iterator[str]:
     """What is odd about a manifest without a problem, as it is found, and how much is in it."""
     for warning in warnings:
-        yield f"warning: {warning}"
-    yield f"OK: {manifest.path} ({len(manifest.syncs)} syncs, {len(manifest.tenants)} tenants)"
+        yield Heed(f"warning: {warning}", YELLOW)
+    held = f"{counted(len(manifest.syncs), 'sync')}, {counted(len(manifest.tenants), 'tenant')}"
+    yield f"OK: {manifest.path} ({held})"
 
 
 # -- looking --------------------------------------------------------------------------------------------
@@ -171,12 +171,16 @@ def check_lines(result: CheckResult) -> list[Line]:
         ("differs", result.differ), ("missing here", result.missing_local),
         ("missing in the cloud", result.missing_cloud), ("cannot be read", result.errors),
     )  # fmt: skip
-    lines: list[Line] = [f"  {word}: {path}" for word, paths in groups for path in paths]
+    lines: list[Line] = [Heed(f"  {word}: {path}", YELLOW) for word, paths in groups for path in paths]
+    apart = len(lines)
     if result.exit_code == 0:
-        lines.append(f"✓ Both sides are equal: {result.match} files match")
+        verb = "matches" if result.match == 1 else "match"
+        lines.append(f"✓ Both sides are equal: {files(result.match)} {verb}")
     else:
-        apart = len(lines)
-        lines.append(f"✗ {apart} of {apart + result.match} files are not in sync; see: bisync plan")
+        verb = "is" if apart == 1 else "are"
+        lines.append(
+            Heed(f"✗ {apart} of {files(apart + result.match)} {verb} not in sync; see: bisync plan", RED)
+        )
     if result.by_size_only:
         lines.append(
             f"  {files(result.by_size_only)} compared by size alone, as the cloud has no hash of them; "
@@ -185,43 +189,14 @@ def check_lines(result: CheckResult) -> list[Line]:
     return lines
 
 
-def history_lines(result: History) -> list[str]:
-    """One line a run, then one for each version that the trashes keep."""
-    lines = []
-    for entry in result.runs:
-        run, outcome = entry.get("run") or "-", entry.get("outcome") or "-"
-        lines.append(f"{entry.get('at')}  {run:<24}  {outcome:<8}  {_what_happened(entry)}")
-    lines = lines or ["no runs yet"]
-    for kept in result.versions:
-        whose = f"  ({kept.foreign})" if kept.foreign else ""
-        lines.append(f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}{whose}")
-    if result.versions:
-        lines.append("  Bring one back with: bisync restore PATH [--run RUN]")
-    return lines
-
-
-def _what_happened(entry: dict[str, Any]) -> str:
-    """A line of the history in words: why it failed, or what moved."""
-    moved = ", ".join(
-        f"{entry[name]} {name.replace('_', ' ')}"
-        for name in ("uploaded", "downloaded", "deleted_local", "deleted_cloud", "renamed", "merged")
-        if entry.get(name)
-    )
-    more = [conflicts_text(len(entry["conflicts"]))] if entry.get("conflicts") else []
-    more += [f"{files(len(entry['left_out']))} left out"] if entry.get("left_out") else []
-    more += [f"undoes {entry['undoes']}"] if entry.get("undoes") else []
-    more += [f"{entry['runs']} runs since {entry.get('first')}"] if entry.get("runs", 1) != 1 else []
-    return str(entry.get("error") or ", ".join(filter(None, [moved, *more])) or "-")
-
-
 def doctor_lines(findings: Sequence[Finding]) -> list[str]:
     """One line a finding, and its cure."""
-    lines = []
+    lines: list[str] = []
     for one in findings:
         mark = {"ok": "✓", "warning": "!", "problem": "✗"}[one.level]
-        lines.append(f"{mark} {one.about}: {one.text}")
-        if one.cure:
-            lines.append(f"    → {one.cure}")
+        said = [f"{mark} {one.about}: {one.text}", *([f"    → {one.cure}"] if one.cure else [])]
+        colour = {"warning": YELLOW, "problem": RED}.get(one.level)
+        lines += said if colour is None else [Heed(text, colour) for text in said]
     return lines
 
 

@@ -12,6 +12,7 @@ from bisync import ignore
 from bisync.app import Session
 from bisync.core import history, names
 from bisync.core.as_of import Did, Then, Version, as_of
+from bisync.core.counting import counted
 from bisync.core.expiry import DAY
 from bisync.core.metadata import METADATA_DIR, PARTIAL_SUFFIX
 from bisync.errors import UsageError
@@ -154,7 +155,7 @@ def after(
         if len(found) > 1:
             some = ", ".join(found[:SHOWN_RUNS]) + (", …" if len(found) > SHOWN_RUNS else "")
             raise UsageError(
-                f"{name}: {len(found)} runs begin with {moment.run!r}: {some}",
+                f"{name}: {counted(len(found), 'run')} begin with {moment.run!r}: {some}",
                 hint="write more of it; see: bisync history",
             )
         [run] = found

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bisync.app import App
 from bisync.config import Sync
+from bisync.core.counting import counted
 from bisync.errors import UsageError
 from bisync.state import runs
 
@@ -39,7 +40,8 @@ def several(run: str, found: Iterable[Named]) -> UsageError:
     named = list(dict.fromkeys(one.run for one in found))
     some = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
     return UsageError(
-        f"{len(named)} runs begin with {run!r}: {some}", hint="write more of it; see: bisync history"
+        f"{counted(len(named), 'run')} begin with {run!r}: {some}",
+        hint="write more of it; see: bisync history",
     )
 
 

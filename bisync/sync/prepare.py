@@ -14,6 +14,7 @@ from bisync.app import Session, baseline_needed
 from bisync.config import Compare
 from bisync.core.conflict_names import Naming, contested_name
 from bisync.core.place import Place
+from bisync.core.result import Passing
 from bisync.core.snapshot import BaseFile, Baseline
 from bisync.errors import BaselineNeeded, BisyncError, RcloneError
 from bisync.rclone import listings
@@ -149,26 +150,26 @@ def baseline_of(session: Session) -> Baseline | None:
         ) from None
 
 
-def _notes(session: Session, known: Baseline | None, made: Plan, *, rules_changed: bool) -> Iterator[str]:
+def _notes(session: Session, known: Baseline | None, made: Plan, *, rules_changed: bool) -> Iterator[Passing]:
     """What a user should know of a plan. `known`: the baseline it was made from."""
     from bisync.core.change import Action
     from bisync.core.waiting import rules_among
 
     if rules_changed:
-        yield "the ignore rules changed: newly ignored files stay where they are, on both sides"
+        yield Passing("the ignore rules changed: newly ignored files stay where they are, on both sides")
     coming = [
         change.path
         for change in rules_among(made.changes, session.app.manifest.ignore_files)
         if change.action is Action.DOWNLOAD
     ]
     if coming:
-        yield f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them"
+        yield Passing(f"{', '.join(coming)}: ignore rules; once they are here the rest is planned by them")
     if known is not None and known.compare is not session.compare:
-        yield (
+        yield Passing(
             f"the profile tells changes by {session.compare.value}; the last run told them by {known.compare.value}"
         )
     if known is not None and known.profile not in ("", session.profile.name):
-        yield f"profile {session.profile.name} (the last run: {known.profile})"
+        yield Passing(f"profile {session.profile.name} (the last run: {known.profile})")
 
 
 def _held(session: Session) -> Held:

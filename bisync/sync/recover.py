@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 
 from bisync.app import Session
+from bisync.core.counting import counted
 from bisync.rclone import listings
 from bisync.state import baseline, runs
 from bisync.state.ancestor import forget_ancestor, restore_ancestor
@@ -74,7 +75,7 @@ def recover(session: Session) -> str | None:
     )
     runs.close_journal(session.state)
     forget_ancestor(session.state.ancestor)
-    files = f", {len(returned)} file(s) put back" if returned else ""
+    files = f", {counted(len(returned), 'file')} put back" if returned else ""
     return f"recovered from a run that was killed ({crashed.get('run')}{files})"
 
 

@@ -13,6 +13,7 @@ from bisync import ignore
 from bisync.app import Session
 from bisync.core import names
 from bisync.core.change import Action, Change
+from bisync.core.counting import counted
 from bisync.core.metadata import MARKER_PATH
 from bisync.core.result import Tally
 from bisync.core.snapshot import BaseFile, LocalFile, Stamp
@@ -113,8 +114,13 @@ def settle(session: Session, files: Mapping[str, BaseFile]) -> str | None:
     held.save(session.state.held, held.Held(waiting=still))
     if not still:
         return None
+    wait = (
+        "was ignored until now and waits; if it"
+        if len(still) == 1
+        else "were ignored until now and wait; if they"
+    )
     return (
-        f"{len(still)} file(s) here were ignored until now and wait; if they may go to the cloud, type: "
+        f"{counted(len(still), 'file')} here {wait} may go to the cloud, type: "
         f"bisync sync --only {session.sync.name} --reveal"
     )
 

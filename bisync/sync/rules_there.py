@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bisync import ignore
 from bisync.app import Session
 from bisync.core import names
+from bisync.core.counting import counted
 from bisync.core.snapshot import BaseFile, CloudFile
 from bisync.errors import BisyncError, IgnoreError, RcloneError
 from bisync.rclone.argv import copy_argv
@@ -82,9 +83,11 @@ def about_rules(hidden: Sequence[str], heard: Heard) -> Iterator[str]:
     """What a user should know of ignore rules in the cloud."""
     if hidden:
         more = f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else ""
+        only = len(hidden) == 1
+        stay = "was synced, and stays where it is" if only else "were synced, and stay where they are"
         yield (
-            f"ignore rules that lie in the cloud hide {len(hidden)} file(s) that were synced, and stay where they "
-            f"are: {', '.join(hidden[:SHOWN])}{more}"
+            f"ignore rules that lie in the cloud hide {counted(len(hidden), 'file')} that "
+            f"{stay}: {', '.join(hidden[:SHOWN])}{more}"
         )
     for one in heard.broken:
         yield (

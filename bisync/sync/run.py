@@ -16,8 +16,9 @@ from bisync.app import App, Session, baseline_needed
 from bisync.config import Compare, Sync
 from bisync.core import names
 from bisync.core.change import Change
+from bisync.core.counting import counted
 from bisync.core.hooks import About, named_remote
-from bisync.core.result import Outcome, SyncResult, Tally
+from bisync.core.result import Outcome, Passing, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, LeaseLost, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
@@ -272,7 +273,7 @@ class _Doing:
             again=partial(self._look, session), expected=self.expected,
         )  # fmt: skip
         self.prepared = prepared
-        notes += [f"ignore rules came from the cloud: {', '.join(arrived)}"] if arrived else []
+        notes += [Passing(f"ignore rules came from the cloud: {', '.join(arrived)}")] if arrived else []
         notes += _guarded(prepared, force=self.options.force)
         hooks.before(session.app, session.sync, self.about)
         session.app.on_plan(session.sync.name, prepared.changes)
@@ -358,7 +359,7 @@ def _apply(
     runs.open_journal(session.state, run, prepared.plan.mode.value, rules.arriving_rows(prepared))
     found = record.Beforehand(prepared)
     done = Execution(session, prepared, run, tally, meanwhile=found.find)
-    notes = []
+    notes: list[str] = []
     try:
         recover.sweep(session, prepared.seen, run)
         done.carry_out(prepared.steps)
@@ -372,7 +373,10 @@ def _apply(
             if switched is not None:
                 record.keep(session, switched, again)
                 notes.append(
-                    f"changes are told by {session.compare.value} from now on (before: {made.compare.value})"
+                    Passing(
+                        f"changes are told by {session.compare.value} from now on"
+                        f" (before: {made.compare.value})"
+                    )
                 )
             else:
                 notes.append(
@@ -380,7 +384,7 @@ def _apply(
                     f" by {session.compare.value} once that is mended"
                 )
         notes += [
-            f"{names.shown(path)} changed while the run was at work; the next one has it"
+            Passing(f"{names.shown(path)} changed while the run was at work; the next one has it")
             for path in record.passed_by(done)
         ]
         clean = not (
@@ -409,7 +413,10 @@ def _apply(
         gone = [] if first else trash.expire(session, run, session.app.now(), session.app.manifest.keep_days)
         if gone:
             notes.append(
-                f"{len(gone)} run(s) older than {session.app.manifest.keep_days} days left the trash"
+                Passing(
+                    f"{counted(len(gone), 'run')} older than "
+                    f"{counted(session.app.manifest.keep_days, 'day')} left the trash"
+                )
             )
     except BisyncError as error:
         notes.append(f"the trash could not be tidied: {error.message}")

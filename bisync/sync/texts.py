@@ -11,6 +11,7 @@ from pathlib import Path
 from bisync import events
 from bisync.app import Session
 from bisync.core import names
+from bisync.core.counting import counted
 from bisync.core.snapshot import CloudFile
 from bisync.core.text_diff import LIMIT, Version
 from bisync.rclone.argv import copy_argv
@@ -74,7 +75,7 @@ def fetched(session: Session, files: Iterable[CloudFile]) -> Mapping[str, Versio
         if isinstance(event, events.Progress):
             session.emit(event)
 
-    session.emit(events.Step(f"fetching {len(wanted)} text{'' if len(wanted) == 1 else 's'} to compare"))
+    session.emit(events.Step(f"fetching {counted(len(wanted), 'text')} to compare"))
     with tempfile.TemporaryDirectory(prefix="bisync-") as folder, name_list(f.name for f in wanted) as listed:
         width = transfers.width([file.size for file in wanted])
         # A listing may lie about sizes: then it stops.

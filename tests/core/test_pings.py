@@ -29,7 +29,7 @@ HOOK = "notes: the after_sync hook ended with code 1: sh -c 'cat key': hunter2; 
             {"exit_code": 1, "notes": ("a remark", HOOK), "left_out": (LeftOut("a", "b"),)},
             "notes: done (exit code 1): notes: the after_sync hook ended with code 1",
         ),
-        ({"exit_code": 1, "left_out": (LeftOut("a", "b"),)}, "notes: done (exit code 1): 1 file(s) left out"),
+        ({"exit_code": 1, "left_out": (LeftOut("a", "b"),)}, "notes: done (exit code 1): 1 file left out"),
         ({"exit_code": 1}, "notes: done (exit code 1): it did not end well"),
     ],
 )  # fmt: skip

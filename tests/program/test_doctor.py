@@ -45,7 +45,7 @@ def test_each_trouble_is_found_with_its_cure(laptop: Device, s3: S3) -> None:
     said = {one["text"]: one for one in findings(laptop, expect=1)}
     text = " | ".join(said)
     assert "can be read by others (mode 644)" in text
-    assert "links or special files are not synced: link" in text
+    assert "1 link or special file is not synced: link" in text
     assert "the last run was killed" in text
     assert "a dead rclone left its lock" in text
     assert "backslash" in text

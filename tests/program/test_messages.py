@@ -186,7 +186,7 @@ def test_history_and_restore(ready: Device) -> None:
     (ready.notes / "a.md").unlink()
     ready.sync()
 
-    assert "1 deleted cloud" in ready.run("history").out
+    assert "1 deleted in the cloud" in ready.run("history").out
     assert "a.md" in ready.run("history", "--versions").out
     assert "nothing called b.md was overwritten or deleted" in ready.run("restore", "b.md", expect=2).err
     assert f"✓ Restored {ready.notes / 'a.md'} (run " in ready.run("restore", "a.md").out

@@ -11,9 +11,10 @@ from bisync.core.change import Action, Change, Merging
 from bisync.core.text_diff import ABSENT, LIMIT, LONG, Version, shown
 from bisync.errors import BisyncError
 from bisync.report.diff_words import diff_document, diff_lines
+from bisync.report.heed import BOLD, CYAN, GREEN, RED, YELLOW
 from bisync.report.screen import Screen
 from bisync.report.stream import LONG_LINE
-from bisync.report.words import BOLD, CYAN, GREEN, RED, YELLOW, Painted, Problem
+from bisync.report.words import Painted, Problem
 from bisync.sync.differences import FileDifference, Side
 from tests.report.test_documents import NONE, fits
 from tests.report.test_screen import HOSTILE, SHOWN, Pipe, Terminal
@@ -147,6 +148,7 @@ def test_nothing_in_a_name_or_a_text_is_obeyed(monkeypatch: pytest.MonkeyPatch) 
     one = different(change(Action.DOWNLOAD, HOSTILE, HOSTILE), "local", ABSENT, text)
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "400")
 
     Screen().tell(diff_lines(Differences(name="n", files=(one,))))
 

@@ -10,9 +10,10 @@ from rich.cells import cell_len
 from bisync.core.change import Action, Change
 from bisync.core.printable import printable
 from bisync.core.snapshot import LeftOut
+from bisync.report.heed import RED, YELLOW
 from bisync.report.plan_words import PIPED, Room, preview_lines
 from bisync.report.screen import Screen
-from bisync.report.words import RED, YELLOW, Painted, Problem, Shown
+from bisync.report.words import Painted, Problem, Shown
 from tests.report.test_screen import Pipe, Terminal
 from tests.support import results
 

@@ -18,7 +18,7 @@ from bisync import events
 from bisync.core.result import Finding, Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.errors import BisyncError
-from bisync.report import plan_words, resolve_words, restore_words, run_words, words
+from bisync.report import history_words, plan_words, resolve_words, restore_words, run_words, words
 from bisync.report.migrate_words import sources_table
 from bisync.report.progress import Bar, Listener
 from bisync.report.screen import Screen, status_table
@@ -159,7 +159,7 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
             results.sync_result(notes=(HOSTILE,), left_out=(LeftOut(HOSTILE, HOSTILE),), outcome=Outcome.IDLE)
         ),
         words.check_lines(results.check_result(differ=(HOSTILE,), errors=(HOSTILE,))),
-        words.history_lines(results.history(HISTORY, versions=(results.kept(HOSTILE),))),
+        [*history_words.history_lines(results.history(HISTORY, versions=(results.kept(HOSTILE),)))],
         words.doctor_lines([Finding(about=HOSTILE, level="problem", text=HOSTILE, cure=HOSTILE)]),
         resolve_words.resolve_lines(results.settled(HOSTILE)),
         restore_words.restore_lines(results.restoration(HOSTILE)),
@@ -170,6 +170,8 @@ HISTORY = {"at": HOSTILE, "run": HOSTILE, "outcome": HOSTILE, "error": HOSTILE}
 )
 def test_names_in_lines_stay_in_their_lines(lines: Sequence[Line], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", out := Terminal())
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("NO_COLOR", "1")
 
     Screen().tell(lines)
 

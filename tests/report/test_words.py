@@ -9,7 +9,6 @@ import pytest
 
 from bisync.actions.check import CheckResult
 from bisync.actions.conflicts import AllSettled
-from bisync.actions.history import History
 from bisync.config import Manifest
 from bisync.core.result import Finding
 from bisync.errors import BisyncError, UsageError
@@ -208,7 +207,7 @@ def test_status_rows_of_a_sync_in_trouble() -> None:
         ),
         (
             results.check_result(match=1, errors=("e",)),
-            ["  cannot be read: e", "✗ 1 of 2 files are not in sync; see: bisync plan"],
+            ["  cannot be read: e", "✗ 1 of 2 files is not in sync; see: bisync plan"],
         ),
         (
             results.check_result(error=BisyncError("the sync dir is gone", hint="mount it")),
@@ -218,55 +217,6 @@ def test_status_rows_of_a_sync_in_trouble() -> None:
 )
 def test_check_lines(result: CheckResult, lines: list[Line]) -> None:
     assert words.check_lines(result) == lines
-
-
-AT = "2026-11-22T10:15:01+00:00"
-
-
-@pytest.mark.parametrize(
-    ("result", "lines"),
-    [
-        (results.history(), ["no runs yet"]),
-        (
-            results.history({"at": AT, "run": RUN, "outcome": "done", "uploaded": 2, "deleted_cloud": 1}),
-            [f"{AT}  {RUN}   done      2 uploaded, 1 deleted cloud"],
-        ),
-        (
-            results.history({"at": AT, "run": RUN, "outcome": "idle", "uploaded": 0}),
-            [f"{AT}  {RUN}   idle      -"],
-        ),
-        (
-            results.history({"at": AT, "run": RUN, "outcome": "idle", "first": "earlier", "runs": 7}),
-            [f"{AT}  {RUN}   idle      7 runs since earlier"],
-        ),
-        (
-            results.history({"at": AT, "run": RUN, "outcome": "done", "uploaded": 1, "undoes": "another"}),
-            [f"{AT}  {RUN}   done      1 uploaded, undoes another"],
-        ),
-        (
-            results.history({"at": AT, "run": RUN, "outcome": "idle", "first": AT, "runs": 1}),
-            [f"{AT}  {RUN}   idle      -"],
-        ),
-        (
-            results.history(
-                {"at": AT, "run": None, "outcome": "refused", "error": "too many", "uploaded": 1}
-            ),
-            [f"{AT}  -                         refused   too many"],
-        ),
-        (results.history({}), ["None  -                         -         -"]),
-        (
-            results.history(versions=(results.kept(), results.kept("b.md", size=2048))),
-            [
-                "no runs yet",
-                f"  kept (cloud)  {RUN}         5 B  a.md",
-                f"  kept (cloud)  {RUN}     2.0 KiB  b.md",
-                "  Bring one back with: bisync restore PATH [--run RUN]",
-            ],
-        ),
-    ],
-)
-def test_history_lines(result: History, lines: list[str]) -> None:
-    assert words.history_lines(result) == lines
 
 
 def test_doctor_lines() -> None:

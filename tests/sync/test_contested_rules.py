@@ -219,7 +219,7 @@ WAITS = ["a.key", "private/d/diary.md"]
 
 
 def test_what_deleted_rules_hid_waits_for_a_word(hidden: Device, s3: S3) -> None:
-    assert any("2 file(s) here were ignored until now and wait" in note for note in hidden.sync().notes)
+    assert any("2 files here were ignored until now and wait" in note for note in hidden.sync().notes)
     for _ in range(2):
         result = hidden.sync()
         assert result.error is None and result.exit_code == 1

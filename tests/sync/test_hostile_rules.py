@@ -97,7 +97,7 @@ def test_a_few_files_are_hidden_and_named(laptop: Device, s3: S3) -> None:
     result = laptop.sync()
 
     assert result.error is None
-    assert any("hide 1 file(s) that were synced" in note and "b.txt" in note for note in result.notes)
+    assert any("hide 1 file that was synced" in note and "b.txt" in note for note in result.notes)
     assert "b.txt" in laptop.tree() and "b.txt" in s3.tree()
 
 

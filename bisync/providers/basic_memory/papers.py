@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bisync.config import BasicMemoryTenant
+from bisync.core.counting import counted
 from bisync.core.printable import typed
 from bisync.core.result import Finding
 from bisync.manifest import cloud_address
@@ -54,7 +55,9 @@ def _login(tenant: BasicMemoryTenant, around: Around, user: Own) -> Iterator[Fin
     )
     left = int(found.expires_at - now) // 60
     if found.is_fresh(now):
-        yield Finding(about=ABOUT, level="ok", text=f"{path} (mode 600), {host}, good for {left} minutes")
+        yield Finding(
+            about=ABOUT, level="ok", text=f"{path} (mode 600), {host}, good for {counted(left, 'minute')}"
+        )
     elif found.refresh is not None:
         yield Finding(
             about=ABOUT, level="ok", text=f"{path} (mode 600), {host}; it is refreshed when it is used"

@@ -46,7 +46,7 @@ from bisync.providers.basic_memory.login import DeviceLogin
 from bisync.providers.basic_memory.refusals import refusal
 from bisync.providers.basic_memory.tokens import Client, Tokens, granted
 from bisync.rclone import binary, conf, listings, log, output
-from bisync.report import log_words, words
+from bisync.report import history_words, log_words, words
 from bisync.schedule import texts
 from bisync.secret import Secret
 from bisync.state import abilities, aside, baseline, changes, lease, runs
@@ -156,7 +156,7 @@ def _baseline(path: Path) -> None:
 def _history(path: Path) -> None:
     entries = tuple(runs.read_history(_state(path)))
     assert len(tuple(runs.latest_history(_state(path)))) == len(entries)
-    words.history_lines(History(name="notes", runs=entries))
+    list(history_words.history_lines(History(name="notes", runs=entries)))
     for entry in entries:
         list(log_words.log_lines(Logged(name="notes", entry=entry)))
         json.dumps(log_words.log_document([Logged(name="notes", entry=entry)]))
