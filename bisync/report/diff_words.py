@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bisync.core.counting import counted
 from bisync.report.heed import BOLD, CYAN, GREEN, RED, YELLOW
 from bisync.report.left_out import own
 from bisync.report.plan_words import VERBS
-from bisync.report.words import Painted, Problem, Shown, size_text
+from bisync.report.words import Painted, Problem, Shown, counted, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.diff import Differences

@@ -7,9 +7,8 @@ from datetime import tzinfo
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from bisync.core.counting import counted
 from bisync.report.heed import RED, YELLOW
-from bisync.report.words import Painted, Shown, conflicts_text, files, size_text
+from bisync.report.words import Painted, Shown, conflicts_text, counted, files, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.history import History

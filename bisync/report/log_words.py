@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bisync.core.counting import counted
 from bisync.report.left_out import own
-from bisync.report.words import files, home_text, size_text
+from bisync.report.words import counted, files, home_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.log import Followed, Happened, Logged

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bisync.core.counting import counted
 from bisync.report.folding import cells
 from bisync.report.heed import RED, YELLOW, Coloured
 from bisync.report.left_out import left_alone_lines, left_out_lines, note_line, own
-from bisync.report.words import Painted, Problem, Shown, conflicts_text, size_text
+from bisync.report.words import Painted, Problem, Shown, conflicts_text, counted, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.plan import PlanResult

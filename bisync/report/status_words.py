@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bisync.core.counting import counted
 from bisync.report.folding import cells
 from bisync.report.heed import RED, YELLOW, Heed
-from bisync.report.words import ago, conflicts_text, files, home_text, size_text
+from bisync.report.words import ago, conflicts_text, counted, files, home_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.status import SyncStatus

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bisync.core.counting import counted
 from bisync.report.heed import RED, YELLOW, Heed
 from bisync.report.left_out import own
 
@@ -54,6 +53,13 @@ Shown = Line | Painted
 
 
 # -- single words ---------------------------------------------------------------------------------------
+
+
+def counted(count: int, thing: str, several: str | None = None) -> str:
+    """ "1 run", "2 runs"; `several`: the plural where it is not the word with an s."""
+    from bisync.core import counting  # every task loads this module, also one that prints its help
+
+    return counting.counted(count, thing, several)
 
 
 def files(count: int) -> str:
