@@ -34,6 +34,7 @@ VALUES = {
     "--only": "SYNC",
     "--max-delete": "COUNT",
     "--plan": "FILE",
+    "--document": "NAME",
     "--jobs": "COUNT",
     "--out": "FILE",
     "--script": "FILE",

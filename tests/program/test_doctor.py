@@ -24,11 +24,11 @@ def test_a_healthy_device_has_no_problem(laptop: Device) -> None:
     for word in (
         "rclone: 1.",
         "mode 600",
-        "baseline of 1 files",
+        "baseline of 1 file",
         "answers",
         "the clock agrees",
         "trash:",
-        "ignore rules",
+        "ignore rules in force",
     ):
         assert word in said, word
 

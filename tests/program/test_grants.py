@@ -95,7 +95,9 @@ def trapped(tmp_path: Path) -> Iterator[Trapped]:
 # What is typed, and the exit codes: before anything was agreed to, and after something less was.
 TYPED: dict[str, list[tuple[tuple[str, ...], int, int]]] = {
     "init": [(("init", "other.yaml"), 0, 0)],
-    "validate": [(("validate",), 0, 0)],
+    "validate": [(("validate",), 0, 0), (("validate", "--json"), 0, 0)],
+    "show": [(("show",), 0, 0), (("show", "--json"), 0, 0)],
+    "schema": [(("schema",), 0, 0), (("schema", "show"), 0, 0)],
     "setup": [(("setup", "--dry-run"), 0, 0), (("setup", "--dry-run", "--json", "--rotate"), 0, 0)],
     "login": [(("login", "--tenant", "cloud"), 4, 4), (("login", "--tenant", "told"), 4, 4)],
     "logout": [(("logout",), 0, 0)],

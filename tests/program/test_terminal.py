@@ -11,7 +11,7 @@ from tests.support.world import Device
 
 NAME = "red\x1b[31m\x1b]0;title\x07\x9b2J\x7f\u202egnp.\r\n[bold]a\u3164.md"
 SHOWN = r"red\x1b[31m\x1b]0;title\x07\x9b2J\x7f\u202egnp.\r\n[bold]a\u3164.md"
-OUR_COLOURS = re.compile("\x1b\\[(?:31;1|0)m")
+OUR_COLOURS = re.compile("\x1b\\[(?:31;1|31|33|0)m")
 
 
 def seen(device: Device, *argv: str) -> str:

@@ -50,7 +50,10 @@ def test_one_refused_the_others_done(three: Device, cloud: S3, below: str) -> No
     assert cloud.tree(f"{BUCKET}/{below}/notes") == {"a.md": "a", "b.md": "b"}
     assert (three.home / "mine" / "mine" / "u.md").read_text() == "u"
 
-    status = three.run("status").out
+    lines = three.run("status").out.splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [["✓", "notes"], ["✗", "work"], ["✓", "try"]]
+    assert "blocked: Deletion exceeds safety limit (26 > 25)" in lines[1]
+    status = three.run("status", "--verbose").out
     assert status.count("Cloud Bisync Status") == 3
     assert "Deletion exceeds safety limit (26 > 25)" in status
     again = three.run("sync", "--only", "work", expect=4)
