@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bisync.report.diff_words import shown_lines, text_of
 from bisync.report.heed import YELLOW, Coloured
-from bisync.report.words import Shown, size_text
+from bisync.report.words import Shown, clock_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.conflicts import Beside, ConflictGroup, Version
@@ -25,7 +25,7 @@ def conflicts_lines(groups: Sequence[ConflictGroup], word: str | None = None) ->
         lines.append(Coloured(f"{group.path} ({group.sync})", YELLOW))
         for one in group.versions:
             origin = f"  {_whose(one)}" if one.origin else ""
-            lines.append(f"  {one.modified}  {size_text(one.size):>10}  {one.path}{origin}")
+            lines.append(f"  {clock_text(one.modified)}  {size_text(one.size):>10}  {one.path}{origin}")
         if group.compared == ():
             lines.append("  Nothing else lies here to compare it with.")
         for pair in group.compared or ():

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.heed import RED, YELLOW
-from bisync.report.words import Painted, Shown, conflicts_text, counted, files, size_text
+from bisync.report.words import Painted, Shown, clock_text, conflicts_text, counted, files, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.history import History
@@ -41,14 +41,6 @@ def history_lines(result: History, zone: tzinfo | None = None) -> Iterator[Shown
         yield f"  kept ({kept.side})  {kept.run}  {size_text(kept.size):>10}  {kept.path}{whose}"
     if result.versions:
         yield "  Bring one back with: bisync restore PATH [--run RUN]"
-
-
-def clock_text(at: object, zone: tzinfo | None = None) -> str:
-    """An RFC 3339 time as a clock on the wall shows it: "2026-11-22 11:15"; what is none as it is."""
-    from bisync.stored import moment
-
-    then = moment(at) if isinstance(at, str) else None
-    return f"{then.astimezone(zone):%Y-%m-%d %H:%M}" if then is not None else str(at or "-")
 
 
 def _had_nothing_to_do(entry: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bisync.report.left_out import own
-from bisync.report.words import counted, files, home_text, size_text
+from bisync.report.words import clock_text, counted, files, home_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.log import Followed, Happened, Logged
@@ -47,9 +47,10 @@ def log_lines(one: Logged) -> Iterator[str]:
 
 def _facts(entry: dict[str, Any]) -> Iterator[str]:
     took = f", took {entry['seconds']} s" if entry.get("seconds") is not None else ""
-    yield f"  ended     {entry.get('at') or '-'}{took}"
+    yield f"  ended     {clock_text(entry.get('at'))}{took}"
     if entry.get("runs", 1) != 1:
-        yield f"  since     {entry.get('first')}: {counted(entry['runs'], 'run')}, of which this is the last"
+        runs = counted(entry["runs"], "run")
+        yield f"  since     {clock_text(entry.get('first'))}: {runs}, of which this is the last"
     by = (("device", entry.get("device")), ("profile", entry.get("profile")), ("mode", entry.get("mode")))
     yield "  by        " + (", ".join(f"{word} {value}" for word, value in by if value) or "-")
     if entry.get("undoes"):
@@ -128,7 +129,7 @@ def followed_lines(found: Followed) -> Iterator[str]:
     width = max(map(len, what), default=0)
     for one, text in zip(found.events, what, strict=True):
         by = ", ".join(str(each) for each in (one.run, one.device) if each) or "-"
-        yield f"  {one.at or '-':<25}  {text:<{width}}  run {by}"
+        yield f"  {clock_text(one.at):<16}  {text:<{width}}  run {by}"
     if found.unnamed:
         yield f"  {counted(found.unnamed, 'run')} named only some of their paths: they may have touched it, too"
     if found.events:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bisync.report.heed import RED, Coloured
 from bisync.report.left_out import left_out_lines, own
 from bisync.report.plan_words import SHOWN_CHANGES
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, files
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, clock_text, files
 
 if TYPE_CHECKING:
     from bisync.actions.undo import Undone
@@ -27,7 +27,7 @@ _DONE = {
 def undo_plan_lines(found: Undone, *, dry_run: bool = False) -> Iterator[Line]:
     """What will be done, here and in the cloud, and what is left alone."""
     deeds, left = found.decision.deeds, found.decision.left
-    ended = f", which ended {found.at}" if found.at else ""
+    ended = f", which ended {clock_text(found.at)}" if found.at else ""
     yield f"{found.name}: back to before run {found.run}{ended}"
     yield from (f"Note: {note}" for note in found.notes)
     limit = None if dry_run else SHOWN_CHANGES

@@ -8,7 +8,7 @@ print its help.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -118,6 +118,17 @@ def ago(then: str | None, now: datetime) -> str:
             count = seconds // length
             return f"{counted(count, unit)} ago"
     return "just now"
+
+
+def clock_text(at: object, zone: tzinfo | None = None) -> str:
+    """An RFC 3339 time as a clock on the wall shows it: "2026-11-22 11:15"; what is none as it is.
+
+    `zone`: where the clock is; None: here.
+    """
+    from bisync.stored import moment
+
+    then = moment(at) if isinstance(at, str) else None
+    return f"{then.astimezone(zone):%Y-%m-%d %H:%M}" if then is not None else str(at or "-")
 
 
 def home_text(path: Path) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from bisync.actions.history import History
 from bisync.report.heed import RED, YELLOW
-from bisync.report.history_words import clock_text, history_lines
-from bisync.report.words import Painted, Shown
+from bisync.report.history_words import history_lines
+from bisync.report.words import Painted, Shown, clock_text
 from tests.support import results
 from tests.support.results import RUN
 

@@ -10,6 +10,7 @@ import pytest
 from bisync.actions.log import Logged
 from bisync.report.log_words import log_document, log_lines
 from bisync.report.screen import Screen
+from bisync.report.words import clock_text
 from tests.support.results import RUN
 
 pytestmark = pytest.mark.pure
@@ -21,7 +22,7 @@ ENTRY: dict[str, Any] = {
 }  # fmt: skip
 HEAD = [
     f"notes: run {RUN}",
-    f"  ended     {AT}, took 1.5 s",
+    f"  ended     {clock_text(AT)}, took 1.5 s",
     "  by        device laptop, profile balanced, mode sync",
     "  outcome   done (exit code 0), 2.0 KiB travelled",
 ]

@@ -8,7 +8,7 @@ from bisync.core.deeds import Deed, Kind, Left
 from bisync.core.result import Outcome
 from bisync.core.snapshot import LeftOut
 from bisync.report.undo_words import undo_plan_lines, undone_lines
-from bisync.report.words import Problem
+from bisync.report.words import Problem, clock_text
 from tests.support import results
 from tests.support.results import DEEDS, RUN
 
@@ -21,7 +21,7 @@ def test_what_will_be_done_is_shown_with_what_is_left_alone() -> None:
     found = results.undone(*DEEDS, left=LEFT, at="2026-11-22T10:15:07+00:00", notes=("profile fast",))
 
     assert list(undo_plan_lines(found)) == [
-        f"notes: back to before run {RUN}, which ended 2026-11-22T10:15:07+00:00",
+        f"notes: back to before run {RUN}, which ended {clock_text('2026-11-22T10:15:07+00:00')}",
         "Note: profile fast",
         "  take away    new.md  (new by that run)",
         "  bring back   old.md  (its version from before that run)",

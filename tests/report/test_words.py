@@ -253,11 +253,12 @@ def test_explain_lines() -> None:
 
 
 def test_conflicts_lines() -> None:
+    then = words.clock_text("2026-11-22T10:00:00+00:00")
     assert conflict_words.conflicts_lines([]) == ["No conflicts."]
     assert conflict_words.conflicts_lines([results.conflict_group()]) == [
         "ideas.md (notes)",
-        "  2026-11-22T10:00:00+00:00         4 B  ideas.md  laptop (this device)",
-        "  2026-11-22T10:00:00+00:00     2.0 KiB  ideas.md.conflict1",
+        f"  {then}         4 B  ideas.md  laptop (this device)",
+        f"  {then}     2.0 KiB  ideas.md.conflict1",
         "  Settle it with: bisync resolve ideas.md --keep local|cloud|newer|both",
     ]
 
