@@ -17,7 +17,19 @@ from bisync.report.words import init_lines, validate_lines
 from ._command import command
 from ._consent import consent
 from ._consent import show as show_grants
-from ._edge import HELP, each, edge, find_manifest, finish, highest, leave, open_app, read_manifest, say_which
+from ._edge import (
+    HELP,
+    each,
+    edge,
+    find_manifest,
+    finish,
+    highest,
+    leave,
+    needs_value,
+    open_app,
+    read_manifest,
+    say_which,
+)
 
 
 @command(
@@ -103,9 +115,17 @@ def validate(c: object, manifest: str | None = None, json: bool = False, quiet: 
 def show(c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
     """Print the manifest as it is obeyed: overlay and defaults merged, secrets as references."""
     with edge(Screen(as_json=json)) as screen:
-        app, syncs = open_app(screen, manifest, only)
-        screen.verbatim("\n".join(show_lines(app.manifest, syncs, app.device)))
-        screen.document(show_document(app.manifest, syncs, app.device))
+        needs_value(only, "--only")
+        from bisync.app import App
+        from bisync.manifest.load import select_syncs
+
+        # As its files have it, without what a cloud has said of a tenant.
+        loaded = read_manifest(manifest)
+        say_which(screen, loaded)
+        syncs = select_syncs(loaded, only or ())
+        device = App(manifest=loaded, env=dict(os.environ)).device
+        screen.verbatim("\n".join(show_lines(loaded, syncs, device)))
+        screen.document(show_document(loaded, syncs, device))
 
 
 @command(

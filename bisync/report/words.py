@@ -127,8 +127,11 @@ def clock_text(at: object, zone: tzinfo | None = None) -> str:
     """
     from bisync.stored import moment
 
-    then = moment(at) if isinstance(at, str) else None
-    return f"{then.astimezone(zone):%Y-%m-%d %H:%M}" if then is not None else str(at or "-")
+    then = moment(at)
+    try:
+        return f"{then.astimezone(zone):%Y-%m-%d %H:%M}" if then is not None else str(at or "-")
+    except OverflowError:  # the first or the last day that there is, in another zone
+        return str(at)
 
 
 def home_text(path: Path) -> str:

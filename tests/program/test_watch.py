@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import duet
+from tests.support.documents import held_to_its_schema
 from tests.support.duet import said, until, watching
 from tests.support.proxy import Gate, Proxy, Status, proxied
 from tests.support.race import WRITES, Devices, is_lease
@@ -300,7 +301,8 @@ class TestLife:
             until("it watches", lambda: '"watching"' in said(pair.a), pair.a)
             pair.a.write("note.md", "second\n")
             until("synced", lambda: '"uploaded": 1' in said(pair.a), pair.a)
-        events = [json.loads(line) for line in said(pair.a).splitlines()]
+        typed = ("sync", "--watch")
+        events = [held_to_its_schema(typed, json.loads(line)) for line in said(pair.a).splitlines()]
         assert [one["event"] for one in events][:2] == ["watching", "began"]
         assert events[-1]["event"] == "stopped"
         (done,) = [one for one in events if one["event"] == "ended" and one["uploaded"]]

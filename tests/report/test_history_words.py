@@ -93,7 +93,15 @@ def test_history_lines(result: History, lines: list[Shown]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "text"), [(AT, THEN), ("2026-11-22T10:15:01Z", THEN), ("now", "now"), (None, "-"), ("", "-")]
+    ("at", "text"),
+    [
+        (AT, THEN),
+        ("2026-11-22T10:15:01Z", THEN),
+        ("now", "now"),
+        (None, "-"),
+        ("", "-"),
+        ("9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59+00:00"),
+    ],
 )
 def test_a_time_as_the_clock_on_the_wall_shows_it(at: object, text: str) -> None:
     assert clock_text(at, HERE) == text
