@@ -86,6 +86,8 @@ def test_wheel_and_sdist_hold_what_runs_and_nothing_else(built: Path) -> None:
             f"bisync/{path.relative_to(ROOT)}" for path in (ROOT / folder).glob("*") if path.is_file()
         }
 
+    modules |= {f"bisync/{path.relative_to(ROOT)}" for path in (ROOT / "schema" / "documents").glob("*.json")}
+
     assert modules <= set(names)
     assert {"bisync/py.typed", "bisync/schema/bisync.schema.json", "bisync/templates/bisync.yaml.j2"} <= set(
         names
