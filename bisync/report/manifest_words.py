@@ -126,10 +126,12 @@ def _migration(one: Migration) -> dict[str, Any]:
 
 def _said(value: Any) -> Any:
     """A value as a manifest says it; what it leaves open is left out."""
-    from bisync.config import Address, SecretRef
+    from bisync.config import Address, AwsProfile, SecretRef
 
     if isinstance(value, SecretRef):
         return {value.kind: value.value if isinstance(value.value, str) else list(value.value)}
+    if isinstance(value, AwsProfile):
+        return {"aws": value.name}
     if isinstance(value, Address):
         parts = urlsplit(value.url)
         return f"{parts.scheme}://{parts.hostname}/…"

@@ -35,6 +35,7 @@ tenants:
     endpoint: https://s3.example
     credentials: {{access_key_id: {{env: ID}}, secret_access_key: {{command: [pass, "a b: #c"]}}}}
   aws: {{provider: s3, bucket: other, credentials: aws}}
+  team: {{provider: s3, bucket: third, credentials: {{aws: work}}}}
   nas: {{provider: rclone, remote: "nas:a b"}}
   try: {{provider: embedded, storage: s}}
 syncs:
@@ -46,6 +47,7 @@ syncs:
     hooks: {{after_sync: [[bm, sync], [echo, "1", "true"]]}}
     ping: {{success: "https://hc-ping.com/{UUID}", failure: {{env: PING}}}}
   other: {{tenant: aws, dir: o}}
+  more: {{tenant: team, dir: m}}
   old: {{tenant: nas, dir: d, profile: safe}}
   try: {{tenant: try, dir: t}}
 profiles: {{mine: {{extends: fast, max_delete: none, bwlimit: "08:00,512k 19:00,off"}}, unused: {{max_new: 3}}}}
@@ -147,7 +149,7 @@ def test_what_validate_says_to_a_script(tmp_path: Path) -> None:
 
     assert trouble("validate", fine) == trouble("validate", wrong) == []
     assert (fine["valid"], fine["warnings"], fine["syncs"]) == (
-        True, ["odd"], ["notes", "work", "other", "old", "try"]
+        True, ["odd"], ["notes", "work", "other", "more", "old", "try"]
     )  # fmt: skip
     assert (wrong["valid"], wrong["manifest"], wrong["hint"]) == (False, "/b.yaml", "look")
     assert wrong["problems"] == [
