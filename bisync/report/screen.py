@@ -118,8 +118,8 @@ class Screen:
             self._put(line.text, sys.stdout, line.colour)
 
     def verbatim(self, text: str) -> None:
-        """Text that another program may read, as it is; on a terminal each of its lines as `say` would."""
-        if not self.as_json and not self.quiet:
+        """Text that was asked for, as it is, for another program; on a terminal each of its lines as `say` would."""
+        if not self.as_json:
             with self._cleared():
                 if not on_terminal(sys.stdout):
                     put_as_it_is(text + "\n", sys.stdout)

@@ -12,7 +12,7 @@ from bisync.report.cloud_words import cloud_rows
 from bisync.report.lease_words import lease_rows
 from bisync.report.left_out import own
 from bisync.report.page import Some, page, some
-from bisync.report.words import home_text, size_text
+from bisync.report.words import conflicts_text, counted, home_text, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.history import History
@@ -192,7 +192,8 @@ def drawing(entries: Iterable[Mapping[str, Any]]) -> Drawing | None:
         Shape(at, 0, until - at + 1, 4, f"{_when(found, at)}: nothing to do") for at, until in found.idle
     )
     told = [f"{lane.total:,} {lane.title}" for lane in lanes if lane.total]
-    said = f"{found.runs:,} run{'' if found.runs == 1 else 's'} from {_at(found.first)} to {_at(found.last)}"
+    word = "run" if found.runs == 1 else "runs"
+    said = f"{found.runs:,} {word} from {_at(found.first)} to {_at(found.last)}"
     return Drawing(
         width=found.stretches,
         height=HEIGHT,
@@ -264,13 +265,13 @@ def _run(entry: Mapping[str, Any]) -> Run:
     level = {"done": "good", "idle": "", "refused": "warning"}.get(outcome, "bad")
     moved = [f"{entry[key]:,} {word}" for key, word in _MOVED if entry.get(key)]
     if entry.get("conflicts"):
-        moved.append(f"{len(entry['conflicts'])} conflict{'' if len(entry['conflicts']) == 1 else 's'}")
+        moved.append(conflicts_text(len(entry["conflicts"])))
     if entry.get("left_out"):
         moved.append(f"{len(entry['left_out'])} left out")
     if entry.get("undoes"):
         moved.append(f"takes back {entry['undoes']}")
     if entry.get("runs", 1) != 1:
-        moved.append(f"{entry['runs']:,} runs since {moment_text(entry.get('first'))}")
+        moved.append(f"{counted(entry['runs'], 'run')} since {moment_text(entry.get('first'))}")
     if entry.get("error"):
         moved.append(str(entry["error"]))
     return Run(

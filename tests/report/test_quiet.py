@@ -48,7 +48,6 @@ def test_success_is_silent(lines: Iterable[Shown], capfd: pytest.CaptureFixture[
         screen.note("the manifest is another one")
         screen.show(Table(title="Table"))
         screen.plan("notes", (results.change(),))
-        screen.verbatim("text")
         for event in (
             events.Step("looking"),
             events.HookLine("from a hook"),
