@@ -8,14 +8,26 @@ GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
         "init": ("bisync init", "bisync init --provider s3 --bucket b"),
         "login": ("bisync login", "bisync login --no-browser"),
         "setup": ("bisync setup", "bisync setup --dry-run", "bisync setup notes --rotate"),
-        "validate": ("bisync validate", "bisync validate team/bisync.yaml"),
+        "validate": ("bisync validate", "bisync validate team/bisync.yaml", "bisync validate --json"),
+        "show": ("bisync show", "bisync show notes --json"),
         "migrate": ("bisync migrate", "bisync migrate ~/old -n"),
         "demo": ("bisync demo",),
     },
     "Sync": {
-        "sync": ("bisync sync", "bisync sync notes work", "bisync sync -n", "bisync sync --watch"),
+        "sync": (
+            "bisync sync",
+            "bisync sync notes work",
+            "bisync sync -n",
+            "bisync sync -q",
+            "bisync sync --watch",
+        ),
         "status": ("bisync status", "bisync status notes --json"),
-        "plan": ("bisync plan", "bisync plan --out today.json", "bisync plan --html plan.html"),
+        "plan": (
+            "bisync plan",
+            "bisync plan --out today.json",
+            "bisync plan -q --exit-code",
+            "bisync plan --html plan.html",
+        ),
         "diff": ("bisync diff", "bisync diff ideas.md"),
         "check": ("bisync check", "bisync check 'work/**/*.md'"),
     },
@@ -51,6 +63,7 @@ GUIDE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "The rest": {
         "completion": ("bisync completion bash",),
+        "schema": ("bisync schema", "bisync schema status"),
         "logout": ("bisync logout",),
     },
 }
