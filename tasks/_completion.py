@@ -38,6 +38,31 @@ KINDS: dict[str, tuple[Kind, ...]] = {
 }
 # What a parameter may be, where there are few.
 WORDS: dict[str, dict[str, str]] = {
+    "schema document": {
+        "manifest": "bisync.yaml",
+        "check": "check --json",
+        "conflicts": "conflicts --json",
+        "diff": "diff --json",
+        "doctor": "doctor --json",
+        "error": "instead of any other",
+        "explain": "explain --json",
+        "history": "history --json",
+        "log": "log [RUN] --json",
+        "log-path": "log PATH --json",
+        "migrate": "migrate --json",
+        "plan": "plan --json",
+        "prune": "prune --json",
+        "restore": "restore --json",
+        "schedule": "schedule --json",
+        "setup": "setup --json",
+        "show": "show --json",
+        "status": "status --json",
+        "sync": "sync --json",
+        "undo": "undo --json",
+        "unlock": "unlock --json",
+        "validate": "validate --json",
+        "watch": "sync --watch --json",
+    },
     "resolve keep": {
         "local": "this device's version",
         "cloud": "another device's version",

@@ -113,7 +113,10 @@ def validate(c: object, manifest: str | None = None, json: bool = False, quiet: 
 
 @command(words="only", help={key: HELP[key] for key in ("manifest", "only", "json")})
 def show(c: object, manifest: str | None = None, only: list[str] | None = None, json: bool = False) -> None:
-    """Print the manifest as it is obeyed: overlay and defaults merged, secrets as references."""
+    """Print the manifest as it is obeyed, overlay and defaults in it.
+
+    Secrets are the references that they are in the files.
+    """
     with edge(Screen(as_json=json)) as screen:
         needs_value(only, "--only")
         from bisync.app import App
@@ -136,7 +139,7 @@ def show(c: object, manifest: str | None = None, only: list[str] | None = None, 
     },
 )
 def schema(c: object, document: str | None = None) -> None:
-    """Print the JSON schema of the manifest, or of a document that --json prints."""
+    """Print the JSON schema of the manifest, or of a document."""
     with edge(Screen()) as screen:
         from json import dumps
 

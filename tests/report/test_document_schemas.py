@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from bisync.tasks._commands import COMMANDS
+from bisync.tasks._completion import WORDS
 
 from bisync.actions import schema
 from bisync.core.agenda import Reason
@@ -80,6 +81,7 @@ def test_every_task_with_a_document_has_a_schema_and_no_other() -> None:
     printing = {name for name, one in COMMANDS.items() if any(flag.long == "--json" for flag in one.flags())}
 
     assert set(schema.documents()) == printing | BESIDE
+    assert list(WORDS["schema document"]) == [schema.MANIFEST, *schema.documents()]
 
 
 @pytest.mark.parametrize(("name", "made"), MADE, ids=[name for name, _ in MADE])
