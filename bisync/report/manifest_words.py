@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bisync.config import Hooks, Manifest, Migration, Profile, Sync, Tenant
     from bisync.errors import BisyncError
 
-# What a problem of a manifest begins with, where it is in a file.
-_PLACE = re.compile(r"(?P<file>[^\n]+?):(?P<line>\d+):(?P<column>\d+): (?P<text>.*)", re.DOTALL)
 # What YAML takes for the text that it is, without quotes; but for words that mean something to some reader of it.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*")
 _MEANING = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
@@ -193,28 +191,17 @@ def valid_document(manifest: Manifest, warnings: Iterable[object]) -> dict[str, 
 
 def invalid_document(path: Path | None, error: BisyncError) -> dict[str, Any]:
     """What it prints of one that says something it cannot mean. `path`: where it is, if there is one."""
-    from bisync.errors import ManifestError
+    from bisync.errors import Fault, ManifestError
+    from bisync.report.fault_words import faults_document
 
-    problems = error.problems if isinstance(error, ManifestError) else (error.message,)
+    faults = error.faults if isinstance(error, ManifestError) else (Fault(text=error.message),)
     return {
         "version": 1,
         "manifest": None if path is None else str(path),
         "valid": False,
-        "problems": [_problem(one) for one in problems],
+        "problems": faults_document(faults),
         "warnings": [],
         "syncs": [],
         "tenants": [],
         "hint": error.hint,
-    }
-
-
-def _problem(text: str) -> dict[str, Any]:
-    found = _PLACE.fullmatch(text)
-    if found is None:
-        return {"file": None, "line": None, "column": None, "text": text}
-    return {
-        "file": found["file"],
-        "line": int(found["line"]),
-        "column": int(found["column"]),
-        "text": found["text"],
     }

@@ -136,13 +136,16 @@ class Screen:
         """One clear line (or several, each said apart: a name in one of them makes no new line), and the cure."""
         with self._cleared():
             for number, line in enumerate([message] if isinstance(message, str) else message):
-                lead = _LEAD if number == 0 else ""
-                first, *more = fitting(lead + line, sys.stderr)
-                put(first[len(lead) :], sys.stderr, lead=style(lead, "31;1" if lead else ""))
-                for rest in more:
-                    put(rest, sys.stderr)
+                self._led(_LEAD if number == 0 else "", line)
             if hint:
                 self._put(f"  → {hint}", sys.stderr)
+
+    def _led(self, lead: str, text: str) -> None:
+        """A line of an error, with a word in red before it; on a terminal in as many lines as it takes there."""
+        first, *more = fitting(lead + text, sys.stderr)
+        put(first[len(lead) :], sys.stderr, lead=style(lead, "31;1" if lead else ""))
+        for rest in more:
+            put(rest, sys.stderr)
 
     def problem(self, error: BisyncError) -> None:
         """What went wrong, to a person: each problem of a manifest in a line of its own."""
@@ -160,9 +163,9 @@ class Screen:
         columns = shutil.get_terminal_size().columns if on_terminal(sys.stderr) else COLUMNS
         with self._cleared():
             for said in fault_lines(error.faults, Path.cwd(), columns):
-                put(said.text, sys.stderr, lead="" if said.plain else style("Error: ", "31;1"))
+                self._led("" if said.plain else _LEAD, said.text)
             if error.hint:
-                put(f"  → {error.hint}", sys.stderr)
+                self._put(f"  → {error.hint}", sys.stderr)
 
     def note(self, text: str) -> None:
         """One line beside the result, on stderr, so that a document or a pipe does not have it."""

@@ -53,7 +53,7 @@ def test_what_a_script_learns_of_a_manifest(fresh: Device) -> None:
     (fresh.home / "bisync.yaml").write_text("version: 1\ntenants:\n  x: {provider: s4}\n")
     wrong = fresh.run("validate", "--json", expect=2)
     assert (wrong.json["valid"], wrong.json["problems"][0]["line"]) == (False, 3)
-    assert wrong.err.startswith("Error: bisync.yaml:3:")
+    assert wrong.err.startswith("bisync.yaml:3:")
     nowhere = fresh.run("validate", "-m", "none.yaml", "--json", expect=2).json
     assert (nowhere["manifest"], nowhere["problems"][0]["file"]) == (None, None)
 

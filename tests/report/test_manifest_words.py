@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bisync.config import BUILTIN_PROFILES, Manifest
-from bisync.errors import IgnoreError, ManifestError
+from bisync.errors import Fault, IgnoreError, ManifestError
 from bisync.manifest.load import load
 from bisync.report.manifest_words import invalid_document, show_document, show_lines, valid_document
 from tests.support.documents import trouble
@@ -142,10 +142,8 @@ def test_an_overlay_is_merged_and_named(tmp_path: Path) -> None:
 def test_what_validate_says_to_a_script(tmp_path: Path) -> None:
     manifest = read(written(FULL, tmp_path), tmp_path)
     fine = valid_document(manifest, ["odd"])
-    wrong = invalid_document(
-        Path("/b.yaml"),
-        ManifestError(["bisync.yaml:12:5: syncs.notes: a: b", "no manifest anywhere"], hint="look"),
-    )
+    fault = Fault(text="a: b", key="syncs.notes", file="bisync.yaml", folder=Path("/n"), line=12, column=5)
+    wrong = invalid_document(Path("/b.yaml"), ManifestError([fault, "no manifest anywhere"], hint="look"))
 
     assert trouble("validate", fine) == trouble("validate", wrong) == []
     assert (fine["valid"], fine["warnings"], fine["syncs"]) == (
@@ -153,8 +151,8 @@ def test_what_validate_says_to_a_script(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (wrong["valid"], wrong["manifest"], wrong["hint"]) == (False, "/b.yaml", "look")
     assert wrong["problems"] == [
-        {"file": "bisync.yaml", "line": 12, "column": 5, "text": "syncs.notes: a: b"},
-        {"file": None, "line": None, "column": None, "text": "no manifest anywhere"},
+        {"file": "/n/bisync.yaml", "line": 12, "column": 5, "key": "syncs.notes", "text": "a: b"},
+        {"file": None, "line": None, "column": None, "key": None, "text": "no manifest anywhere"},
     ]
     [problem] = invalid_document(None, IgnoreError("bad pattern"))["problems"]
     assert problem["text"] == "bad pattern"

@@ -76,7 +76,7 @@ def test_success_is_silent(lines: Iterable[Shown], capfd: pytest.CaptureFixture[
             preview_lines(results.plan_result(results.change(), refused=True)),
             "Error: Deletion exceeds safety limit (26 > 25)\n  → look at them: bisync plan\n",
         ),
-        (setup_lines(results.setup_result("ok", "failed")), "Error: about sync dir\n  → do it\n"),
+        (setup_lines(results.setup_result("ok", "failed")), "Error: sync dir: about sync dir\n  → do it\n"),
         (
             check_lines(results.check_result(match=1, differ=("d",))),
             "  differs: d\n✗ 1 of 2 files is not in sync; see: bisync plan\n",

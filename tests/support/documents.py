@@ -20,7 +20,12 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
 
 def name_of(argv: Sequence[str], document: Any) -> str | None:
     """Which document a command has printed; None for what is none (a line of a watch, a file)."""
-    if isinstance(document, dict) and document.keys() == {"version", "error", "hint", "exit_code"}:
+    if isinstance(document, dict) and document.keys() - {"problems"} == {
+        "version",
+        "error",
+        "hint",
+        "exit_code",
+    }:
         return "error"
     known = schema.documents()
     task = next((word for word in argv if word in known), None)
