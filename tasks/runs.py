@@ -38,7 +38,7 @@ from ._page import HELP_HTML, STDOUT, page_target, put_page, tell_problems
     help={
         "manifest": HELP["manifest"],
         "only": HELP["only"],
-        "profile": "safe, balanced, fast, or one of the manifest's own",
+        "profile": "safe, balanced, fast, merge, or one of the manifest's own",
         "dry-run": "say what would be done, do nothing",
         "resync": "make the baseline anew from what both sides hold",
         "max-delete": "allow this many deletions, this once",
