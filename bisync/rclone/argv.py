@@ -1,6 +1,6 @@
 """What rclone is told: command lines and filter rules, built by pure functions.
 
-Each line is a tuple that begins with "rclone"; `program` puts the real binary in. Why each flag: docs/safety.md.
+Each line is a tuple that begins with "rclone"; `program` puts the real binary in. Why each flag: docs/architecture.md.
 """
 
 from __future__ import annotations

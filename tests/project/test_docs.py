@@ -108,19 +108,6 @@ def test_every_command_shown_exists(page: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= flags_of(words[0]), words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_link_is_dead(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-        if "://" in target:
-            continue
-        path, _, anchor = target.partition("#")
-        there = (page.parent / path) if path else page
-        assert there.is_file(), target
-        heads = re.findall(r"^#+ (.+)$", there.read_text(), flags=re.MULTILINE) if anchor else []
-        slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
-        assert not anchor or anchor in slugs, target
-
-
 def make_targets() -> set[str]:
     """The targets of the Makefile that are no files."""
     (names,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
@@ -273,7 +260,7 @@ def test_every_exit_code_is_told() -> None:
 
 
 def test_every_flag_given_to_bisync_is_argued_for() -> None:
-    text = (DOCS / "safety.md").read_text()
+    text = (DOCS / "architecture.md").read_text()
     remote = Remote(fs="r:b/", can=OBJECTS, label="")
     from bisync.config import BUILTIN_PROFILES, Compare
 

@@ -152,7 +152,7 @@ class Game:
             if chance.random() < 0.65:
                 self.users.act(laptop, chance, theirs)
             else:
-                # What the run may be writing itself is nobody else's in the time of a request (docs/safety.md).
+                # What the run may be writing itself is nobody else's in the time of a request (docs/a-run.md).
                 ours = {path for deed in self.under_way for path in (deed.path, deed.moved) if path}
                 here, there = laptop.tree(), self.bucket.tree()
                 equal = {path for path, text in here.items() if there.get(path) == text} - ours
