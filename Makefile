@@ -7,6 +7,7 @@
 #   make lint     ruff, its format and mypy alone
 #   make fmt      format the code, and mend what ruff can mend
 #   make docs     the manifest's reference and example, the manual page and the pictures, made again
+#   make site     the documentation as a web site in build/site, in strict mode: what Sphinx warns of is an error
 #   make torture  chance on real rclone: STEPS=1000 SEED=1, or KILLS=20 to kill large runs instead
 #   make blackbox the program from outside: SEEDS=1-20, STEPS=300
 #   make sweep    every fault at every moment of a run, which takes hours: EVERY=20 for one case in twenty, SCENE=setup
@@ -22,6 +23,9 @@
 #   make moving   random trees moved over, undisturbed in one world and killed in its twin: SEEDS=1-20, KILLS=14
 #   make bench    every benchmark, or BENCHMARKS="start_up plan_memory"
 #   make release  VERSION=1.2.3: version, changelog, tests, build, commit, tag; DRY=1 leaves nothing behind
+#   make dist     sdist and wheel of the tree as it is, in dist/, held against it; VERSION=1.2.3 is what it has to be
+#   make formula  build/bisync-tasks.rb, a Homebrew formula for the sdist in dist/; asks PyPI what else it needs
+#   make image    the container of the Dockerfile, and whether it starts
 #   make venv     only the set-up: .venv, with bisync in it as `pip install -e` would have it
 #   make clean    remove .venv and everything else that is made here
 # Another Python: make PYTHON=/path/to/python3.12 test
@@ -41,7 +45,7 @@ PLANS ?= 1000000
 SEED ?= 1
 BENCHMARKS ?= $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: demo fast test suite lint fmt docs torture blackbox sweep paper merges lease race compat kinds duet moving fuzz bench release venv clean
+.PHONY: demo fast test suite lint fmt docs torture blackbox sweep paper merges lease race compat kinds duet moving fuzz bench site dist formula image release venv clean
 
 demo: $(READY)
 	@$(if $(CLOUD),$(BIN)/python -m tests.support.vendor.story,$(if $(MIGRATE),\
@@ -121,6 +125,25 @@ bench: $(READY)
 	@over=; for each in $(BENCHMARKS); do echo "── $$each"; $(BIN)/python -m benchmarks.$$each || over="$$over $$each"; done; \
 	test -z "$$over" || { echo "failed or over the limit:$$over" >&2; exit 1; }
 
+site: $(VENV)/.site
+	rm -rf build/site
+	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet -c docs/site . build/site
+	@echo "build/site/index.html"
+
+dist: $(READY)
+	@$(BIN)/python tools/release.py --build "$(VERSION)"
+
+formula: $(READY)
+	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@mkdir -p build
+	@$(BIN)/python tools/formula.py dist/*.tar.gz > build/bisync-tasks.rb.new
+	@mv build/bisync-tasks.rb.new build/bisync-tasks.rb
+	@echo build/bisync-tasks.rb
+
+image:
+	docker build --tag bisync-tasks .
+	docker run --rm bisync-tasks --version
+
 release: $(READY)
 	@$(BIN)/python tools/release.py $(if $(DRY),--dry-run) "$(VERSION)"
 
@@ -138,6 +161,11 @@ $(READY): pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[dev,rclone]'
 	@touch $(READY)
+
+# Only the site needs these, so only the site waits for them.
+$(VENV)/.site: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

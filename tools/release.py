@@ -2,6 +2,7 @@
 
     make release VERSION=1.2.3            (python tools/release.py 1.2.3)
     make release VERSION=1.2.3 DRY=1      everything but the commit and the tag; leaves nothing behind
+    make dist                             only sdist and wheel, of the tree as it is
 
 What must hold before is looked at before anything is written. When a later step fails, and after a dry run, the
 two files that were written are put back.
@@ -149,7 +150,7 @@ def wheel_problems(root: Path, wheel: Path, version: str) -> Iterator[str]:
 def sdist_problems(root: Path, sdist: Path, version: str) -> Iterator[str]:
     """What a wheel is made of and the sdist lacks."""
     top = f"bisync_tasks-{version}"
-    needed = {"README.md", "LICENSE", "pyproject.toml", *shipped(root).values()}
+    needed = {"README.md", "LICENSE", "pyproject.toml", "setup.py", *shipped(root).values()}
     with tarfile.open(sdist) as archive:
         names = {name.removeprefix(f"{top}/") for name in archive.getnames() if name.startswith(f"{top}/")}
     yield from (f"{sdist.name}: {name} is missing" for name in sorted(needed - names))
@@ -207,9 +208,30 @@ def release(
     say(
         f"✓ Release {version} is committed and tagged. Next:\n"
         f"  git push origin {BRANCH} v{version}\n"
+        f"The workflow of the tag publishes it. By hand:\n"
         f"  python -m twine upload dist/{sdist.name} dist/{wheel.name}\n"
         f"Not yet? Take it back: git tag --delete v{version} && git reset --hard HEAD~1"
     )
+
+
+def build_only(root: Path, version: str, *, say: Callable[[str], None] = print) -> None:
+    """Sdist and wheel of the tree as it is, in its `dist/`, where nothing else is then. Raises Refused.
+
+    `version` is the one that the tree has to have; empty: any.
+    """
+    now = version_in((root / VERSION_FILE).read_text("utf-8"))
+    if version not in ("", now):
+        raise Refused(f"the tree has version {now}, and not {version}: build what the tag names")
+    with tempfile.TemporaryDirectory(prefix="bisync-release-") as folder:
+        sdist, wheel = build(root, Path(folder))
+        problems = [*wheel_problems(root, wheel, now), *sdist_problems(root, sdist, now)]
+        if problems:
+            raise Refused("\n".join(problems))
+        shutil.rmtree(root / "dist", ignore_errors=True)
+        (root / "dist").mkdir()
+        for one in (sdist, wheel):
+            shutil.copy2(one, root / "dist" / one.name)
+            say(f"dist/{one.name}")
 
 
 @contextmanager
@@ -257,9 +279,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="release", description=__doc__.partition("\n")[0])
     parser.add_argument("version")
     parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--build", action="store_true", help="only sdist and wheel, of the tree as it is")
     arguments = parser.parse_args(argv)
     try:
-        release(ROOT, arguments.version, today=datetime.now(UTC).date(), dry=arguments.dry_run)
+        if arguments.build:
+            build_only(ROOT, arguments.version)
+        else:
+            release(ROOT, arguments.version, today=datetime.now(UTC).date(), dry=arguments.dry_run)
     except Refused as refusal:
         print(f"No release: {refusal}", file=sys.stderr)
         return 1

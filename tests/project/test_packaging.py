@@ -104,10 +104,14 @@ def test_wheel_and_sdist_hold_what_runs_and_nothing_else(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
+    about = zipfile.ZipFile(wheel).read(f"bisync_tasks-{bisync.__version__}.dist-info/METADATA").decode()
+    assert "Description-Content-Type: text/markdown" in about
+    assert f"/blob/v{bisync.__version__}/docs/safety.md#secrets)" in about and "](docs/" not in about
     assert {
         "README.md",
         "LICENSE",
         "pyproject.toml",
+        "setup.py",
         "tasks/runs.py",
         "templates/rclone.conf.j2",
         "docs/bisync.1",

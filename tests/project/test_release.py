@@ -152,7 +152,12 @@ def test_versions_are_compared_by_their_numbers() -> None:
 
 def test_a_wheel_that_is_not_the_tree_is_noticed(tree: Path, tmp_path: Path) -> None:
     version = version_in((tree / "bisync/__init__.py").read_text())
-    sdist, wheel = release.build(tree, tmp_path / "built")
+    (tree / "dist").mkdir()
+    (tree / "dist" / "bisync_tasks-0.0.1.tar.gz").write_text("of an earlier release")
+    said: list[str] = []
+    release.build_only(tree, version, say=said.append)
+    sdist, wheel = sorted((tree / "dist").iterdir(), key=lambda path: path.suffix)
+    assert said == [f"dist/{sdist.name}", f"dist/{wheel.name}"]
     assert list(release.wheel_problems(tree, wheel, version)) == []
     assert list(release.sdist_problems(tree, sdist, version)) == []
 
@@ -221,6 +226,10 @@ def test_make_release_hands_its_variables_on() -> None:
 
     assert plain.stdout.strip().endswith('python tools/release.py  "1.2.3"')
     assert dry.stdout.strip().endswith('python tools/release.py --dry-run "1.2.3"')
+
+
+def test_make_dist_builds_and_does_no_more() -> None:
+    assert make_says("-n", "dist", "VERSION=1.2.3").stdout.strip().endswith('release.py --build "1.2.3"')
 
 
 def test_without_a_version_there_is_no_release(capsys: pytest.CaptureFixture[str]) -> None:
