@@ -2,7 +2,8 @@
 
     python docs/pictures.py        (or: make docs)
 
-Nothing is drawn by hand: each command runs on a terminal of its own, what it prints is exported by rich.
+Nothing is drawn by hand: each command runs on a terminal of its own, what it prints is exported by rich. A picture
+asks no other host for a font, as rich's own would: whoever looks at it has one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
@@ -35,8 +38,12 @@ PICTURES: dict[str, tuple[str, ...]] = {
 }
 
 
-def on_a_terminal(device: Device, *argv: str) -> str:
-    """What `bisync ARGV` prints on a terminal; stderr is a pipe there, which leaves out the progress bar."""
+# Rich's, without the font that it would fetch from elsewhere.
+FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+
+
+def on_a_terminal(device: Device, *argv: str, errors: bool = False) -> str:
+    """What `bisync ARGV` prints on a terminal, with its errors there, too; else no progress bar is drawn on it."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     env = {**device.environment, "TERM": "xterm-256color"}
@@ -47,14 +54,13 @@ def on_a_terminal(device: Device, *argv: str) -> str:
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=theirs,
-        stderr=subprocess.PIPE,
+        stderr=theirs if errors else subprocess.PIPE,
     ) as child:
         os.close(theirs)
         out = bytearray()
         while chunk := _read(ours):
             out += chunk
-        assert child.stderr is not None
-        out += child.stderr.read()
+        out += child.stderr.read() if child.stderr is not None else b""
     os.close(ours)
     return out.decode().replace("\r\n", "\n").rstrip()
 
@@ -71,7 +77,7 @@ def export(name: str, command: Sequence[str], said: str) -> str:
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True, legacy_windows=False)
     console.print(Text.assemble(("$ ", "bold green"), ("bisync " + " ".join(command), "bold")))
     console.print(Text.from_ansi(said))
-    return console.export_svg(title="bisync", unique_id=f"bisync-{name}")
+    return console.export_svg(title="bisync", code_format=FORMAT, unique_id=f"bisync-{name}")
 
 
 def a_day(server: S3, top: Path) -> dict[str, str]:
@@ -99,7 +105,7 @@ def a_day(server: S3, top: Path) -> dict[str, str]:
     laptop.run("sync")
     for number in range(26):
         (laptop.notes / "archive" / f"{number:02}.md").unlink()
-    said["refused"] = on_a_terminal(laptop, *PICTURES["refused"])
+    said["refused"] = on_a_terminal(laptop, *PICTURES["refused"], errors=True)
     return said
 
 
