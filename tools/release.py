@@ -116,8 +116,8 @@ def build(root: Path, target: Path) -> tuple[Path, Path]:
     return sdist, wheel
 
 
-def shipped(root: Path) -> dict[str, str]:
-    """What the wheel holds of the tree: the name there, and the tracked file it is made from."""
+def shipped(root: Path, version: str) -> dict[str, str]:
+    """What the wheel of a version holds of the tree: the name there, and the tracked file it is made from."""
     settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     folders = {folder: package.replace(".", "/") for package, folder in settings["package-dir"].items()}
     found = {}
@@ -125,12 +125,15 @@ def shipped(root: Path) -> dict[str, str]:
         folder, slash, rest = name.partition("/")
         if slash and folder in folders:
             found[f"{folders[folder]}/{rest}"] = name
+    for place, names in settings.get("data-files", {}).items():
+        for name in names:
+            found[f"bisync_tasks-{version}.data/data/{place}/{Path(name).name}"] = name
     return found
 
 
 def wheel_problems(root: Path, wheel: Path, version: str) -> Iterator[str]:
     """What the wheel holds too much, too little or otherwise than the tree."""
-    wanted = shipped(root)
+    wanted = shipped(root, version)
     about = f"bisync_tasks-{version}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
@@ -150,7 +153,7 @@ def wheel_problems(root: Path, wheel: Path, version: str) -> Iterator[str]:
 def sdist_problems(root: Path, sdist: Path, version: str) -> Iterator[str]:
     """What a wheel is made of and the sdist lacks."""
     top = f"bisync_tasks-{version}"
-    needed = {"README.md", "LICENSE", "pyproject.toml", "setup.py", *shipped(root).values()}
+    needed = {"README.md", "LICENSE", "pyproject.toml", "setup.py", *shipped(root, version).values()}
     with tarfile.open(sdist) as archive:
         names = {name.removeprefix(f"{top}/") for name in archive.getnames() if name.startswith(f"{top}/")}
     yield from (f"{sdist.name}: {name} is missing" for name in sorted(needed - names))
@@ -186,7 +189,7 @@ def release(
             problems = [*wheel_problems(root, wheel, version), *sdist_problems(root, sdist, version)]
             if problems:
                 raise Refused("\n".join(problems))
-            say(f"✓ {sdist.name}, {wheel.name}: {len(shipped(root))} files, as in the tree")
+            say(f"✓ {sdist.name}, {wheel.name}: {len(shipped(root, version))} files, as in the tree")
             if not dry:
                 git(
                     root,
