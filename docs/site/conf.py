@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,13 +59,29 @@ def toctree(title: str, pages: list[str]) -> str:
     return f"```{{toctree}}\n:hidden:\n:caption: {title}\n\n{names}\n```\n"
 
 
-def with_index(app: Sphinx, failed: Exception | None) -> None:
-    """The first page under the name that servers look for, too."""
-    if failed is None and app.builder.name == "html":
-        shutil.copyfile(app.outdir / f"{root_doc}.html", app.outdir / "index.html")
+# What a browser fetches by itself; not a link that somebody has to follow.
+_FETCHED = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*\b(?:src|data)=["']?(?:https?:)?//"""
+    r"""|<link\b[^>]*\bhref=["']?(?:https?:)?//|\burl\(\s*["']?(?:https?:)?//|@import\s+["'](?:https?:)?//"""
+)
+
+
+def fetched_elsewhere(text: str) -> list[str]:
+    """What of a page, a style or a picture makes a reader's browser ask another host."""
+    return [match[0] for match in _FETCHED.finditer(text)]
+
+
+def checked_and_indexed(app: Sphinx, failed: Exception | None) -> None:
+    """Refuse a site that asks other hosts; else put its first page under the name that servers look for, too."""
+    if failed is not None or app.builder.name != "html":
+        return
+    for path in sorted(app.outdir.rglob("*")):
+        if path.suffix in (".html", ".css", ".svg") and (found := fetched_elsewhere(path.read_text("utf-8"))):
+            sys.exit(f"{path.relative_to(app.outdir)} asks another host: {found[0]}")
+    shutil.copyfile(app.outdir / f"{root_doc}.html", app.outdir / "index.html")
 
 
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.connect("source-read", with_navigation)
-    app.connect("build-finished", with_index)
+    app.connect("build-finished", checked_and_indexed)
