@@ -153,6 +153,8 @@ def to_row(base: BaseFile) -> list[Any]:
 
 def from_row(row: Sequence[Any]) -> BaseFile:
     """The file in a row. Raises TypeError or ValueError for what is none."""
+    if type(row) is not list:  # of a mapping a slice is a KeyError, from Python 3.12 on
+        raise TypeError("no row")
     size, md5, stamp, local, cloud = row[:5]
     spelled = None
     if len(row) != 5:
