@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))  # the suite knows how to serve S3
 
 from tests.support.world import BUCKET, S3, Device, serve_s3  # noqa: E402
 
-COLUMNS, LINES = 112, 40
+COLUMNS, LINES = 104, 40
 PICTURES: dict[str, tuple[str, ...]] = {
     "sync": ("sync",),
     "status": ("status",),
@@ -62,7 +62,23 @@ def on_a_terminal(device: Device, *argv: str, errors: bool = False) -> str:
             out += chunk
         out += child.stderr.read() if child.stderr is not None else b""
     os.close(ours)
-    return out.decode().replace("\r\n", "\n").rstrip()
+    return settled(out.decode().replace("\r\n", "\n")).rstrip()
+
+
+def settled(said: str) -> str:
+    """What stands on a terminal in the end: a line that is drawn again and erased, as a spinner's, is gone."""
+    lines, row = [""], 0
+    for part in re.split(r"(\n|\r|\x1b\[1A|\x1b\[2K|\x1b\[\?25[lh])", said):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[1A":
+            row = max(0, row - 1)
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif not part.startswith(("\r", "\x1b[?25")):
+            lines[row] += part
+    return "\n".join(lines)
 
 
 def _read(descriptor: int) -> bytes:

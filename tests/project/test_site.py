@@ -231,6 +231,16 @@ def test_a_picture_asks_nobody(picture: Path) -> None:
     assert not re.search(r"<script|<image|xlink:href", text)
 
 
+@pytest.mark.parametrize("picture", sorted(DOCS.glob("*.svg")), ids=lambda path: path.name)
+def test_a_picture_is_in_colour_and_shows_what_stands_in_the_end(picture: Path) -> None:
+    """Beside the prompt's green and the text's own; and no spinner that is gone from a terminal by then."""
+    text = picture.read_text().replace("&#160;", " ")
+    colours = set(re.findall(r"-r\d+ \{ fill: (#[0-9a-f]{6})", text)) - {"#98a84b", "#c5c8c6"}
+
+    assert colours
+    assert "looking at both sides" not in text and "\x1b" not in text
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_picture_of_a_page_lies_elsewhere(page: Path) -> None:
     prose = FENCE.sub("", page.read_text())
