@@ -159,7 +159,7 @@ def test_a_dotfiles_repo_with_one_line_has_every_task(installed: Path, tmp_path:
     assert "Ready" in invoke("setup")
     (tmp_path / "home" / "notes" / "a.md").write_text("a note\n")
     assert "✓ Sync completed - 1 file uploaded" in invoke("sync")
-    assert "1 files match" in invoke("check")
+    assert "1 file matches" in invoke("check")
     assert (tmp_path / "cloud" / "try" / "a.md").read_text() == "a note\n"
 
 
