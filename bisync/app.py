@@ -17,11 +17,11 @@ from bisync.config import Compare, Manifest, Profile, Sync
 from bisync.core.change import Change
 from bisync.core.grants import Standing, not_granted
 from bisync.core.place import Place
+from bisync.core.printable import printable
 from bisync.errors import BaselineNeeded, BisyncError, DriftError, RcloneError, UsageError
 from bisync.ignore import Layer
 from bisync.ignore.defaults import DEFAULT_IGNORES
 from bisync.locks.machine import held, is_held
-from bisync.manifest.document import quoted
 from bisync.manifest.schema_check import did_you_mean, nearest
 from bisync.providers.base import Around, Projects
 from bisync.rclone import binary, listings
@@ -241,7 +241,7 @@ class App:
             known = [profile.name for profile in self.manifest.profiles]
             near = did_you_mean(override, known)
             raise UsageError(
-                f"unknown profile {quoted(override)}{near} ({', '.join(known)})",
+                f'unknown profile "{printable(override)}"{near} ({", ".join(known)})',
                 hint=f"as in: --profile {nearest(override, known) or known[0]}",
             ) from None
 

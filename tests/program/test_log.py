@@ -115,7 +115,7 @@ def test_a_file_is_followed_under_its_names(ready: Device, cloud: S3, below: str
     said = ready.run("log", "new name.md").out
     lines = said.splitlines()
     assert lines[0] == "notes: new name.md"
-    assert [" ".join(line.split()[1:3]) for line in lines[1:3]] == ["uploaded run", "downloaded run"]
+    assert [" ".join(line.split()[2:4]) for line in lines[1:3]] == ["uploaded run", "downloaded run"]
     assert "renamed d/old name.md → new name.md" in lines[3]
     assert "uploaded d/old name.md" in lines[4]
     assert lines[-1].strip() == "Bring an old version back with: bisync restore 'new name.md' --run RUN"

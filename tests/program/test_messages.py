@@ -308,7 +308,7 @@ def test_a_reader_that_goes_away(ready: Device) -> None:
 @pytest.mark.parametrize("argv", ["--help", "sync --help", "--list", "--version"])
 def test_help_that_nobody_reads(tmp_path: Path, argv: str, unbuffered: str) -> None:
     device = Device(tmp_path / "home", env={"PYTHONUNBUFFERED": unbuffered})
-    with device.popen(*argv.split()) as run:
+    with device.popen_whole(*argv.split()) as run:
         assert run.stdout is not None and run.stderr is not None
         run.stdout.close()
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -88,8 +89,10 @@ syncs: {{notes: {{tenant: team, dir: ~/notes, path: '{path}', profile: {profile}
 
     def tree(self, kind: str, path: str = "n") -> dict[str, str]:
         """Every file there, our own metadata left out."""
-        names = self.rclone("lsf", f"{kind}:{path}", "-R", "--files-only", "--exclude", "/.basic-memory/**")
-        return {name: self.rclone("cat", f"{kind}:{path}/{name}") for name in sorted(names.splitlines())}
+        with tempfile.TemporaryDirectory(prefix="bisync-kinds-tree-") as folder:
+            self.rclone("copy", f"{kind}:{path}", folder, "--exclude", "/.basic-memory/**")
+            files = sorted(one for one in Path(folder).rglob("*") if one.is_file())
+            return {one.relative_to(folder).as_posix(): one.read_text() for one in files}
 
     def put(self, kind: str, name: str, text: str, path: str = "n") -> None:
         """Another device's edit."""

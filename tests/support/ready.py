@@ -265,6 +265,7 @@ def _become(request: Mapping[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # by the environment that was
     time.tzset()
     sys.argv = ["bisync", *request["argv"]]
     sys.path[0] = request["cwd"]

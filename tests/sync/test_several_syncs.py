@@ -78,7 +78,9 @@ def test_one_cloud_is_dead_the_other_tenant_is_synced(three: Device, cloud: S3) 
 def test_an_unknown_name(three: Device) -> None:
     for task in ("sync", "status", "setup"):
         said = three.run(task, "--only", "wrok", expect=2)
-        assert said.err == 'Error: no sync is called "wrok"; did you mean "work"? (notes, work, try)\n'
+        assert said.err == (
+            'Error: no sync is called "wrok"; did you mean "work"? (notes, work, try)\n  → as in: --only work\n'
+        )
         if task in ("sync", "status"):
             assert three.run(task, "--only", "wrok", "--json", expect=2).json["exit_code"] == 2
 
