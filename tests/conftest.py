@@ -51,7 +51,6 @@ def pytest_configure(config: pytest.Config) -> None:
 LONG = (
     "test_200_steps_lose_nothing",
     "test_kill_9_",
-    "test_the_recipes_hold_to_the_letter",
     "test_two_devices_that_watch",
     "test_packaging.py",
     "test_a_short_game",
