@@ -186,7 +186,7 @@ def _flow(said: _Said, text: _Text, last: Last) -> _Found | None:
     if bang is not None:  # the parser that is in Python takes what follows for a part of the tag
         instead = text.instead(line, "", bang[1])
         return _Found(line, column + bang.start(1), f"text that begins with ! needs quotes{instead}")
-    if here == ":" and text.closed(line, column):
+    if here == ":" and last.line and text.closed(line, column):
         number = last.line - 1
         return _Found(number, len(text.line(number).rstrip()), "a comma is missing at the end of this line")
     closing = {"{": "}", "[": "]"}.get(opened, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bisync.errors import Fault, ManifestError
@@ -76,6 +76,7 @@ def test_lines_beside_a_secret_are_shown(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet=" \n\t:{}[],-#\"'*&!|>%@`?$ab1~/\\\x00é\u2028", max_size=60))
+@example("{:")
 def test_any_text_is_judged_in_order(text: str) -> None:
     try:
         parse(text, "f")
