@@ -59,7 +59,7 @@ test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 lint suite
 
 suite: $(READY)
-	$(BIN)/pytest -n 4 --durations=40
+	$(BIN)/pytest -n 5 --durations=20
 
 lint: $(READY)
 	$(BIN)/ruff check .
