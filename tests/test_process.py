@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from bisync import process
-from bisync.group import LINE_LENGTH, Group
 from bisync.rclone.program import Rclone
+from bisync.sync.group import LINE_LENGTH, Group
 
 pytestmark = pytest.mark.pure
 

@@ -19,8 +19,8 @@ from bisync.core.result import SyncResult, Tally
 from bisync.errors import BisyncError, disk_error
 from bisync.events import HookLine
 from bisync.files import atomic_write, private_dir
-from bisync.group import Group
 from bisync.state.hook_log import HookLog
+from bisync.sync.group import Group
 
 
 def before(app: App, sync: Sync, about: About) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.pure
 
 VALIDATOR = jsonschema.Draft202012Validator(load_schema())
 HOME = Path("/nonexistent/home/u")
-FOLDER = HOME / "work"
+FOLDER = HOME / "papers"
 GIVEN = {
     "name": "work.2",
     "dir": "/srv/my notes: #1",
@@ -265,7 +265,7 @@ def test_the_region_is_that_of_the_address(endpoint: str, region: str) -> None:
         ("~/notes", FOLDER, FOLDER, "~/notes"),
         ("${NOTES:-x}", FOLDER, FOLDER, "${NOTES:-x}"),
         ("notes", FOLDER, FOLDER, "notes"),
-        ("notes", FOLDER / "sub", FOLDER, "~/work/notes"),
+        ("notes", FOLDER / "sub", FOLDER, "~/papers/notes"),
         ("../notes", Path("/etc"), FOLDER, "~/notes"),
         ("/srv/notes", FOLDER, FOLDER, "/srv/notes"),
     ],

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 # floor may import from each other as long as no circle comes of it.
 FLOORS = (
     # values, and one small thing of the outside each
-    "errors config events files group process programs render secret stored templates",
+    "errors config events files process programs render secret stored templates",
     # decisions: values in, values out
     "core",
     # the outside, one room for each thing

@@ -17,9 +17,9 @@ import pytest
 from bisync import events
 from bisync.core.hooks import VARIABLES, About
 from bisync.core.result import Outcome, SyncResult, Tally
-from bisync.group import Group
 from bisync.state import hook_log
 from bisync.sync import hooks
+from bisync.sync.group import Group
 from tests.support.machine import processes
 from tests.support.proxy import Proxy, Status
 from tests.support.world import S3, SECRET, Device

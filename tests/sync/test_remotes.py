@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bisync.core.result import Outcome
+from bisync.sync import own_copies
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, kill, play
 from tests.support.kinds_table import row
@@ -121,6 +122,29 @@ def test_an_edit_is_seen_where_a_union_of_folders_keeps_a_file_twice(kinds: Kind
         assert synced(two) == "down 8"
         assert {*two.tree().values()} == {round_}
         assert synced(one) == synced(two) == "nothing"
+
+
+def test_what_still_shows_as_it_was_is_named_and_sent_again(
+    kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remote may say that it has set a time, or taken a file, and go on listing what it had."""
+    one, two = (kinds.device(tmp_path / name, "folder", "unseen") for name in ("one", "two"))
+    one.write("a.md", "old")
+    one.setup()
+    two.setup()
+    before = one.notes.joinpath("a.md").stat()
+    one.write("a.md", "new")
+    os.utime(one.notes / "a.md", ns=(before.st_mtime_ns, before.st_mtime_ns))
+    with monkeypatch.context() as patched:
+        for way in ("_set_later", "_send_anew"):
+            patched.setattr(own_copies, way, lambda done, path: True)
+        result = one.sync()
+
+    assert [(left.path, left.why) for left in result.left_out] == [("a.md", own_copies.UNSEEN)]
+    assert result.exit_code == 1
+    assert synced(one) == "up 1"
+    assert synced(two) == "down 1"
+    assert two.tree() == {"a.md": "new"}
 
 
 @pytest.mark.parametrize("kind", ["crypt-s3", "chunker-s3", "combine"])
