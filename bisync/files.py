@@ -69,12 +69,12 @@ def plain_target(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def write_plain(path: Path, text: str) -> None:
+def write_plain(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a private file as `atomic_write` does, and through no link that has its name. Raises as `plain_target`."""
     target = plain_target(path)
     try:
         # A rename replaces whatever has the name by then, and follows nothing.
-        _write_beside(target, text.encode(), 0o600)
+        _write_beside(target, text.encode(), mode)
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise

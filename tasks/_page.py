@@ -40,6 +40,15 @@ def page_target(html: str | None, *, as_json: bool) -> Path | None:
     return path
 
 
+def file_targets(named: Iterable[str | None]) -> None:
+    """Whether what is named can be written, before the work. Raises as `plain_target`."""
+    from bisync.files import named_path, plain_target
+
+    for one in named:
+        if one:
+            plain_target(named_path(one))
+
+
 def put_page(screen: Screen, text: str, target: Path | None, syncs: Sequence[Sync]) -> None:
     """Write the page, and say where it is. Raises UsageError and OSError."""
     from bisync.report.page import in_sync_dir_line, on_a_stream, page_lines

@@ -23,6 +23,7 @@ from ._edge import HELP, edge, leave, needs_value, open_app
         "remove-old": "once all is verified: take the old remote out of rclone.conf, point config.json there",
         "yes": "move over all folders that were found, where none is named",
         "verbose": "show every file",
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
     },
 )
@@ -37,13 +38,14 @@ def migrate(
     remove_old: bool = False,
     yes: bool = False,
     verbose: bool = False,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Move over what was there before: folders, v0.14, WebDAV.
 
     Folders of notes, the projects of basic-memory v0.14, a WebDAV server. Stop it when you like, and type it again.
     """
-    with edge(Screen(as_json=json, verbose=verbose)) as screen:
+    with edge(Screen(as_json=json, verbose=verbose, quiet=quiet)) as screen:
         from pathlib import Path
 
         from bisync.actions import migrate as verb

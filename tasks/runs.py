@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 from ._command import command
 from ._consent import consent, go_ahead
 from ._edge import HELP, JOBS, each, edge, finish, highest, leave, open_app, whole_number
-from ._page import HELP_HTML, STDOUT, page_target, put_page, tell_problems
+from ._page import HELP_HTML, STDOUT, file_targets, page_target, put_page, tell_problems
 
 
 @command(
@@ -223,6 +223,7 @@ def plan(
         from bisync.actions import plan as action
 
         page = page_target(html, as_json=json)
+        file_targets((out, script))
         app, syncs = open_app(screen, manifest, only)
         look = partial(action.run, app, profile=profile, scripted=bool(script), with_texts=html is not None)
         words = partial(preview_lines, room=screen.room, verbose=verbose)
@@ -258,6 +259,7 @@ def plan(
         "all": "settle every conflict that PATH is about",
         "manifest": HELP["manifest"],
         "only": HELP["only"],
+        "quiet": HELP["quiet"],
     },
 )
 def resolve(
@@ -268,9 +270,10 @@ def resolve(
     all: bool = False,
     manifest: str | None = None,
     only: list[str] | None = None,
+    quiet: bool = False,
 ) -> None:
     """Settle a conflict: keep one version, the others go to the trash."""
-    with edge(Screen()) as screen:
+    with edge(Screen(quiet=quiet)) as screen:
         from bisync.actions import conflicts as action
         from bisync.core.printable import typed_path
         from bisync.sync.located import wanted
@@ -317,6 +320,7 @@ def resolve(
         "yes": "bring back several files without a question",
         "manifest": HELP["manifest"],
         "only": HELP["only"],
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
     },
 )
@@ -330,10 +334,11 @@ def restore(
     yes: bool = False,
     manifest: str | None = None,
     only: list[str] | None = None,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Bring back what runs overwrote or deleted, or as it was then."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import restore as action
         from bisync.files import named_path
         from bisync.sync import moments
@@ -358,8 +363,7 @@ def restore(
             screen.document(restore_document(found, dry_run=True))
             return
         if sum(len(one.coming) for one in found) > 1:
-            for line in coming_lines(found):
-                (screen.note if json else screen.say)(line)
+            (screen.tell if yes else screen.propose)(coming_lines(found))
             go_ahead(screen, question(found), "several files would come back; nothing was done", yes=yes)
         done = [action.carry_out(app, one) for one in found]
         for one in done:
@@ -373,6 +377,7 @@ def restore(
         "manifest": HELP["manifest"],
         "only": HELP["only"],
         "yes": "do it: move them to the cloud's trash",
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
     },
 )
@@ -381,10 +386,11 @@ def prune(
     manifest: str | None = None,
     only: list[str] | None = None,
     yes: bool = False,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """List what the cloud holds that is ignored now; remove it (--yes)."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import prune as action
 
         app, syncs = open_app(screen, manifest, only)
@@ -398,6 +404,7 @@ def prune(
         "manifest": HELP["manifest"],
         "only": HELP["only"],
         "yes": "do it: remove a lease that is dead",
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
     },
 )
@@ -406,10 +413,11 @@ def unlock(
     manifest: str | None = None,
     only: list[str] | None = None,
     yes: bool = False,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Show who holds the lease of the cloud; remove a dead one (--yes)."""
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import unlock as action
 
         app, syncs = open_app(screen, manifest, only)

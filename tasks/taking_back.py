@@ -21,6 +21,7 @@ from ._edge import HELP, edge, finish, open_app, whole_number
         "yes": "do it without a question",
         "max-delete": "allow this many deletions, this once",
         "force": "pass every guard, this once",
+        "quiet": HELP["quiet"],
         "json": HELP["json"],
     },
 )
@@ -33,13 +34,14 @@ def undo(
     yes: bool = False,
     max_delete: int | None = None,
     force: bool = False,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Take back what a run did, here and in the cloud.
 
     What has changed since is left alone, and named.
     """
-    with edge(Screen(as_json=json)) as screen:
+    with edge(Screen(as_json=json, quiet=quiet)) as screen:
         from bisync.actions import undo as action
 
         app, syncs = open_app(screen, manifest, only)
@@ -48,8 +50,8 @@ def undo(
         found = action.look(app, named, max_delete=limit, force=force, dry_run=dry_run)
         screen.tell(undo_plan_lines(found, dry_run=dry_run))
         if found.decision.deeds and found.error is None and not dry_run:
-            for line in undo_plan_lines(found) if json and not yes else ():
-                screen.note(str(line))
+            if (json or quiet) and not yes:
+                screen.propose(undo_plan_lines(found))
             go_ahead(screen, QUESTION, NEEDS_YES, yes=yes)
             found = action.carry_out(app, named, found, max_delete=limit, force=force)
             screen.tell(undone_lines(found))

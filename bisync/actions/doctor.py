@@ -109,7 +109,7 @@ def _conf(app: App) -> Iterator[Finding]:
     path = app.manifest.rclone_config
     if not path.exists():
         in_file = app.manifest.rclone_keys is KeysIn.FILE
-        needed = in_file and any(providers.of(tenant).has_section for tenant in app.manifest.tenants)
+        needed = in_file and any(providers.of(sync.tenant).has_section for sync in app.manifest.syncs)
         yield Finding(
             about="rclone.conf", level="problem" if needed else "ok", text=f"{path} does not exist",
             cure="type: bisync setup" if needed else None,

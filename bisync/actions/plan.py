@@ -11,7 +11,7 @@ from bisync.app import App, Session
 from bisync.config import Sync
 from bisync.core import guard
 from bisync.errors import BisyncError, Interrupted
-from bisync.files import atomic_write, named_path
+from bisync.files import named_path, write_plain
 from bisync.sync import plan_file, script
 from bisync.sync.differences import FileDifference, chosen, differences
 from bisync.sync.plan_file import blocked_document, sync_document
@@ -100,15 +100,15 @@ def document(app: App, results: Sequence[PlanResult]) -> dict[str, Any]:
 
 
 def write_plan(path: str, document: dict[str, Any]) -> None:
-    """Save the document to `path`, for `sync --plan`. Raises OSError."""
-    atomic_write(named_path(path), json.dumps(document, indent=2) + "\n")
+    """Save the document to `path`, for `sync --plan`. Raises as `write_plain`."""
+    write_plain(named_path(path), json.dumps(document, indent=2) + "\n")
 
 
 def write_script(path: str, app: App, results: Sequence[PlanResult], document: dict[str, Any]) -> None:
-    """Save the plans to `path` as a script of their own, executable. Raises OSError."""
+    """Save the plans to `path` as a script of their own, executable. Raises as `write_plain`."""
     from bisync.render import render
 
     steps = {one.name: one.steps for one in results}
     config = str(app.manifest.rclone_config)
     text = render("plan.sh.j2", document=document, config=config, steps=steps)
-    atomic_write(named_path(path), text, mode=0o700)
+    write_plain(named_path(path), text, mode=0o700)

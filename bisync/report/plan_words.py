@@ -65,8 +65,10 @@ _SHORT = {
 }
 
 
-def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) -> list[str]:
-    """One line a change, the first `limit` of them."""
+def plan_lines(
+    changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES, more: str = "bisync plan"
+) -> list[str]:
+    """One line a change, the first `limit` of them. `more`: the command that shows the others."""
     shown = changes if limit is None else changes[:limit]
     width = max((len(VERBS[change.action]) for change in shown), default=0)
     lines = [
@@ -74,13 +76,13 @@ def plan_lines(changes: Sequence[Change], *, limit: int | None = SHOWN_CHANGES) 
         for change in shown
     ]
     if len(changes) > len(shown):
-        lines.append(f"  … and {len(changes) - len(shown)} more (see: bisync plan)")
+        lines.append(f"  … and {len(changes) - len(shown)} more (see: {more})")
     return lines
 
 
-def coloured_lines(changes: Sequence[Change], *, limit: int | None) -> list[str]:
+def coloured_lines(changes: Sequence[Change], *, limit: int | None, more: str = "bisync plan") -> list[str]:
     """As `plan_lines`, in a colour where something goes or is contested."""
-    lines = plan_lines(changes, limit=limit)
+    lines = plan_lines(changes, limit=limit, more=more)
     colours = [_COLOURS.get(change.action) for change in changes[:limit]]
     shown = [
         line if colour is None else Coloured(line, colour)
@@ -103,14 +105,16 @@ def plan_summary(changes: Sequence[Change]) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
-def planned_lines(sync: str, changes: Sequence[Change], *, verbose: bool) -> list[str]:
-    """What a run is about to do, all of it when `verbose`; no line for nothing."""
+def planned_lines(
+    sync: str, changes: Sequence[Change], *, verbose: bool, more: str = "bisync plan"
+) -> list[str]:
+    """What a run is about to do, all of it when `verbose`; no line for nothing. `more`: see `plan_lines`."""
     if not changes:
         return []
     limit = None if verbose else SHOWN_CHANGES
     new = sum(change.action == "register_project" for change in changes)
     found = [f"Found {counted(new, 'new local project')}, creating on cloud..."] if new else []
-    return [f"{sync}: {plan_summary(changes)}", *coloured_lines(changes, limit=limit), *found]
+    return [f"{sync}: {plan_summary(changes)}", *coloured_lines(changes, limit=limit, more=more), *found]
 
 
 def preview_lines(result: PlanResult, *, room: Room = PIPED, verbose: bool = False) -> list[Shown]:

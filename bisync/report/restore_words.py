@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bisync.report.words import NOTHING_CHANGED, Line, Problem, files, size_text
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, clock_text, files, size_text
 
 if TYPE_CHECKING:
     from bisync.actions.restore import Restoration
@@ -74,7 +74,7 @@ def _rest(done: Restoration) -> list[Line]:
         lines.append(f"{kept}: another device's, or planted (see: bisync history --versions)")
     if done.at is not None:
         if not done.coming:
-            lines.append(f"Nothing of {done.sync.name} to bring back from {done.at}")
+            lines.append(f"Nothing of {done.sync.name} to bring back from {clock_text(done.at)}")
         if done.unchanged:
             lines.append(f"Unchanged since: {files(done.unchanged)}")
         lines += _named("was not there then, and stays", done.not_there_then)

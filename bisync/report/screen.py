@@ -172,6 +172,14 @@ class Screen:
         if not self.quiet:
             self._put(text, sys.stderr)
 
+    def propose(self, lines: Iterable[Line]) -> None:
+        """What a question is about: seen in any case, on stderr where stdout is for a document or for nothing."""
+        if not (self.as_json or self.quiet):
+            self.tell(lines)
+            return
+        for line in lines:
+            self._put(line if isinstance(line, str) else line.message, sys.stderr)
+
     def _put(self, text: str, stream: TextIO | None, colour: str = "") -> None:
         """One line; on a terminal in as many as it takes there."""
         with self._cleared():
@@ -196,7 +204,7 @@ class Screen:
 
     def plan(self, sync: str, changes: tuple[Change, ...]) -> None:
         """What a run is about to do: at once, or in its turn."""
-        lines = planned_lines(sync, changes, verbose=self.verbose)
+        lines = planned_lines(sync, changes, verbose=self.verbose, more="bisync log")
         with self._lock:
             if self._turn not in (None, sync):
                 self._waiting.setdefault(sync, []).extend(lines)

@@ -75,6 +75,22 @@ def test_sync_carries_out_a_saved_plan_and_only_that(laptop: Device, s3: S3) -> 
     assert laptop.tree() == s3.tree()
 
 
+@pytest.mark.parametrize("flag", ["--out", "--script"])
+def test_a_plan_is_written_to_a_plain_file_or_not_at_all(laptop: Device, flag: str) -> None:
+    """Of a device or a link only the name would be left."""
+    other = laptop.home / "other.txt"
+    other.write_text("mine")
+    link, pipe = laptop.home / "link", laptop.home / "pipe"
+    link.symlink_to(other)
+    os.mkfifo(pipe)
+
+    said = [laptop.run("plan", flag, str(each), expect=2) for each in (link, pipe, laptop.home)]
+
+    assert "is a link" in said[0].err and "is no plain file" in said[1].err and "is a folder" in said[2].err
+    assert not any(one.out for one in said), "nothing was looked at"
+    assert other.read_text() == "mine" and link.is_symlink() and pipe.is_fifo()
+
+
 def test_a_plan_of_another_manifest_is_refused(laptop: Device) -> None:
     laptop.run("plan", "--out", "plan.json")
     laptop.write_manifest(laptop.s3_manifest() + "ignore: ['*.x']\n")

@@ -64,3 +64,22 @@ def test_a_schema_is_printed(fresh: Device) -> None:
     assert json.loads(fresh.run("schema").out)["title"] == "bisync.yaml"
     assert trouble("validate", fresh.run("validate", "--json").json) == []
     assert "did you mean validate?" in fresh.run("schema", "valdate", expect=2).err
+
+
+def test_what_takes_back_and_clears_up_is_quiet_too(laptop: Device, s3: S3) -> None:
+    for name in "ab":
+        laptop.write(f"{name}.md", name)
+    laptop.sync()
+    for name in "ab":
+        (laptop.notes / f"{name}.md").unlink()
+    laptop.run("sync", "--force")
+
+    asked = laptop.run("undo", "-q", expect=2)
+    assert asked.out == "" and "bring back   a.md" in asked.err, "a question is asked of something"
+    for argv in (["undo", "--yes"], ["undo", "--yes"], ["restore", "*.md", "--yes"], ["prune"], ["unlock"]):
+        assert (laptop.run(*argv, "-q").out, laptop.run(*argv[:1], "--help").code) == ("", 0)
+    assert laptop.tree() == {"a.md": "a", "b.md": "b"}
+    laptop.write("a.md", "here")
+    s3.put("a.md", "there")
+    laptop.run("sync")
+    assert laptop.run("resolve", "a.md", "--keep", "newer", "-q").out == ""

@@ -9,7 +9,7 @@ import pytest
 
 from bisync.actions.restore import Restoration
 from bisync.report import restore_words
-from bisync.report.words import NOTHING_CHANGED, Line, Problem
+from bisync.report.words import NOTHING_CHANGED, Line, Problem, clock_text
 from bisync.sync.bring_back import Blocked, Coming
 from tests.support import results
 from tests.support.results import RUN
@@ -56,7 +56,7 @@ AT = "2026-11-22T10:00:00+01:00"
                 NEXT,
             ],
         ),
-        (results.restoration(at=AT), [f"Nothing of notes to bring back from {AT}"]),
+        (results.restoration(at=AT), [f"Nothing of notes to bring back from {clock_text(AT)}"]),
     ],
 )  # fmt: skip
 def test_restore_lines(done: Restoration, lines: list[Line]) -> None:

@@ -77,6 +77,23 @@ def test_with_json_only_the_document_and_the_errors(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ('{\n  "version": 1,\n  "name": "gr\\u00f6\\u00dfe"\n}\n', "Error: wrong\n")
 
 
+@pytest.mark.parametrize(("as_json", "quiet"), [(True, False), (False, True)])
+def test_what_a_question_is_about_is_always_seen(
+    as_json: bool, quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Screen(as_json=as_json, quiet=quiet).propose(["restore  a.md"])
+
+    assert capsys.readouterr() == ("", "restore  a.md\n")
+
+
+def test_what_a_run_does_is_in_the_log_when_it_is_more_than_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Screen().plan("notes", tuple(results.change(path=f"{number}.md") for number in range(22)))
+
+    assert capsys.readouterr().out.endswith("  … and 2 more (see: bisync log)\n")
+
+
 def test_without_json_no_document(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().document({"version": 1})
 
