@@ -189,7 +189,7 @@ class Screen:
     def ask(self, question: str) -> bool:
         """Whether a person at the terminal says yes to a question of ours; anything else is no."""
         with self._cleared():
-            put_as_it_is(question, sys.stderr)
+            put_as_it_is("\n".join(fitting(question.rstrip(), sys.stderr)) + " ", sys.stderr)
         answer = sys.stdin.readline() if sys.stdin is not None else ""
         return answer.strip().lower() in ("y", "yes")
 

@@ -5,6 +5,7 @@ But for a command to type, and for a name, that are longer than it is wide: thes
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ from bisync.report.run_words import sync_lines
 from bisync.report.screen import Screen, status_table
 from bisync.report.setup_words import setup_lines
 from bisync.report.status_words import status_lines
-from bisync.report.undo_words import undo_plan_lines
+from bisync.report.undo_words import QUESTION, undo_plan_lines
 from bisync.report.words import Shown, check_lines, doctor_lines, prune_lines
 from tests.report.test_screen import Terminal
 from tests.support import results
@@ -115,6 +116,17 @@ def test_neither_is_a_table_or_an_error(columns: int, monkeypatch: pytest.Monkey
 
     assert [line for line in plain(out.seen).splitlines() if cells(line) > columns] == []
     assert too_long(err.seen, columns) == []
+
+
+def test_nor_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", err := Terminal())
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    monkeypatch.setenv("COLUMNS", "40")
+
+    assert Screen().ask(QUESTION)
+
+    assert too_long(err.seen, 40) == []
+    assert err.seen.endswith("[y/N] ")
 
 
 @pytest.mark.parametrize("name", SAID)
