@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -16,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import copied, staying
 from tests.support.copied import SetUp
+from tests.support.kinds import KINDS
 from tests.support.proxy import Proxy, proxied
 from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3, serve_s3_staying
 
@@ -63,13 +66,17 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first."""
+    """Long tests first. What is loaded by now stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
 
 
-# What these set up is for all of their tests: one worker takes them. (pytest-xdist's own groups go by a name that it
-# adds to a test's id, which pytest 9 does not take over.)
+# What these set up is for all of their tests, or for those of one kind of remote: one worker takes them.
+# (pytest-xdist's own groups go by a name that it adds to a test's id, which pytest 9 does not take over.)
 TOGETHER = ("tests/project/test_packaging.py",)
+BY_KIND = ("tests/sync/test_remotes.py",)
+_KIND = re.compile(rf"\[.*?\b({'|'.join(sorted(KINDS, key=len, reverse=True))})\b.*\]")
 
 
 class _Together(LoadScopeScheduling):
@@ -77,7 +84,8 @@ class _Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file in TOGETHER else nodeid
+        kind = _KIND.search(nodeid) if file in BY_KIND else None
+        return file if file in TOGETHER else f"{file}::{kind[1]}" if kind else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -71,9 +71,10 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` of an empty venv, far from the checkout, with just the wheel and what it asks for."""
     top = tmp_path_factory.mktemp("installed")
     env = environment(top / "home")
-    run(sys.executable, "-m", "venv", top / "venv", cwd=top, env=env)
+    run(sys.executable, "-m", "venv", "--without-pip", top / "venv", cwd=top, env=env)
     (wheel,) = built.glob("*.whl")
-    run(top / "venv/bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=top, env=env)
+    pip = (sys.executable, "-m", "pip", "--python", top / "venv/bin/python")
+    run(*pip, "install", "--quiet", wheel, cwd=top, env=env)
     return top / "venv" / "bin"
 
 
