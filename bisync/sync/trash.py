@@ -156,9 +156,11 @@ def expire(session: Session, run: str, now: datetime, keep_days: int) -> list[st
         if due(name, _kept_here(noted_change), here):
             noted_change.unlink(missing_ok=True)
     today = now.date().isoformat()
+    # Nothing there is due before it was counted for so long: who has not begun to count can begin tomorrow.
+    asked = today if known.looked is None else known.on
     # What was counted is written down whether or not the cloud answers.
-    _Seen(known.on, at, here, there).write(noted)
-    if known.on == today:
+    _Seen(asked, at, here, there).write(noted)
+    if asked == today:
         return gone
     stored = _kept_there(session)
     there = expiry.aged(there, stored, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -147,6 +148,22 @@ def test_the_trash_is_never_synced_and_expires(make_device: Callable[..., Device
         assert len(list(local.rglob("a.md"))) == left
         assert s3.rclone("lsf", "-R", "--files-only", cloud).count("a.md") == left
         assert len(list((device.state / "changes").iterdir())) == noted
+
+
+def test_what_others_left_in_the_trash_is_counted_from_the_second_day_on(laptop: Device, s3: S3) -> None:
+    """Nothing of it is due before it was seen there for so long: the first run has no listing to wait for."""
+    theirs = "20200101T000000Z-3f2a7c-theirs"
+    s3.put(f".basic-memory/trash/{theirs}/a.md", "a")
+    counted = []
+    for days in (0, 1, 2):
+        later = datetime.now(UTC) + timedelta(days=days)
+        laptop.write("b.md", f"later {days}")
+        laptop.sync(app=laptop.app(now=lambda later=later: later))
+        counted.append(json.loads((laptop.state / "trash-checked.json").read_text())["cloud"].get(theirs))
+
+    assert counted[:2] == [None, 0.0]
+    assert counted[2] == pytest.approx(24 * 3600, abs=600)
+    assert s3.rclone("lsf", "-R", "--files-only", f"s3:notes-bucket/.basic-memory/trash/{theirs}") == "a.md\n"
 
 
 def test_nothing_private_is_readable_by_others(laptop: Device, s3: S3) -> None:
