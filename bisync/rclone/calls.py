@@ -15,13 +15,18 @@ Take = Callable[[str], object] | None
 _CONFIG: Mapping[str, tuple[str, Take]] = {
     "--backup-dir": ("BackupDir", str),
     "--checkers": ("Checkers", int),
+    "--fast-list": ("UseListR", None),
     "--ignore-times": ("IgnoreTimes", None),
     "--no-traverse": ("NoTraverse", None),
     "--partial-suffix": ("PartialSuffix", str),
     "--transfers": ("Transfers", int),
     "--use-server-modtime": ("UseServerModTime", None),
 }
-_FILTER: Mapping[str, tuple[str, Take]] = {"--files-from-raw": ("FilesFromRaw", lambda value: [value])}
+_FILTER: Mapping[str, tuple[str, Take]] = {
+    "--files-from-raw": ("FilesFromRaw", lambda value: [value]),
+    "--filter": ("FilterRule", lambda value: [value]),
+    "--filter-from": ("FilterFrom", lambda value: [value]),
+}
 _LISTING: Mapping[str, tuple[str, Take]] = {
     "--files-only": ("filesOnly", None),
     "--hash": ("showHash", None),
@@ -32,7 +37,9 @@ _LISTING: Mapping[str, tuple[str, Take]] = {
 _GROUPS = (("_config", _CONFIG), ("_filter", _FILTER), ("opt", _LISTING))
 # Whoever stands by was started with these, or says all that it does in any case.
 _THERE = dict(zip(NETWORK[::2], NETWORK[1::2], strict=True))
-_SAID, _SAID_AS = frozenset({"-v", "--use-json-log"}), frozenset({"--color", "--stats", "--stats-log-level"})
+# (A listing may be kept from one request, which only spares time.)
+_SAID = frozenset({"-v", "--use-json-log", "--s3-no-head-object"})
+_SAID_AS = frozenset({"--color", "--stats", "--stats-log-level"})
 _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "copy": ("sync/copy", ("srcFs", "dstFs")),
     "delete": ("operations/delete", ("fs",)),
@@ -60,10 +67,11 @@ class Call(NamedTuple):
         return bool(self.params.get("_config", {}).get("UseServerModTime"))
 
 
-def call_of(argv: Argv) -> Call | None:
+def call_of(argv: Argv, *, whole: bool = False) -> Call | None:
     """The call that does and says what a command does; None where there is none, or a flag has no place in it.
 
-    Only commands about files that are named: what lists a whole remote is better read as it comes.
+    Only commands about files that are named: what lists a whole remote is better read as it comes, unless the `whole`
+    of it is known to be no more than an answer can hold.
     """
     if argv[1] != "lsjson" and "-v" not in argv:
         return None  # it would say more than the command
@@ -73,7 +81,9 @@ def call_of(argv: Argv) -> Call | None:
         return None
     path, takes = _COMMANDS[argv[1]]
     named, flags = argv[2 : 2 + len(takes)], _flags(argv[2 + len(takes) :])
-    if flags is None or "_filter" not in flags or (argv[1] != "lsjson" and "opt" in flags):
+    if flags is None or (argv[1] != "lsjson" and "opt" in flags):
+        return None
+    if "FilesFromRaw" not in flags.get("_filter", {}) and not (whole and argv[1] == "lsjson"):
         return None
     params = {**dict(zip(takes, named, strict=True)), **flags}
     return Call(path, {**params, "remote": ""} if argv[1] == "lsjson" else params, argv[1])
@@ -119,6 +129,15 @@ def last_word(call: Call, error: str) -> str:
     """What a command says last that failed so."""
     said = f"loopback: call failed: {error}" if call.doing == "rc" else error
     return f"Failed to {call.doing}: {said}"
+
+
+def printed_answer(raw: bytes) -> str | None:
+    """The same, of an answer as it came; None for what is none."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return printed(found) if isinstance(found, dict) else None
 
 
 def printed(answer: Mapping[str, Any]) -> str:

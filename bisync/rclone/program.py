@@ -56,13 +56,16 @@ class Running(NamedTuple):
 class Helper(Protocol):
     """An rclone that is at work already, and does as commands do (`standby`)."""
 
-    def takes(self, argv: Argv, remote: Remote | None) -> Call | None:
-        """The call for a command that it can do; None where an rclone of its own is needed."""
+    def takes(self, argv: Argv, remote: Remote | None, *, whole: bool = False) -> Call | None:
+        """The call for a command that it can do; None where an rclone of its own is needed.
+
+        `whole`: also for one that lists a whole remote, which is known to be no large one.
+        """
 
     def run(
         self, call: Call, on_event: Callable[[events.Event], None], meanwhile: Callable[[], object]
-    ) -> Finished:
-        """What came of it."""
+    ) -> Finished | None:
+        """What came of it; None where an rclone of its own had better be asked after all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,16 +150,54 @@ class Rclone:
 
         `at_length`: it may take so long that somebody wants to hear how it goes on.
         """
-        if self.helper is not None and timeout is None and not at_length:
-            call = self.helper.takes(argv, remote)
-            if call is not None:
-                self._check()
-                outcome = self.helper.run(call, on_event, meanwhile)
-                self._check()
+        begun = _Once(meanwhile)
+        if timeout is None and not at_length:
+            outcome = self._helped(argv, remote, on_event, begun, whole=False)
+            if outcome is not None:
                 return outcome
         with self.started(argv, remote=remote, on_event=on_event) as running:
-            meanwhile()
+            begun()
             return running.outcome(timeout)
+
+    def listed(
+        self,
+        argv: Argv,
+        on_out: Callable[[bytes], None],
+        *,
+        remote: Remote,
+        meanwhile: Callable[[], object],
+        few: bool,
+    ) -> Finished:
+        """Run a listing to its end; `on_out` hears it as it comes, or at once where it has `few` files and a helper.
+
+        `meanwhile` is called once it is under way.
+        """
+        begun = _Once(meanwhile)
+        outcome = self._helped(argv, remote, lambda event: None, begun, whole=True) if few else None
+        if outcome is not None:
+            on_out(outcome.stdout.encode())
+            return outcome
+        with self.started(argv, remote=remote, on_out=on_out) as running:
+            begun()
+            return running.outcome()
+
+    def _helped(
+        self,
+        argv: Argv,
+        remote: Remote | None,
+        on_event: Callable[[events.Event], None],
+        meanwhile: Callable[[], object],
+        *,
+        whole: bool,
+    ) -> Finished | None:
+        """What a helper makes of a command, if there is one that can do it."""
+        call = self.helper.takes(argv, remote, whole=whole) if self.helper is not None else None
+        if call is None or self.helper is None:
+            return None
+        self._check()
+        outcome = self.helper.run(call, on_event, meanwhile)
+        self._check()
+        return outcome
 
     def _check(self) -> None:
         """Raise what stops all children: an interrupt, or the end of what they depend on."""
@@ -177,6 +218,18 @@ class Rclone:
         if outcome.code != 0:
             raise failure(argv, outcome, remote)
         return outcome
+
+
+class _Once:
+    """What is to be done once, whoever is asked in the end."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work: Callable[[], object] | None = work
+
+    def __call__(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work()
 
 
 @contextmanager

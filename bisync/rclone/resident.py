@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -46,6 +47,11 @@ class Resident:
         self._ends = None if patience is None else time.monotonic() + patience
         self.doubt: RcloneError | None = None
         self.pid = control.running.child.pid
+
+    @property
+    def config(self) -> Path:
+        """The rclone.conf that it goes by."""
+        return self._running.config
 
     @property
     def is_alive(self) -> bool:
@@ -134,10 +140,18 @@ class Resident:
         if status != http.HTTPStatus.OK:
             raise self._failed("delete", answer)
 
+    def ask_at_length(self, doing: str, path: str, asked: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Status and body of an answer, which may take as long as it takes. Raises as `_ask`."""
+        return self._ask(doing, "POST", path, asked, seconds=None)
+
     def _ask(
-        self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None
-    ) -> tuple[int, bytes]:
-        """Status and body of an answer. Raises TimeoutError without one, RcloneError when rclone is not there."""
+        self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None,
+        *, seconds: float | None = ANSWER_SECONDS,
+    ) -> tuple[int, bytes]:  # fmt: skip
+        """Status and body of an answer. Raises TimeoutError without one, RcloneError when rclone is not there.
+
+        `seconds`: how long an answer may take; None: for ever.
+        """
         del self._running.seen[:-SAID]  # it may stay for months
         headers: dict[str, str] = {}
         raw = b""
@@ -146,7 +160,7 @@ class Resident:
         elif body is not None:
             headers, raw = {"Content-Type": "application/json"}, json.dumps(body).encode()
         self._wait_until_ready(doing)
-        connection = self._control.connection(self._left(ANSWER_SECONDS))
+        connection = self._control.connection(None if seconds is None else self._left(seconds))
         try:
             connection.request(method, f"/{path}", raw, headers)
             answer = connection.getresponse()

@@ -54,9 +54,9 @@ class Standby:
         assert self.control is not None
         return self.control.running.child
 
-    def takes(self, argv: Argv, remote: Remote | None) -> Call | None:
+    def takes(self, argv: Argv, remote: Remote | None, *, whole: bool = False) -> Call | None:
         """The call for a command that it can do; None where an rclone of its own is needed."""
-        call = calls.call_of(argv) if remote is None or remote.env == self._remote.env else None
+        call = calls.call_of(argv, whole=whole) if remote is None or remote.env == self._remote.env else None
         if call is None or (
             call.reads_times(self._remote.fs) and call.server_times is not self._server_times
         ):

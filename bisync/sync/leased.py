@@ -79,6 +79,7 @@ def held(
     from bisync.locks import lease as leases
     from bisync.locks.bucket import Bucket
     from bisync.locks.lease import Asking, Holding
+    from bisync.rclone.lister import Lister
 
     before = known(session)
     asking = Asking(
@@ -118,7 +119,7 @@ def held(
             rclone = session.rclone.leashed(holding)
             if helper is not None:
                 helper.child.depend_on(holding)
-                rclone = rclone.helped_by(helper)
+            rclone = rclone.helped_by(helper if helper is not None else Lister(there, session.remote))
             yield replace(session, rclone=rclone), holding
             holding.sweep([one for one in seen.entries if one.path == session.sync.path])
             outcome = "done"

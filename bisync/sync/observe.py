@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from bisync import events, ignore, stored
+from bisync import events, ignore
 from bisync.app import Session
 from bisync.config import Compare, Sync
 from bisync.core import names
@@ -36,16 +35,15 @@ from bisync.core.snapshot import (
 )
 from bisync.core.waiting import Waiting, waiting
 from bisync.ignore.walk import NOT_SYNCED
-from bisync.locks.guard import clock
-from bisync.rclone.argv import Argv, check_argv, list_argv, modtimes_argv
-from bisync.rclone.diagnosis import failure
+from bisync.rclone.argv import check_argv, modtimes_argv
 from bisync.rclone.listings import ListedFile
 from bisync.rclone.output import is_partial_name, parse_time, read_listing
-from bisync.rclone.program import Running, name_list
+from bisync.rclone.program import name_list
 from bisync.state import runs
 from bisync.state.held import NOTHING, Held
 from bisync.sync import cloud_listing, hashing
 from bisync.sync.cloud_listing import CloudListing, Fit, Remembered
+from bisync.sync.cloud_look import FEW, Ahead, ended, listed_through
 from bisync.sync.frame import PLACED, Marker
 
 if TYPE_CHECKING:
@@ -88,36 +86,6 @@ class Observation:
         return "sha256:" + hashlib.sha256(self.filters.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """The cloud being listed, through filters that are probably still the right ones."""
-
-    running: Running
-    argv: Argv
-    found: CloudListing
-    filters: str
-    compare: Compare
-    at: float
-
-
-@contextmanager
-def listing_ahead(session: Session, *, fingerprinted: bool = False) -> Iterator[Ahead | None]:
-    """Start to list the cloud through the last run's filters, for `both`; None where there are none.
-
-    Listing is what takes long: reading the baseline and the local tree costs nothing while it goes on.
-    """
-    try:
-        filters = stored.read(session.state.filters).decode()
-    except (FileNotFoundError, UnicodeDecodeError):
-        # They are made again.
-        yield None
-        return
-    argv = list_argv(session.remote, compare=session.compare, filters=session.state.filters)
-    found, at = CloudListing(session, fingerprinted=fingerprinted), clock()
-    with session.rclone.started(argv, remote=session.remote, on_out=found.feed) as running:
-        yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=session.compare, at=at)
-
-
 def both(
     session: Session,
     baseline: Mapping[str, BaseFile],
@@ -148,13 +116,15 @@ def both(
     elif ahead is not None and (ahead.filters, ahead.compare) == (text, compare):
         at = ahead.at
         local, here, waits = _local(tree, session, baseline, held, on_change)
-        found = _ended(session, ahead.argv, ahead.running, ahead.found)
+        found = ended(session, ahead.argv, ahead.running.outcome(), ahead.found)
     else:
         # The cloud is listed while files here are read.
-        with _listing_through(session, text, compare, fingerprinted=fingerprinted) as anew:
-            at = anew.at
-            local, here, waits = _local(tree, session, baseline, held, on_change)
-            found = _ended(session, anew.argv, anew.running, anew.found)
+        sides = []
+        at, found = listed_through(
+            session, text, compare, fingerprinted=fingerprinted, few=len(baseline) <= FEW,
+            meanwhile=lambda: sides.append(_local(tree, session, baseline, held, on_change)),
+        )  # fmt: skip
+        [(local, here, waits)] = sides
     files: Mapping[str, CloudFile] = found.files
     twins: Sequence[LeftOut] = ()
     if folds_case(session.sync.dir):
@@ -332,32 +302,6 @@ def _marker(root: Path, entry: ignore.Entry) -> ListedFile:
     if (entry.size, entry.mtime_ns) == (PLACED.size, PLACED.mtime_ns):
         return PLACED
     return ListedFile(MARKER_PATH, entry.size, hashing.file_md5(root / MARKER_PATH), entry.mtime_ns)
-
-
-@contextmanager
-def _listing_through(
-    session: Session, filters: str, compare: Compare, *, fingerprinted: bool
-) -> Iterator[Ahead]:
-    """The cloud being listed through these filters."""
-    found = CloudListing(session, fingerprinted=fingerprinted)
-    with tempfile.NamedTemporaryFile("w", prefix="bisync-", suffix=".rclone", encoding="utf-8") as file:
-        file.write(filters)
-        file.flush()
-        argv, at = list_argv(session.remote, compare=compare, filters=Path(file.name)), clock()
-        with session.rclone.started(argv, remote=session.remote, on_out=found.feed) as running:
-            yield Ahead(running=running, argv=argv, found=found, filters=filters, compare=compare, at=at)
-
-
-def _ended(session: Session, argv: Argv, running: Running, found: CloudListing) -> CloudListing:
-    """What was found, once the listing has come to its end. Raises RcloneError for one that failed."""
-    outcome = running.outcome()
-    if outcome.code == 0:
-        found.read()
-        return found
-    # A prefix that does not exist yet is an empty one (S3 has none, other remotes say so: exit 3).
-    if outcome.code == 3 and not session.remote.is_bucket:
-        return CloudListing(session)
-    raise failure(argv, outcome, session.remote)
 
 
 def answers(session: Session, seen: Observation, asked: Questions) -> Answers:

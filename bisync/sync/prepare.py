@@ -24,7 +24,8 @@ from bisync.state.paths import SyncState
 from bisync.sync import observe
 from bisync.sync import projects as registry
 from bisync.sync.cloud_listing import Remembered
-from bisync.sync.observe import Ahead, Observation
+from bisync.sync.cloud_look import Ahead, listing_ahead
+from bisync.sync.observe import Observation
 from bisync.sync.rules_there import (
     NOTHING_HEARD,
     Broken,
@@ -385,7 +386,7 @@ def _listing(session: Session, given: Given, *, fingerprinted: bool) -> Abstract
     """The listing of the cloud that a look can begin with, if it needs one."""
     if given.ahead is not None or given.remembered is not None:
         return nullcontext(given.ahead)
-    return observe.listing_ahead(session, fingerprinted=fingerprinted)
+    return listing_ahead(session, fingerprinted=fingerprinted)
 
 
 def blocked_by_name_length(session: Session) -> BisyncError | None:

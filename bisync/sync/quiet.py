@@ -16,8 +16,8 @@ from bisync.core.snapshot import Baseline
 from bisync.ignore import Fingerprint
 from bisync.locks.guard import clock
 from bisync.state.held import NOTHING
-from bisync.sync import cloud_listing, observe
-from bisync.sync.observe import Ahead
+from bisync.sync import cloud_listing
+from bisync.sync.cloud_look import Ahead, listing_ahead
 from bisync.sync.prepare import Prepared
 
 GOOD_SECONDS = 3600.0
@@ -82,7 +82,7 @@ def look(session: Session, before: Quiet | None, on_disk: object) -> Iterator[Lo
     ):
         yield Look(False)
         return
-    with observe.listing_ahead(session, fingerprinted=True) as ahead:
+    with listing_ahead(session, fingerprinted=True) as ahead:
         if ahead is None or ahead.running.outcome().code != 0:
             yield Look(False)
             return

@@ -273,3 +273,18 @@ def test_whose_times_it_reads_is_settled_when_it_starts(twins: Twins) -> None:
             assert (by.takes(own, None) is None) is server_times
             assert (by.takes(of_server, None) is None) is not server_times
             assert (by.takes(fetched, None) is None) is server_times
+
+
+def test_it_lists_the_whole_of_a_remote_that_is_known_to_be_small(twins: Twins, helper: Standby) -> None:
+    plain, helped = (remote(twins.fs(world)) for world in twins.worlds)
+    said, told = list[bytes](), list[bytes]()
+    for rclone, where, heard in (
+        (twins.rclone, plain, said),
+        (twins.rclone.helped_by(helper), helped, told),
+    ):
+        argv = list_argv(where, compare=Compare.MODTIME)
+        outcome = rclone.listed(argv, heard.append, remote=where, meanwhile=lambda: None, few=True)
+        assert outcome.code == 0
+    assert helper.takes(list_argv(helped, compare=Compare.MODTIME), helped) is None
+    names = [sorted(one.path for one in read_listing(b"".join(heard).decode())) for heard in (said, told)]
+    assert names == [["a.md", "x.md"]] * 2
