@@ -16,9 +16,11 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from bisync.sync import run
 from tests.support import copied, staying
 from tests.support.copied import SetUp
 from tests.support.kinds import KINDS
+from tests.support.lasting import Lasting
 from tests.support.proxy import Proxy, proxied
 from tests.support.world import S3, Device, end_motos, serve_moto, serve_s3, serve_s3_staying
 
@@ -101,6 +103,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = session.config.stash.get(_OUR_FOLDER, None)
     if folder is not None and exitstatus == pytest.ExitCode.OK:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+# What these are about has an rclone for its lease that ends with the run.
+OWN_LEASE = ("test_leases.py", "test_crew.py", "test_sweep.py", "test_kill_sweep.py", "test_interrupt.py")
+
+
+@pytest.fixture(autouse=True)
+def lasting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs of this process share the rclone for leases, for one test."""
+    if request.node.get_closest_marker("pure") or request.path.name in OWN_LEASE:
+        yield
+        return
+    made = Lasting()
+    monkeypatch.setattr(run, "Early", made.early)
+    yield
+    made.end()
 
 
 @pytest.fixture
