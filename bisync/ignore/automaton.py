@@ -216,16 +216,19 @@ def language(dfa: Dfa, wanted: int) -> Dfa:
     keep = sorted(alive)
     block = {state: int(bool(dfa.marks[state] & wanted)) for state in keep}
     count = len(set(block.values()))
+    # In one order for all, which no round need sort again.
+    rows = [
+        sorted((symbol, target) for symbol, target in dfa.moves[state].items() if target in alive)
+        for state in keep
+    ]
+    symbols = [tuple(symbol for symbol, _ in row) for row in rows]
+    targets = [[target for _, target in row] for row in rows]
     while True:  # Moore: split blocks until every state of one agrees on all its moves
-        names: dict[tuple[int, tuple[tuple[int, int], ...]], int] = {}
+        names: dict[tuple[int, tuple[int, ...], tuple[int, ...]], int] = {}
         split: dict[int, int] = {}
-        for state in keep:
-            moves = tuple(
-                sorted(
-                    (symbol, block[target]) for symbol, target in dfa.moves[state].items() if target in alive
-                )
-            )
-            split[state] = names.setdefault((block[state], moves), len(names))
+        for state, by, to in zip(keep, symbols, targets, strict=True):
+            moved = tuple(map(block.__getitem__, to))
+            split[state] = names.setdefault((block[state], by, moved), len(names))
         block = split
         if len(names) == count:
             break

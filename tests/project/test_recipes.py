@@ -98,7 +98,7 @@ def typed(all_blocks: list[Block]) -> list[str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """This tree as it is now; the pictures are left out, and what ruff and mypy know already is there."""
+    """This tree as it is now; the pictures are left out, and what Python, ruff and mypy know already is there."""
     root = tmp_path / "tree"
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -106,6 +106,12 @@ def tree(tmp_path: Path) -> Path:
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
+            compiled = (ROOT / name).parent.glob(f"__pycache__/{Path(name).stem}.*.pyc")
+            for one in compiled if name.endswith(".py") else ():
+                target = root / one.relative_to(ROOT)
+                target.parent.mkdir(exist_ok=True)
+                with suppress(OSError):  # somebody may be writing it anew
+                    shutil.copy2(one, target)
     (root / "docs" / "pictures.py").write_text("")
     with suppress(OSError):  # it only spares time, and a mypy may be at work in it
         shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
