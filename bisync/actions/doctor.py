@@ -136,7 +136,7 @@ def _conf(app: App) -> Iterator[Finding]:
                     about="rclone.conf", level="problem", text=f"it still has keys of tenant {tenant.name}",
                     cure="have them taken out: bisync setup",
                 )  # fmt: skip
-        elif section is None:
+        elif section is None and any(sync.tenant.name == tenant.name for sync in app.manifest.syncs):
             yield Finding(
                 about="rclone.conf", level="problem", text=f"no section for tenant {tenant.name}",
                 cure="type: bisync setup",

@@ -26,9 +26,11 @@ TICK_SECONDS = 0.1
 class Lister:
     """A helper (`program.Helper`) that lists a remote, and does nothing else."""
 
-    def __init__(self, there: Resident, remote: Remote) -> None:
+    def __init__(self, there: Resident, remote: Remote, *, check: Callable[[], None] = lambda: None) -> None:
+        """`check` raises what ends the run meanwhile."""
         self._there = there
         self._remote = remote
+        self._check = check
 
     def takes(self, argv: Argv, remote: Remote | None, *, whole: bool = False) -> Call | None:
         """The call for a listing with the server's times; None for all else."""
@@ -57,6 +59,7 @@ class Lister:
         meanwhile()
         while not over.wait(TICK_SECONDS):
             check_interrupt()
+            self._check()
         if not heard or heard[0][0] != http.HTTPStatus.OK:
             return None
         printed = calls.printed_answer(heard[0][1])

@@ -119,7 +119,8 @@ def held(
             rclone = session.rclone.leashed(holding)
             if helper is not None:
                 helper.child.depend_on(holding)
-            rclone = rclone.helped_by(helper if helper is not None else Lister(there, session.remote))
+            lister = Lister(there, session.remote, check=holding.check)
+            rclone = rclone.helped_by(helper if helper is not None else lister)
             yield replace(session, rclone=rclone), holding
             holding.sweep([one for one in seen.entries if one.path == session.sync.path])
             outcome = "done"

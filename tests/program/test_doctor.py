@@ -71,3 +71,23 @@ def test_keys_that_see_other_buckets_and_a_cloud_that_is_gone(laptop: Device, s3
 def test_without_anything_set_up(make_device: Any) -> None:
     texts = " | ".join(one["text"] for one in findings(make_device("bare"), expect=1))
     assert "does not exist" in texts and "no baseline" in texts
+
+
+def test_a_section_that_no_sync_needs_is_not_missed(make_device: Any) -> None:
+    device = make_device("one")
+    unused = (
+        device.s3_manifest()
+        .partition("syncs:")[0]
+        .replace("tenants:\n", "tenants:\n  here: {provider: embedded, storage: ~/store}\n")
+    )
+    device.write_manifest(unused + "syncs:\n  notes: {tenant: here, dir: ~/notes}\n")
+    device.run("setup", "--yes")
+    conf = device.home / ".config/rclone/rclone.conf"
+    for text in (None, "[mine]\ntype = local\n"):
+        if text is not None:
+            conf.parent.mkdir(parents=True, exist_ok=True)
+            conf.write_text(text)
+            conf.chmod(0o600)
+        assert conf.exists() is (text is not None)
+        said = [one for one in findings(device, expect=0) if one["about"] == "rclone.conf"]
+        assert {one["level"] for one in said} == {"ok"}, said

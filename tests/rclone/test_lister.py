@@ -12,6 +12,7 @@ import pytest
 from bisync import process
 from bisync.config import Compare
 from bisync.core.metadata import LEASES
+from bisync.errors import LeaseLost
 from bisync.rclone.argv import File, delete_one_argv, list_argv, tree_argv
 from bisync.rclone.lister import Lister
 from bisync.rclone.output import Finished, Listed, read_listing
@@ -101,7 +102,7 @@ def test_it_is_asked_for_nothing_but_listings_with_the_servers_times(
         assert lister.takes(argv, asked, whole=whole) is None, argv
 
 
-def test_ctrl_c_does_not_wait_for_its_answer(
+def test_neither_ctrl_c_nor_a_lost_lease_waits_for_its_answer(
     here: tuple[Rclone, Remote, Resident], filters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rclone, remote, there = here
@@ -112,6 +113,14 @@ def test_ctrl_c_does_not_wait_for_its_answer(
     try:
         with pytest.raises(KeyboardInterrupt):
             helped.listed(argv, lambda chunk: None, remote=remote, meanwhile=process.interrupt, few=True)
+        process.resume()
+
+        def lost() -> None:
+            raise LeaseLost("asleep")
+
+        helped = rclone.helped_by(Lister(there, remote, check=lost))
+        with pytest.raises(LeaseLost, match="asleep"):
+            helped.listed(argv, lambda chunk: None, remote=remote, meanwhile=lambda: None, few=True)
     finally:
         process.resume()
         release.set()
