@@ -9,7 +9,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -119,8 +118,7 @@ def lasting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         return
     made = Lasting()
     monkeypatch.setattr(run, "Early", made.early)
-    # What a guard is there for does not happen to this process.
-    monkeypatch.setattr(lease, "guarded", lambda: nullcontext(lambda words: None))
+    monkeypatch.setattr(lease, "guarded", made.guarded)
     yield
     made.end()
 

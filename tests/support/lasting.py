@@ -6,10 +6,11 @@ Commands are processes of their own and have their own; so have the tests of wha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from bisync.app import Session
+from bisync.locks.lease import guarded
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 from bisync.rclone.resident import Resident, Residents
@@ -37,6 +38,10 @@ class Lasting(Residents):
         """What a run makes to have its programs early; these are of this process and this user alone."""
         mine = self if residents is None and _who() == self._who else residents
         return Early(session, run, mine)
+
+    def guarded(self) -> AbstractContextManager[Callable[[str], None]]:
+        """What a run is guarded by: nothing, as long as it is this process that would have to die."""
+        return nullcontext(lambda words: None) if _who() == self._who else guarded()
 
     def end(self) -> None:
         """Let all of them go."""
