@@ -107,6 +107,8 @@ def _flags(words: Sequence[str]) -> dict[str, Any] | None:
         known = next(((where, group[word]) for where, group in _GROUPS if word in group), None)
         if known is not None:
             where, (name, take) = known
+            if name in found.get(where, {}):
+                return None  # a command would go by both
             found.setdefault(where, {})[name] = True if take is None else take(next(left))
         elif word in _SAID_AS or word in _THERE:
             if next(left) != _THERE.get(word) and word in _THERE:

@@ -62,6 +62,13 @@ def test_what_lists_everything_or_needs_what_no_call_has_is_run_as_a_command(arg
 
 
 @pytest.mark.pure
+def test_of_a_flag_that_is_said_twice_neither_is_dropped() -> None:
+    argv = list_argv(remote("r:"), compare=Compare.STORED)
+    assert call_of(argv, whole=True) is not None
+    assert call_of((*argv, "--filter", "- *.log"), whole=True) is None
+
+
+@pytest.mark.pure
 def test_a_command_keeps_its_meaning_as_a_call() -> None:
     call = call_of(copy_argv("/here", "r:", LIST, profile=PROFILE, width=4, backup="r:old"))
     assert call is not None
