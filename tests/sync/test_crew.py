@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from bisync.rclone.argv import Argv
+from bisync.rclone.program import Rclone
 from bisync.sync.crew import Early
 from bisync.sync.prepare import prepare
 from tests.support.world import Device, serve_s3
@@ -53,3 +58,24 @@ def test_it_starts_once_is_used_once_and_is_let_go(tmp_path: Path) -> None:
             assert last is not None
             early.dismiss()
             assert not last.there.is_alive
+
+
+def test_what_another_device_has_changed_is_looked_at_by_the_rclone_of_the_lease(
+    laptop: Device, desktop: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop.write("a.md", "a")
+    laptop.sync()
+    desktop.write("b.md", "b")
+    desktop.sync()
+    laptop.write("c.md", "c")
+    started, listed = Rclone.started, list[str]()
+
+    def counted(self: Rclone, argv: Argv, **options: Any) -> Any:
+        if "--fast-list" in argv and argv[1] == "lsjson":
+            listed.append(argv[2])
+        return started(self, argv, **options)
+
+    monkeypatch.setattr(Rclone, "started", counted)
+    assert laptop.sync().error is None
+    assert laptop.tree() == {"a.md": "a", "b.md": "b", "c.md": "c"}
+    assert len(listed) == 1, "the first look; the second is under the lease"
