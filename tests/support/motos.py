@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _loaded: dict[int, subprocess.Popen[str]] = {}
 _one_asks = threading.Lock()
@@ -92,6 +93,25 @@ def _load() -> None:
     assert client.post("/moto-api/reset").status_code == 200
 
 
+def _one_creation_at_a_time() -> None:
+    """Honour `If-None-Match: *` also for those who create at the same moment, as S3 does.
+
+    moto looks for the object, then writes it, in a thread for each request: on a busy machine two of them find none
+    and both are told that the object is theirs. `Together` of the proxy is the store that does so.
+    """
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    answer, one = DomainDispatcherApplication.__call__, threading.Lock()
+
+    def alone(app: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ:
+            with one:
+                return answer(app, environ, start_response)
+        return answer(app, environ, start_response)
+
+    setattr(DomainDispatcherApplication, "__call__", alone)  # noqa: B010  mypy lets no method be assigned to
+
+
 def _serve() -> int:
     """A fork for each port that is asked for. Returns the port in one that is to listen there."""
     signal.signal(signal.SIGCHLD, _reap)
@@ -123,6 +143,7 @@ if __name__ == "__main__":
     import moto.server
 
     _load()
+    _one_creation_at_a_time()
     gc.collect()
     gc.freeze()
     assert threading.active_count() == 1
