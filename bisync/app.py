@@ -344,6 +344,15 @@ class Session:
         """Where this sync is."""
         return self.app.place(self.sync, self.remote.fs)
 
+    @property
+    def above(self) -> dict[str, str]:
+        """The folders of the cloud that this one lies in, as far as the tenant's own root: path to fs."""
+        path = self.sync.path
+        root = self.remote.fs.removesuffix(f"{path}/")
+        parts = path.split("/") if path else []
+        found = ["/".join(parts[:number]) for number in range(len(parts))]
+        return {one: f"{root}{one}/" if one else root for one in found}
+
     def proved(self) -> Session:
         """The same session once it was tried what its remote keeps of its promises. Raises RcloneError."""
         if self.remote.can.proved:

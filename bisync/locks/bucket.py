@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -17,6 +17,11 @@ from bisync.rclone.resident import Resident
 
 ROUNDS, AT_ONCE = 2, 4
 """So often so many creations of one name are sent at the same moment to try a store out."""
+
+
+def lease_folder(fs: str) -> str:
+    """Where the leases of a folder of the cloud lie."""
+    return f"{fs}{METADATA_DIR}/"
 
 
 class Bucket:
@@ -39,9 +44,9 @@ class Bucket:
         self._path = path
         self._gone = gone
         self._left: list[Entry] = []
-        self._folders = {path: f"{fs}{METADATA_DIR}/"}
+        self._folders = {path: lease_folder(fs)}
         for other, where in (others or {}).items():
-            self._folders[other] = f"{where}{METADATA_DIR}/"
+            self._folders[other] = lease_folder(where)
 
     @property
     def doubt(self) -> RcloneError | None:
@@ -54,12 +59,7 @@ class Bucket:
 
     def look(self, lease: Lease) -> machine.Listed:
         """All lease objects. The store's clock is read from the object with which this device waits, or its own."""
-        entries = [
-            found
-            for path in self._folders
-            for listed in self._files(path)
-            if (found := entry(path, listed)) is not None
-        ]
+        entries = [found for path, listed in self._files() if (found := entry(path, listed)) is not None]
         if self._gone:
             seen = [self._without_gone(one, entries) for one in entries if one.claim not in self._gone]
             self._left = [one for one in seen if one.claim and one not in entries]
@@ -89,14 +89,15 @@ class Bucket:
                 self.remove(one)
         self._left = []
 
-    def _files(self, path: str) -> Sequence[Listed]:
-        try:
-            return self._resident.list(self._folders[path])
-        except KeysRefused:
-            # Keys may be good for one folder alone: who writes above it sees what is said here.
-            if path == self._path:
-                raise
-            return ()
+    def _files(self) -> Iterator[tuple[str, Listed]]:
+        """The files of all folders, each with its folder's path."""
+        answers = self._resident.lists(list(self._folders.values()))
+        for path, files in zip(self._folders, answers, strict=True):
+            if not isinstance(files, KeysRefused):
+                yield from ((path, one) for one in files)
+            elif path == self._path:
+                # (They may be good for one folder alone: who writes above it sees what is said here.)
+                raise files
 
     def perform(self, lease: Lease, command: machine.Command, told: Told) -> machine.Answer:
         """Do what the machine asks. Raises RcloneError where it is certain that nothing came of it."""

@@ -117,10 +117,14 @@ def _asked_of_each(compare: Compare) -> Argv:
     return (*hashes, "--use-server-modtime")
 
 
-def look_argv(remote: Remote, names: Path, *, compare: Compare) -> Argv:
-    """List just the files named in `names` (raw, one a line), as `list_argv` does; what is not there is missing."""
-    argv = ("rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--files-from-raw")
-    return (*argv, str(names), *_asked_of_each(compare), *NETWORK, "--use-json-log", "--color", "NEVER")
+def look_argv(remote: Remote, names: Path, *, compare: Compare, singly: bool = False) -> Argv:
+    """List just the files named in `names` (raw, one a line), as `list_argv` does; what is not there is missing.
+
+    `singly`: ask for each by its name; else the folders they lie in are listed, and those above, one after the other.
+    """
+    argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--files-from-raw"]
+    argv += [str(names), *_asked_of_each(compare), *(["--no-traverse"] if singly else [])]
+    return (*argv, *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def modtimes_argv(remote: Remote, names: Path) -> Argv:

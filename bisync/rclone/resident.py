@@ -11,13 +11,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from bisync.errors import RcloneError
+from bisync.errors import KeysRefused, RcloneError
 from bisync.events import Problem
 from bisync.rclone.argv import OWN_TIME, RESIDENT_ENV
 from bisync.rclone.control import Control, Tell, controlled
@@ -77,15 +77,41 @@ class Resident:
             raise self._failed("lsjson", answer)
         return [one.path for one in read_answer(answer)]
 
-    def list(self, fs: str) -> list[Listed]:
-        """The files of one folder, with the store's own times. Raises RcloneError, and TimeoutError as `_ask`."""
-        asked = {"fs": fs, "remote": "", "opt": {"filesOnly": True, "noMimeType": True}}
-        status, answer = self._ask("lsjson", "POST", "operations/list", asked)
+    def lists(self, places: Sequence[str]) -> Sequence[Sequence[Listed] | KeysRefused]:
+        """The files of each of these folders, with the store's own times, asked for at the same moment.
+
+        In place of those of a folder that the keys are not for: that they are not. Raises RcloneError, and TimeoutError
+        as `_ask`.
+        """
+        opt = {"filesOnly": True, "noMimeType": True}
+        with ExitStack() as stack:
+            answers = [
+                stack.enter_context(
+                    self._asking("lsjson", "POST", "operations/list", {"fs": fs, "remote": "", "opt": opt})
+                )
+                for fs in places
+            ]
+            return [self._listed(*answer()) for answer in answers]
+
+    def _listed(self, status: int, answer: bytes) -> Sequence[Listed] | KeysRefused:
         if status == http.HTTPStatus.NOT_FOUND:
             return []
-        if status != http.HTTPStatus.OK:
-            raise self._failed("lsjson", answer)
-        return read_answer(answer)
+        if status == http.HTTPStatus.OK:
+            return read_answer(answer)
+        error = self._failed("lsjson", answer)
+        if isinstance(error, KeysRefused):
+            return error
+        raise error
+
+    def warm(self, places: Sequence[str]) -> None:
+        """Have it reach these folders, in a thread of its own. What is wrong with one says whoever asks for it next."""
+
+        def reach() -> None:
+            with suppress(TimeoutError, RcloneError):
+                for fs in places:
+                    self._ask("lsjson", "POST", "operations/fsinfo", {"fs": fs})
+
+        threading.Thread(target=reach, name="resident", daemon=True).start()
 
     def read(self, fs: str, name: str) -> bytes | None:
         """The first few KiB of a file; None where there is none. Raises RcloneError."""
@@ -148,9 +174,19 @@ class Resident:
         self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None,
         *, seconds: float | None = ANSWER_SECONDS,
     ) -> tuple[int, bytes]:  # fmt: skip
-        """Status and body of an answer. Raises TimeoutError without one, RcloneError when rclone is not there.
+        """Status and body of an answer. Raises as `_asking`."""
+        with self._asking(doing, method, path, body, seconds=seconds) as answer:
+            return answer()
 
-        `seconds`: how long an answer may take; None: for ever.
+    @contextmanager
+    def _asking(
+        self, doing: str, method: str, path: str, body: Mapping[str, Any] | tuple[str, bytes] | None,
+        *, seconds: float | None = ANSWER_SECONDS,
+    ) -> Iterator[Callable[[], tuple[int, bytes]]]:  # fmt: skip
+        """What reads status and body of the answer, to something that is asked now.
+
+        Both raise TimeoutError without an answer, RcloneError when rclone is not there. `seconds`: how long an answer
+        may take; None: for ever.
         """
         del self._running.seen[:-SAID]  # it may stay for months
         headers: dict[str, str] = {}
@@ -161,15 +197,16 @@ class Resident:
             headers, raw = {"Content-Type": "application/json"}, json.dumps(body).encode()
         self._wait_until_ready(doing)
         connection = self._control.connection(None if seconds is None else self._left(seconds))
+
+        def answer() -> tuple[int, bytes]:
+            with _unanswered():
+                found = connection.getresponse()
+                return found.status, found.read(READ_BYTES) if method == "GET" else found.read()
+
         try:
-            connection.request(method, f"/{path}", raw, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(READ_BYTES) if method == "GET" else answer.read()
-        except TimeoutError:
-            raise
-        except (OSError, http.client.HTTPException) as error:
-            # It was killed, or stopped with us: what was under way may have been done.
-            raise TimeoutError(str(error)) from None
+            with _unanswered():
+                connection.request(method, f"/{path}", raw, headers)
+            yield answer
         finally:
             connection.close()
 
@@ -199,6 +236,17 @@ class Resident:
         except (ValueError, AttributeError, RecursionError):
             text = answer.decode(errors="replace")
         return Finished(1, "", (Problem("error", text, None),), self._running.config)
+
+
+@contextmanager
+def _unanswered() -> Iterator[None]:
+    """No answer is no answer: it was killed, or stopped with us, and what was under way may have been done."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        raise TimeoutError(str(error)) from None
 
 
 def _form(name: str, text: bytes) -> tuple[dict[str, str], bytes]:

@@ -26,6 +26,7 @@ class Crew(NamedTuple):
 def crew(session: Session, run: str, residents: Residents | None = None) -> Iterator[Crew]:
     """Who is there as long as the block lasts. `residents`: of a process that stays, which share the one for leases."""
     from bisync.locks import lease as leases
+    from bisync.locks.bucket import lease_folder
     from bisync.rclone.resident import resident
 
     with ExitStack() as stack:
@@ -36,6 +37,9 @@ def crew(session: Session, run: str, residents: Residents | None = None) -> Iter
             if residents is None
             else residents.resident(session.rclone, session.remote)
         )
+        if not session.remote.can.is_bucket:
+            # A new folder is a new connection (SFTP), or a question of its own. An object store is asked nothing.
+            there.warm([lease_folder(fs) for fs in (session.remote.fs, *session.above.values())])
         yield Crew(there, stack.enter_context(_helper(session, run, tell)), tell)
 
 

@@ -50,15 +50,6 @@ def note_idle(session: Session, seen: Seen) -> None:
         state.save(session.state.lease, before._replace(number=number, md5=None))
 
 
-def above(session: Session) -> dict[str, str]:
-    """The folders of the cloud that this one lies in, as far as the tenant's own root: path to fs."""
-    path = session.sync.path
-    root = session.remote.fs.removesuffix(f"{path}/")
-    parts = path.split("/") if path else []
-    found = ["/".join(parts[:number]) for number in range(len(parts))]
-    return {one: f"{root}{one}/" if one else root for one in found}
-
-
 def _below(session: Session, seen: Seen) -> dict[str, str]:
     """The folders below this one that have leases of their own, as far as the listing shows them."""
     root = session.remote.fs.removesuffix(f"{session.sync.path}/") if session.sync.path else session.remote.fs
@@ -97,10 +88,10 @@ def held(
         there, helper, tell = stack.enter_context(early.crew() if early is not None else crew(session, run))
         probe = Bucket(there, session.sync.path, session.remote.fs)
         protocol = _protocol(session, before, seen) or _found_out(probe, token)
-        others, upon = {**above(session), **_below(session, seen)}, list[Holding]()
+        others, upon = {**session.above, **_below(session, seen)}, list[Holding]()
         if not any(one.path == session.sync.path for one in seen.entries):
             # Nobody above has seen a lease here yet, and so would not look for one: ours comes with theirs.
-            for path, fs in above(session).items():
+            for path, fs in session.above.items():
                 higher = Bucket(there, path, fs, gone=before.tokens)
                 try:
                     taken = leases.take(higher, Lease(protocol, path, token), asking, None, 0.0)

@@ -75,7 +75,7 @@ def unlocked(session: Session) -> tuple[Survey, frozenset[str]]:
     """
     with _reached(session) as there:
         found = _survey(session, there)
-        folders = {session.sync.path: session.remote.fs, **leased.above(session)}
+        folders = {session.sync.path: session.remote.fs, **session.above}
         alive = {one.entry.path for one in found.holders if not one.dead}
         dead = {one.entry.path: one.entry for one in found.holders if one.entry.path not in alive}
         for path, entry in dead.items():
@@ -89,7 +89,7 @@ def unlocked(session: Session) -> tuple[Survey, frozenset[str]]:
 
 
 def _survey(session: Session, there: _There) -> Survey:
-    bucket = Bucket(there.resident, session.sync.path, session.remote.fs, leased.above(session))
+    bucket = Bucket(there.resident, session.sync.path, session.remote.fs, session.above)
     lease = Lease(Protocol.NUMBERED, session.sync.path, there.token)
     return holders.survey(bucket, lease, Told("", session.app.device, "unlock"))
 

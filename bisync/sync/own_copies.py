@@ -22,9 +22,10 @@ from bisync.core.arriving import spelling
 from bisync.core.change import Action, Change
 from bisync.core.snapshot import BaseFile, CloudFile, LeftOut, LocalFile
 from bisync.rclone.argv import File, copy_one_argv, list_argv, look_argv, touch_argv
-from bisync.rclone.diagnosis import failure, is_no_file
+from bisync.rclone.diagnosis import failure, is_no_file, troubled_files
 from bisync.rclone.output import parse_time, read_listing
 from bisync.rclone.program import name_list
+from bisync.rclone.remote import Remote
 from bisync.sync import swap, transfers, upward
 from bisync.sync.hashing import file_md5
 from bisync.sync.steps import DeleteAllThere, LookAgain, ReadBack
@@ -52,9 +53,14 @@ def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, 
         argv = list_argv(remote, compare=compare, filters=session.state.filters)
         outcome = session.rclone.run(argv, remote=remote)
     else:
+        singly = _singly(remote, paths)
         with name_list(paths) as listed:
-            argv = look_argv(remote, listed, compare=compare)
+            argv = look_argv(remote, listed, compare=compare, singly=singly)
             outcome = session.rclone.run(argv, remote=remote)
+            if singly and troubled_files(outcome):
+                # One is a folder by now, which fails the whole. Listings tell of the others.
+                argv = look_argv(remote, listed, compare=compare)
+                outcome = session.rclone.run(argv, remote=remote)
     if outcome.code == 3:
         return {}  # not even its folder is there
     if outcome.code != 0:
@@ -63,6 +69,16 @@ def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, 
         names.key(each.path): CloudFile(each.path, each.size, None, parse_time(each.modtime))
         for each in read_listing(outcome.stdout)
     }
+
+
+def _singly(remote: Remote, paths: Sequence[str]) -> bool:
+    """Whether to ask for each of these files by its name, in place of listing the folders they lie in. Pure.
+
+    Where they are fewer, and the answer is the same: an object store tells its times to the second then, not to the
+    fraction that its listings have, and a remote that folds case finds another file's name, too.
+    """
+    folders = {"", *(folder for path in paths for folder in names.parents(path))}
+    return not (remote.is_bucket or remote.can.folds_case) and len(paths) <= len(folders)
 
 
 def changed_since(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from bisync.core.abilities import OBJECTS
-from bisync.errors import RcloneError
-from bisync.rclone.output import Written
+from bisync.errors import KeysRefused, RcloneError
+from bisync.rclone.output import Listed, Written
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 from bisync.rclone.resident import Resident, Residents, resident
-from tests.support.proxy import Drop, Proxy, Status, proxied
+from tests.support.proxy import Drop, Gate, Proxy, Status, proxied
 from tests.support.race import store
 from tests.support.world import BUCKET, S3, rclone_path
 
@@ -51,16 +53,66 @@ def there(proxy: Proxy, tmp_path: Path) -> Iterator[tuple[Resident, str]]:
         yield found, f"{remote.fs}.basic-memory/"
 
 
+def files(found: Resident, fs: str) -> Sequence[Listed]:
+    """Those of one folder."""
+    (answer,) = found.lists([fs])
+    if isinstance(answer, KeysRefused):
+        raise answer
+    return answer
+
+
 def test_each_is_one_request(there: tuple[Resident, str], proxy: Proxy) -> None:
     found, fs = there
     assert found.write(fs, "a b", b"first") is Written.DONE
-    assert [(one.path, one.size) for one in found.list(fs)] == [("a b", 5)]
+    assert [(one.path, one.size) for one in files(found, fs)] == [("a b", 5)]
     assert found.read(fs, "a b") == b"first"
     assert [one.kind for one in proxy.seen] == ["PUT", "LIST", "HEAD", "GET"]
     found.remove(fs, "a b")
     found.remove(fs, "a b")
-    assert found.list(fs) == []
+    assert files(found, fs) == []
     assert found.read(fs, "a b") is None
+
+
+def test_folders_are_listed_at_the_same_moment(there: tuple[Resident, str], proxy: Proxy) -> None:
+    """Each is a journey to the cloud. What comes first is told first, whatever is answered first."""
+    found, fs = there
+    places = [fs, f"r:{BUCKET}/below/.basic-memory/", f"r:{BUCKET}/nothing/"]
+    for number, place in enumerate(places[:2]):
+        found.write(place, f"lease.{number}", b"x")
+    gate = proxy.on("LIST", Gate(), times=1)
+    proxy.reset()
+    arrived: list[int] = []
+
+    def open_later() -> None:
+        gate.wait()
+        until = time.monotonic() + 20
+        while len(proxy.seen) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        arrived.append(len(proxy.seen))
+        gate.open()
+
+    opening = threading.Thread(target=open_later)
+    opening.start()
+    answers = found.lists(places)
+    opening.join()
+    assert arrived == [3], "the others come while the first one waits"
+    assert [[one.path for one in answer] for answer in answers if not isinstance(answer, KeysRefused)] == [
+        ["lease.0"],
+        ["lease.1"],
+        [],
+    ]
+
+
+def test_a_folder_that_the_keys_are_not_for_is_told_beside_the_others(
+    there: tuple[Resident, str], proxy: Proxy
+) -> None:
+    found, fs = there
+    found.write(fs, "a", b"x")
+    proxy.on("LIST", Status(403, "AccessDenied", unless="basic-memory"))
+    own, other = found.lists([fs, f"r:{BUCKET}/elsewhere/"])
+    assert not isinstance(own, KeysRefused)
+    assert [one.path for one in own] == ["a"]
+    assert isinstance(other, KeysRefused)
 
 
 def test_only_a_store_that_can_refuses_the_second(there: tuple[Resident, str], any_s3: S3) -> None:
@@ -83,7 +135,7 @@ def test_many_are_removed_at_once(there: tuple[Resident, str]) -> None:
     for name in ("a", "b", "c"):
         found.write(fs, name, b"x")
     found.remove_all(fs, ["a", "c"])
-    assert [one.path for one in found.list(fs)] == ["b"]
+    assert [one.path for one in files(found, fs)] == ["b"]
 
 
 def test_without_an_answer_nobody_knows(there: tuple[Resident, str], proxy: Proxy) -> None:
@@ -99,7 +151,7 @@ def test_what_the_store_refuses_is_an_error(there: tuple[Resident, str], proxy: 
     proxy.on("*", Status(403, "AccessDenied"))
     for refused in (
         lambda: found.write(fs, "a", b"x"),
-        lambda: found.list(fs),
+        lambda: files(found, fs),
         lambda: found.remove_all(fs, ["a"]),
     ):
         with pytest.raises(RcloneError, match="denies access"):
@@ -111,7 +163,7 @@ def test_an_rclone_that_cannot_start_says_why(any_s3: S3, tmp_path: Path) -> Non
     rclone.config.write_text("[unclosed\nnonsense")
     wrong = Remote(fs="nowhere:x/", can=OBJECTS, label="nowhere")
     with resident(rclone, wrong) as found, pytest.raises(RcloneError):
-        found.list("nowhere:x/")
+        files(found, "nowhere:x/")
 
 
 def test_it_leaves_nothing_behind(any_s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +171,7 @@ def test_it_leaves_nothing_behind(any_s3: S3, tmp_path: Path, monkeypatch: pytes
     rclone, remote = reached(any_s3, tmp_path)
     before = set(tmp_path.iterdir())
     with resident(rclone, remote) as found:
-        found.list(remote.fs)
+        files(found, remote.fs)
         (folder,) = set(tmp_path.iterdir()) - before
         assert folder.stat().st_mode & 0o777 == 0o700
     assert set(tmp_path.iterdir()) == before
@@ -146,6 +198,6 @@ def test_what_it_says_does_not_pile_up(there: tuple[Resident, str]) -> None:
     found, fs = there
     for _ in range(60):
         with suppress(RcloneError):
-            found.list("nowhere:")
+            files(found, "nowhere:")
     assert found.read(fs, "a b") is None
     assert 0 < len(found._running.seen) <= 40

@@ -161,6 +161,7 @@ def commands(world: Path) -> list[Argv]:
     return [
         copy_argv(here, there, listed, profile=PROFILE, width=4, backup=f"{there}old/1"),
         look_argv(remote(there), listed, compare=Compare.MODTIME),
+        look_argv(remote(there), listed, compare=Compare.MODTIME, singly=True),
         copy_one_argv(File(here, "a.md"), File(there, "B.md"), backup=f"{there}old/1"),
         copy_one_argv(File(here, "gone.md"), File(there, "B.md")),
         move_argv(File(there, "B.md"), File(there, "a.md"), backup=f"{there}old/2"),

@@ -13,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from bisync.config import Compare
+from bisync.core.abilities import OBJECTS, Abilities
 from bisync.core.result import Outcome
+from bisync.rclone.argv import look_argv
+from bisync.rclone.output import read_listing
+from bisync.rclone.remote import Remote
 from bisync.sync import own_copies
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, kill, play
@@ -24,6 +29,7 @@ from tests.support.world import Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
 DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
+BUCKETS = {"s3", "crypt-s3", "chunker-s3", "combine"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "remotes.md"
 
 
@@ -257,6 +263,46 @@ def test_what_changes_there_after_the_look_is_not_written_over(
     synced(device)
     assert {"edited here", "edited there, later"} <= {*device.tree().values()}
     assert kinds.tree(kind, "late") == device.tree()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - BUCKETS))
+def test_a_file_that_is_asked_for_by_its_name_is_told_as_in_a_listing(
+    kind: str, kinds: Kinds, tmp_path: Path
+) -> None:
+    """So is what is gone, and what never was. (A folder of that name fails the whole: then listings tell.)"""
+    listed = tmp_path / "names"
+    there = ["a.md", "d/b ä.md", "d/e/f [1]*?.md", "-x=#.md"]
+    for number, name in enumerate(there):
+        kinds.put(kind, name, "text" * number, "asked")
+    listed.write_text("".join(f"{name}\n" for name in (*there, "gone.md", "d/gone.md", "no/where.md")))
+    remote = Remote(fs=f"{kind}:asked/", label=kind, can=Abilities())
+    for compare in (Compare.MODTIME, Compare.STORED):
+        one, other = (
+            kinds.rclone(*look_argv(remote, listed, compare=compare, singly=singly)[1:])
+            for singly in (True, False)
+        )
+        assert {each.path: each for each in read_listing(one)} == {
+            each.path: each for each in read_listing(other)
+        }
+        assert {each.path for each in read_listing(one)} == {*there}
+    device = kinds.device(tmp_path / "one", kind, "asked")
+    device.setup()
+    app = device.app()
+    with app.session(app.manifest.syncs[0]) as session:
+        found = own_copies.look(session, session.compare, ["a.md", "d", "d/b ä.md"])
+    assert found.keys() == {"a.md", "d/b ä.md"}
+
+
+@pytest.mark.pure
+def test_files_are_asked_for_by_name_where_they_are_fewer_than_their_folders() -> None:
+    plain, folds, bucket = (
+        Remote(fs="r:", label="r", can=can) for can in (Abilities(), Abilities(folds_case=True), OBJECTS)
+    )
+    assert own_copies._singly(plain, ["a.md"])
+    assert own_copies._singly(plain, ["d/a.md", "d/b.md"])
+    assert not own_copies._singly(plain, ["d/a.md", "d/b.md", "c.md"])
+    assert not own_copies._singly(folds, ["a.md"])
+    assert not own_copies._singly(bucket, ["a.md"])
 
 
 @pytest.mark.parametrize("kind", ["crypt-folder", "crypt-names"])
