@@ -60,7 +60,7 @@ def best(kind: str) -> tuple[Compare, tuple[str, ...]]:
 
 def measured(kinds: Kinds, kind: str, top: Path, files: int, rounds: int) -> dict[str, Cost]:
     """The medians on one kind."""
-    device = kinds.device(top / "ours", kind, "ours")
+    device = kinds.device(top / "ours", kind, "ours", profile="balanced")
     device.setup()
     compare, flags = best(kind)
     remote = Remote(
