@@ -25,7 +25,7 @@ from bisync.core.lease_folder import Protocol
 from bisync.core.place import moved, overlap
 from bisync.core.printable import typed
 from bisync.core.result import Finding
-from bisync.errors import BisyncError, disk_error
+from bisync.errors import BisyncError, Interrupted, disk_error
 from bisync.locks.machine import is_held
 from bisync.providers.base import Around
 from bisync.rclone import binary, conf, listings
@@ -323,6 +323,14 @@ def _memory(app: App, sync: Sync) -> Iterator[Finding]:
         text=f"baseline of {counted(len(known.files), 'file')}, {counted(age, 'day')} old",
         cure="type: bisync sync" if age >= OLD_DAYS else None,
     )  # fmt: skip
+    ended = (one for one in runs.latest_history(state) if one.get("exit_code") != Interrupted.exit_code)
+    if (last := next(ended, None)) is not None and last.get("error"):
+        outcome = last["outcome"]
+        yield Finding(
+            about=sync.name, level="problem" if outcome == "refused" else "warning",
+            text=f"the last run {'was refused' if outcome == 'refused' else outcome}: {last['error']}",
+            cure=last.get("hint") or "try again: bisync sync",
+        )  # fmt: skip
 
 
 def _cloud(app: App, sync: Sync) -> Iterator[Finding]:

@@ -219,7 +219,8 @@ def take(bucket: Bucket, lease: Lease, asking: Asking, seen: int | None, at: flo
                 case machine.Stop(why):
                     raise BisyncError(
                         f"{asking.name}: {why}",
-                        hint="devices of such a remote have to take turns: docs/devices.md",
+                        hint="see whether it is the store that answers, and no proxy or login page; devices of a"
+                        " remote that is like this have to take turns: docs/devices.md",
                     )
                 case machine.Rest(behind, age):
                     queue.rest(turn.lease, behind, age)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.world import S3, Device
+from tests.support.world import BUCKET, S3, Device
 
 
 def findings(device: Device, expect: int | None = None) -> list[dict[str, Any]]:
@@ -66,6 +66,19 @@ def test_keys_that_see_other_buckets_and_a_cloud_that_is_gone(laptop: Device, s3
     s3.process.wait(10)
     gone = [one for one in findings(laptop, expect=1) if one["level"] == "problem"]
     assert any("nobody answers" in one["text"] for one in gone)
+
+
+def test_what_the_last_run_ended_with_is_told(laptop: Device, s3: S3) -> None:
+    """All else may be well: the marker is all that is missing."""
+    laptop.write("a.md", "a")
+    laptop.sync()
+    s3.rclone("deletefile", f"s3:{BUCKET}/.basic-memory/.bisync-marker")
+    laptop.run("sync", expect=4)
+    (found,) = (one for one in findings(laptop, expect=1) if one["level"] == "problem")
+    assert found["text"].startswith("the last run was refused: the marker .basic-memory/.bisync-marker is")
+    assert "bisync sync --only notes --resync" in found["cure"]
+    laptop.run("sync", "--resync")
+    assert not [one for one in findings(laptop, expect=0) if one["level"] == "problem"]
 
 
 def test_without_anything_set_up(make_device: Any) -> None:

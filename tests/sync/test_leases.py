@@ -450,6 +450,26 @@ class TestStore:
             device.setup()
             assert protocol(device) is Protocol.LISTED
 
+    def test_what_answers_in_the_place_of_a_store_is_taken_for_no_empty_one(
+        self, moto: S3, tmp_path: Path
+    ) -> None:
+        """A login page that happens to be XML: it has no files, and takes whatever it is sent."""
+        with proxied(moto) as proxy:
+            known = Device(tmp_path / "laptop", proxy.s3)
+            known.write("note.md", "text\n")
+            known.setup()
+            proxy.on("*", Status(200, "Welcome"))
+            new = Device(tmp_path / "phone", proxy.s3)
+            new.write("other.md", "text\n")
+            said = new.run("setup", expect=1).err
+            assert "does not list what was written just now" in said and "login page" in said
+            known.run("sync", expect=4)
+            assert known.tree() == {"note.md": "text\n"}
+            proxy.clear()
+            assert known.sync().outcome is Outcome.IDLE
+            new.setup()
+            assert new.tree() == {"note.md": "text\n", "other.md": "text\n"}
+
     def test_where_one_device_goes_by_listings_all_do(self, moto_pair: Devices, moto: S3) -> None:
         """Two that decide in two ways would not see each other."""
         pair = moto_pair
