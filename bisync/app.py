@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -178,7 +177,7 @@ class App:
     @cached_property
     def device(self) -> str:
         """What this device is called where other devices hear of it: by the manifest, else as its host."""
-        return self.manifest.device or socket.gethostname().partition(".")[0] or "unnamed"
+        return self.manifest.device or os.uname().nodename.partition(".")[0] or "unnamed"
 
     @property
     def ignore_file(self) -> Path:

@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -120,6 +119,8 @@ def _report(screen: Screen, error: BisyncError) -> int:
 
 def _bug(bug: Exception) -> BisyncError:
     """An error nobody foresaw: one line for the screen, the traceback in a private file."""
+    import traceback
+
     handle, name = tempfile.mkstemp(prefix="bisync-error-", suffix=".log")
     with os.fdopen(handle, "w") as log:
         log.write("".join(traceback.format_exception(bug)))

