@@ -199,6 +199,8 @@ class Resident:
         connection = self._control.connection(None if seconds is None else self._left(seconds))
 
         def answer() -> tuple[int, bytes]:
+            if seconds is not None and connection.sock is not None:
+                connection.sock.settimeout(self._left(seconds))  # others may have been waited for since
             with _unanswered():
                 found = connection.getresponse()
                 return found.status, found.read(READ_BYTES) if method == "GET" else found.read()

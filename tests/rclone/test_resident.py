@@ -19,7 +19,7 @@ from bisync.rclone.output import Listed, Written
 from bisync.rclone.program import Rclone
 from bisync.rclone.remote import Remote
 from bisync.rclone.resident import Resident, Residents, resident
-from tests.support.proxy import Drop, Gate, Proxy, Status, proxied
+from tests.support.proxy import Delay, Drop, Gate, Proxy, Status, proxied
 from tests.support.race import store
 from tests.support.world import BUCKET, S3, rclone_path
 
@@ -101,6 +101,22 @@ def test_folders_are_listed_at_the_same_moment(there: tuple[Resident, str], prox
         ["lease.1"],
         [],
     ]
+
+
+def test_however_many_folders_are_asked_for_patience_ends_when_it_ends(
+    proxy: Proxy, any_s3: S3, tmp_path: Path
+) -> None:
+    rclone, remote = reached(proxy.s3, tmp_path)
+    places = [f"r:{BUCKET}/a/", "r:another-bucket/b/"]
+    with resident(rclone, remote, patience=5.0) as found:
+        found.lists(places[:1])
+        began = time.monotonic()
+        proxy.on("LIST", Delay(3.0), path=BUCKET)
+        proxy.on("LIST", Gate(), path="another-bucket")
+        with pytest.raises(TimeoutError):
+            found.lists(places)
+        assert time.monotonic() - began < 6
+        proxy.clear()
 
 
 def test_a_folder_that_the_keys_are_not_for_is_told_beside_the_others(
