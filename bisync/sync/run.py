@@ -6,24 +6,21 @@ when there is something to carry out, what judges it when there is something to 
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bisync.app import App, Session, baseline_needed
-from bisync.config import Compare, Sync
-from bisync.core import names
+from bisync.config import Sync
 from bisync.core.change import Change
-from bisync.core.counting import counted
 from bisync.core.hooks import About, named_remote
 from bisync.core.result import Outcome, Passing, SyncResult, Tally
 from bisync.errors import BisyncError, GuardRefused, Interrupted, LeaseLost, Locked, disk_error
 from bisync.providers.base import Created, Projects
 from bisync.rclone import listings
-from bisync.state import baseline, changes, held, runs
-from bisync.sync import hooks, keys, leased, observe, pings, quiet, record, recover, rules, swap
+from bisync.state import held, runs
+from bisync.sync import hooks, keys, leased, pings, quiet, recover, rules
 from bisync.sync import projects as registry
 from bisync.sync.conclude import conclude, write_down
 from bisync.sync.crew import Early
@@ -264,6 +261,7 @@ class _Doing:
 
     def _carry_out(self, session: Session, prepared: Prepared) -> SyncResult:
         from bisync.core.plan import Mode
+        from bisync.sync import fulfil
 
         if self.expected is not None:
             self.expected.check(session, prepared)
@@ -284,9 +282,9 @@ class _Doing:
             _guarded(prepared, force=self.options.force)
         self.registered = registry.register(self.projects, prepared.registering)
         if prepared.plan.mode is Mode.IDLE:
-            result = _idle(session, prepared, self.about.run, self.options.memory)
+            result = fulfil.idle(session, prepared, self.about.run, self.options.memory)
         else:
-            result = _apply(session, prepared, self.about.run, self.tally, self.options.memory, here)
+            result = fulfil.apply(session, prepared, self.about.run, self.tally, self.options.memory, here)
         return replace(result, notes=(*notes, *result.notes))
 
 
@@ -315,131 +313,7 @@ def _on_disk(error: OSError, sync: Sync) -> BisyncError:
 
 def _load_the_rest() -> None:
     """Load what carries a plan out."""
-    from bisync.sync import apply, trash  # noqa: F401
-
-
-def _idle(session: Session, prepared: Prepared, run: str, memory: Memory | None) -> SyncResult:
-    known = prepared.baseline
-    assert known is not None
-    fresh = replace(record.refreshed(known, prepared.seen, session.profile.name), place=session.place)
-    if fresh != known:
-        baseline.save(session.state.baseline, fresh)
-    notes = record.keep_texts(session, fresh)
-    if not prepared.seen.partials:
-        # Of what was noted before a run that did not end well, none is left: what looks so from now on is its user's.
-        runs.forget_partials(session.state)
-    leased.note_idle(session, prepared.seen.leases)
-    result = SyncResult(
-        name=session.sync.name,
-        mode=prepared.plan.mode.value,
-        outcome=Outcome.IDLE,
-        run=run,
-        exit_code=1 if prepared.plan.left_out else 0,
-        left_out=prepared.plan.left_out,
-        notes=tuple(notes),
-        profile=session.profile.name,
-        resolve=session.profile.conflict_resolve.value,
-    )
-    if memory is not None:
-        memory.idle(session, prepared, fresh, result)
-    return result
-
-
-def _apply(
-    session: Session, prepared: Prepared, run: str, tally: Tally, memory: Memory | None, here: frozenset[str]
-) -> SyncResult:
-    """Carry a plan out. `here`: what had been changed here for it (keys)."""
-    from bisync.core.plan import Mode
-    from bisync.sync import trash
-    from bisync.sync.apply import Execution
-
-    if any(change.lands_here for change in prepared.plan.changes):
-        swap.check_writable(session.sync.dir)
-    rules.remember(session, prepared)
-    runs.open_journal(session.state, run, prepared.plan.mode.value, rules.arriving_rows(prepared))
-    found = record.Beforehand(prepared)
-    done = Execution(session, prepared, run, tally, meanwhile=found.find)
-    notes: list[str] = []
-    try:
-        recover.sweep(session, prepared.seen, run)
-        done.carry_out(prepared.steps)
-        made = record.baseline_after(session, prepared, done, found)
-        if prepared.plan.mode is not Mode.BASELINE:
-            changes.save(session.state, run, record.changes(prepared, made, tally, here))
-        made = record.keep(session, made, prepared.seen, found)
-        if made.compare is not session.compare and prepared.is_whole:
-            again = observe.both(session, made.files, session.compare, None)
-            switched = record.converted(made, again, session.compare)
-            if switched is not None:
-                record.keep(session, switched, again)
-                notes.append(
-                    Passing(
-                        f"changes are told by {session.compare.value} from now on"
-                        f" (before: {made.compare.value})"
-                    )
-                )
-            else:
-                notes.append(
-                    f"changes are still told by {made.compare.value}: not every file could be looked at;"
-                    f" by {session.compare.value} once that is mended"
-                )
-        notes += [
-            Passing(f"{names.shown(path)} changed while the run was at work; the next one has it")
-            for path in record.passed_by(done)
-        ]
-        clean = not (
-            tally.conflicts or done.left_out or record.passed_by(done) or made.compare is not session.compare
-        )
-        if (
-            memory is not None
-            and clean
-            and prepared.plan.mode is Mode.SYNC
-            and made.compare is Compare.CHECKSUM
-        ):
-            memory.brought_about(session, prepared.seen, prepared.plan.changes, made)
-        waits = rules.settle(session, made.files)
-        notes += [waits] if waits is not None else []
-    except BaseException:
-        recover.undo(session, run)
-        runs.close_journal(session.state)
-        raise
-    shutil.rmtree(session.state.frame, ignore_errors=True)
-    runs.forget_partials(session.state)
-    runs.close_journal(session.state)
-    notes += record.keep_texts(session, made)
-    try:
-        # A first meeting has enough to do; the trash can wait for the next run.
-        first = prepared.plan.mode is Mode.BASELINE
-        gone = [] if first else trash.expire(session, run, session.app.now(), session.app.manifest.keep_days)
-        if gone:
-            notes.append(
-                Passing(
-                    f"{counted(len(gone), 'run')} older than "
-                    f"{counted(session.app.manifest.keep_days, 'day')} left the trash"
-                )
-            )
-    except BisyncError as error:
-        notes.append(f"the trash could not be tidied: {error.message}")
-    left_out = done.left_out
-    return SyncResult(
-        name=session.sync.name,
-        mode=prepared.plan.mode.value,
-        outcome=Outcome.DONE,
-        run=run,
-        exit_code=1 if left_out else 0,
-        uploaded=len(tally.uploaded - tally.merged),
-        downloaded=len(tally.downloaded),
-        deleted_local=len(tally.deleted_local),
-        deleted_cloud=len(tally.deleted_cloud),
-        renamed=len(tally.renamed),
-        merged=len(tally.merged),
-        conflicts=record.known_versions(session, prepared, done),
-        left_out=left_out,
-        notes=tuple(notes),
-        bytes=tally.bytes,
-        profile=session.profile.name,
-        resolve=session.profile.conflict_resolve.value,
-    )
+    from bisync.sync import apply, fulfil, trash  # noqa: F401
 
 
 def _failed(sync: Sync, error: BisyncError, run: str | None, mode: str, began: float) -> SyncResult:
