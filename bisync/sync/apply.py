@@ -236,6 +236,8 @@ class Execution(Undertaking):
             outcome = self.attempt(argv, count=False, at_length=transfers.is_long(sizes))
         if outcome.code != 0:
             self.leave_out(self.troubled(argv, outcome).items())
+        if upward.is_used(self.prepared.compare) and (missing := own_copies.not_given(self, step.names)):
+            self.leave_out(missing)
 
     def _move(self, step: Step, moved: Sequence[str], changes: Iterable[Change]) -> None:
         """Move files in the cloud. What rclone does not say it moved is gone: the next run has it."""

@@ -40,11 +40,19 @@ ASKED = 100
 APART = 1.1
 LATER_NS = 2_000_000_000
 UNREPORTED = "rclone did not say that it {}: the next run tries again"
+UNGIVEN = (
+    "the cloud lists it, and has no such file when it is asked for it: is it a link there that leads nowhere?"
+)
 UNSEEN = "the cloud shows it as it was before it was sent, to the size and time: the next run tries again"
 
 
-def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, CloudFile]:
-    """What the cloud holds of these files (names as it spells them) now, by their keys. Raises RcloneError."""
+def look(
+    session: Session, compare: Compare, paths: Sequence[str], listed: Mapping[str, CloudFile] | None = None
+) -> dict[str, CloudFile]:
+    """What the cloud holds of these files (names as it spells them) now, by their keys. Raises RcloneError.
+
+    `listed`: what its last listing has shown, whereupon few of them are asked for by name.
+    """
     if not paths:
         return {}
     remote = session.remote
@@ -53,13 +61,13 @@ def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, 
         argv = list_argv(remote, compare=compare, filters=session.state.filters)
         outcome = session.rclone.run(argv, remote=remote)
     else:
-        singly = _singly(remote, paths)
-        with name_list(paths) as listed:
-            argv = look_argv(remote, listed, compare=compare, singly=singly)
+        singly = listed is not None and _singly(remote, paths, listed)
+        with name_list(paths) as asked:
+            argv = look_argv(remote, asked, compare=compare, singly=singly)
             outcome = session.rclone.run(argv, remote=remote)
             if singly and troubled_files(outcome):
                 # One is a folder by now, which fails the whole. Listings tell of the others.
-                argv = look_argv(remote, listed, compare=compare)
+                argv = look_argv(remote, asked, compare=compare)
                 outcome = session.rclone.run(argv, remote=remote)
     if outcome.code == 3:
         return {}  # not even its folder is there
@@ -71,14 +79,18 @@ def look(session: Session, compare: Compare, paths: Sequence[str]) -> dict[str, 
     }
 
 
-def _singly(remote: Remote, paths: Sequence[str]) -> bool:
+def _singly(remote: Remote, paths: Sequence[str], listed: Mapping[str, CloudFile]) -> bool:
     """Whether to ask for each of these files by its name, in place of listing the folders they lie in. Pure.
 
     Where they are fewer, and the answer is the same: an object store tells its times to the second then, not to the
-    fraction that its listings have, and a remote that folds case finds another file's name, too.
+    fraction that its listings have, and a remote that folds case finds another file's name, too. By its name a file is
+    found behind a link as well, which no listing shows: so only in folders that the last one has shown.
     """
     folders = {"", *(folder for path in paths for folder in names.parents(path))}
-    return not (remote.is_bucket or remote.can.folds_case) and len(paths) <= len(folders)
+    if remote.is_bucket or remote.can.folds_case or len(paths) > len(folders):
+        return False
+    inmost = {path.rpartition("/")[0] for path in paths} - {""}
+    return all(any(file.name.startswith(f"{one}/") for file in listed.values()) for one in inmost)
 
 
 def changed_since(
@@ -94,20 +106,41 @@ def _as_stored(file: CloudFile | None) -> tuple[int, int | None] | None:
 
 def look_for(done: Undertaking, step: LookAgain | ReadBack) -> None:
     """See what the cloud holds of a step's files: before anything is done to them, or after."""
-    now = look(done.session, done.prepared.compare, step.names)
+    before, compare = done.seen.cloud.files, done.prepared.compare
+    now = look(done.session, compare, step.names, before)
     if isinstance(step, ReadBack):
         done.there = now
-        if _twins(done) and done.prepared.compare is Compare.STORED:
+        if _twins(done) and compare is Compare.STORED:
             time.sleep(APART)
             # What another program has stored meanwhile is told from ours by now, and left alone.
-            done.there = look(done.session, done.prepared.compare, step.names)
+            done.there = look(done.session, compare, step.names, before)
         for tell_apart in (_set_later, _send_anew):
             tried = [path for path in _twins(done) if tell_apart(done, path)]
             if tried:
-                done.there = look(done.session, done.prepared.compare, step.names)
+                done.there = look(done.session, compare, step.names, before)
             done.unseen = frozenset(tried).intersection(_twins(done))
     else:
-        done.changed = changed_since(done.seen.cloud.files, now, [names.key(name) for name in step.names])
+        keys = [names.key(name) for name in step.names]
+        if changed_since(before, now, keys):
+            # By its name a link may be found, or not, otherwise than in the listing that the plan was made from.
+            now = look(done.session, compare, step.names)
+        done.changed = changed_since(before, now, keys)
+
+
+def not_given(done: Undertaking, fetched: Sequence[str]) -> list[tuple[str, str]]:
+    """What was to be fetched and did not come, though the cloud lists it as before; each with the reason."""
+    failed = {one.path for one in done.failed}
+    missing = {
+        key: name
+        for name in fetched
+        if (key := names.key(name)) not in failed
+        and not os.path.lexists(done.area.staging / names.from_rclone(name))
+    }
+    if not missing:
+        return []
+    now = look(done.session, done.prepared.compare, list(missing.values()))
+    gone = changed_since(done.seen.cloud.files, now, list(missing))
+    return [(name, UNGIVEN) for key, name in missing.items() if key not in gone]
 
 
 def _twins(done: Undertaking) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ import pytest
 from bisync.config import Compare
 from bisync.core.abilities import OBJECTS, Abilities
 from bisync.core.result import Outcome
+from bisync.core.snapshot import CloudFile, LeftOut
 from bisync.rclone.argv import look_argv
 from bisync.rclone.output import read_listing
 from bisync.rclone.remote import Remote
@@ -24,8 +26,8 @@ from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, kill, play
 from tests.support.kinds_table import row
 from tests.support.machine import everything
-from tests.support.proxy import proxied
-from tests.support.world import Device, rclone_path
+from tests.support.proxy import Status, proxied
+from tests.support.world import S3, Device, rclone_path
 
 # The others differ from these in nothing that a day shows.
 DAYS = {"webdav", "sftp", "crypt-s3", "crypt-folder", "chunker-s3"}
@@ -289,7 +291,8 @@ def test_a_file_that_is_asked_for_by_its_name_is_told_as_in_a_listing(
     device.setup()
     app = device.app()
     with app.session(app.manifest.syncs[0]) as session:
-        found = own_copies.look(session, session.compare, ["a.md", "d", "d/b ä.md"])
+        seen = own_copies.look(session, session.compare, there)
+        found = own_copies.look(session, session.compare, ["a.md", "d", "d/b ä.md"], seen)
     assert found.keys() == {"a.md", "d/b ä.md"}
 
 
@@ -298,11 +301,70 @@ def test_files_are_asked_for_by_name_where_they_are_fewer_than_their_folders() -
     plain, folds, bucket = (
         Remote(fs="r:", label="r", can=can) for can in (Abilities(), Abilities(folds_case=True), OBJECTS)
     )
-    assert own_copies._singly(plain, ["a.md"])
-    assert own_copies._singly(plain, ["d/a.md", "d/b.md"])
-    assert not own_copies._singly(plain, ["d/a.md", "d/b.md", "c.md"])
-    assert not own_copies._singly(folds, ["a.md"])
-    assert not own_copies._singly(bucket, ["a.md"])
+    listed = {"d/x.md": CloudFile("d/x.md", 1, None, 1)}
+    assert own_copies._singly(plain, ["a.md"], listed)
+    assert own_copies._singly(plain, ["d/a.md", "d/b.md"], listed)
+    assert not own_copies._singly(plain, ["d/a.md", "d/b.md", "c.md"], listed)
+    assert not own_copies._singly(plain, ["a.md", "e/a.md"], listed), "a folder that no listing has shown"
+    assert not own_copies._singly(folds, ["a.md"], listed)
+    assert not own_copies._singly(bucket, ["a.md"], listed)
+
+
+@pytest.mark.parametrize("kind", ["folder", "crypt-names"])
+def test_a_link_in_a_remote_that_no_listing_shows_hides_no_edit(
+    kind: str, kinds: Kinds, tmp_path: Path
+) -> None:
+    """By its name what a link stands for is found all the same."""
+    there = kinds.folder / {"folder": "plain", "crypt-names": "names"}[kind] / "links"
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    device = kinds.device(tmp_path / "one", kind, "links")
+    device.write("a.md", "one")
+    device.write("d/b.md", "one")
+    device.setup()
+    stored = next(there.glob("a.md*"))
+    stored.unlink()
+    stored.symlink_to(elsewhere / "a.md")
+    shutil.rmtree(there / "d")
+    (there / "d").symlink_to(elsewhere)
+
+    device.write("a.md", "edited")
+    device.write("d/b.md", "edited")
+    for _ in range(2):
+        result = device.sync()
+        assert [one.path for one in result.left_out] == ["d/b.md"], "it is in no listing"
+        assert result.exit_code == 1 and result.deleted_local == 0
+    assert device.tree() == {"a.md": "edited", "d/b.md": "edited"}
+    assert not stored.is_symlink() and not (elsewhere / "a.md").exists()
+
+
+def test_what_is_listed_and_cannot_be_fetched_is_named(kinds: Kinds, tmp_path: Path) -> None:
+    """As a link of an SFTP server is that leads nowhere. One that is gone by then waits for the next run."""
+    near = re.search(r"\[webdav-seconds\]\n[^[]*?url = (http://[^/]+)", kinds.conf)
+    assert near is not None
+    with proxied(S3(near[1], None, "webdav", None)) as proxy:
+        device = replace(kinds, conf=kinds.conf.replace(near[1], proxy.s3.endpoint)).device(
+            tmp_path / "one", "webdav-seconds", "ungiven"
+        )
+        device.write("a.md", "one")
+        device.setup()
+        kinds.put("webdav-seconds", "a.md", "edited there", "ungiven")
+        kinds.put("webdav-seconds", "d/b.md", "new", "ungiven")
+        for name in ("a.md", "b.md"):
+            proxy.on("PROPFIND", Status(404, "NotFound"), path=name)
+        for _ in range(2):
+            result = device.sync()
+            assert {*result.left_out} == {LeftOut(path, own_copies.UNGIVEN) for path in ("a.md", "d/b.md")}
+            assert result.exit_code == 1 and not result.notes
+        assert device.tree() == {"a.md": "one"}
+        proxy.clear()
+        assert synced(device) == "down 2"
+
+        def meanwhile(sync: str, changes: object) -> None:
+            kinds.rclone("deletefile", "webdav-seconds:ungiven/a.md")
+
+        kinds.put("webdav-seconds", "a.md", "edited again", "ungiven")
+        assert synced(device, app=device.app(on_plan=meanwhile)) == "nothing"
+        assert synced(device) == "gone here 1"
 
 
 @pytest.mark.parametrize("kind", ["crypt-folder", "crypt-names"])
