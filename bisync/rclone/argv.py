@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bisync.config import Compare, Profile
-from bisync.core.metadata import LEASES, MARKER_NAME, PARTIAL_SUFFIX
+from bisync.core.metadata import LEASES, MARKER_NAME, METADATA_DIR, PARTIAL_SUFFIX
 from bisync.rclone.remote import Remote
 
 Argv = tuple[str, ...]
@@ -125,6 +125,19 @@ def look_argv(remote: Remote, names: Path, *, compare: Compare, singly: bool = F
     argv = ["rclone", "lsjson", remote.fs, "--recursive", "--files-only", "--no-mimetype", "--files-from-raw"]
     argv += [str(names), *_asked_of_each(compare), *(["--no-traverse"] if singly else [])]
     return (*argv, *NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def inside_argv(remote: Remote, patterns: Path, *, compare: Compare) -> Argv:
+    """List what fits any of the `patterns`, one a line, and the folders on the way there, those too that are empty."""
+    argv = ["rclone", "lsjson", remote.fs, "--recursive", "--no-mimetype", "--include-from", str(patterns)]
+    argv += ["--ignore-case"] if remote.can.folds_case else []
+    return (*argv, *_asked_of_each(compare), *NETWORK, "--use-json-log", "--color", "NEVER")
+
+
+def folders_argv(remote: Remote) -> Argv:
+    """List all folders but our own."""
+    argv = ("rclone", "lsjson", remote.fs, "--recursive", "--dirs-only", "--no-modtime")
+    return (*argv, "--exclude", f"/{METADATA_DIR}/**", *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
 def modtimes_argv(remote: Remote, names: Path) -> Argv:

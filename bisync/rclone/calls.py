@@ -26,7 +26,10 @@ _FILTER: Mapping[str, tuple[str, Take]] = {
     "--files-from-raw": ("FilesFromRaw", lambda value: [value]),
     "--filter": ("FilterRule", lambda value: [value]),
     "--filter-from": ("FilterFrom", lambda value: [value]),
+    "--include-from": ("IncludeFrom", lambda value: [value]),
 }
+# These say which files.
+_NAMED = {"FilesFromRaw", "IncludeFrom"}
 _LISTING: Mapping[str, tuple[str, Take]] = {
     "--files-only": ("filesOnly", None),
     "--hash": ("showHash", None),
@@ -83,7 +86,7 @@ def call_of(argv: Argv, *, whole: bool = False) -> Call | None:
     named, flags = argv[2 : 2 + len(takes)], _flags(argv[2 + len(takes) :])
     if flags is None or (argv[1] != "lsjson" and "opt" in flags):
         return None
-    if "FilesFromRaw" not in flags.get("_filter", {}) and not (whole and argv[1] == "lsjson"):
+    if not _NAMED & flags.get("_filter", {}).keys() and not (whole and argv[1] == "lsjson"):
         return None
     params = {**dict(zip(takes, named, strict=True)), **flags}
     return Call(path, {**params, "remote": ""} if argv[1] == "lsjson" else params, argv[1])

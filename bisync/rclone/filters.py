@@ -21,6 +21,11 @@ def exclude_rule(name: str, *, folder: bool = False) -> str:
     return "- /" + _exactly(name) + ("/**" if folder else "")
 
 
+def inside(name: str) -> str:
+    """A pattern for all that lies in the folder of this name (rclone's spelling), and the folder itself."""
+    return f"/{_exactly(name)}/**"
+
+
 def _exactly(name: str) -> str:
     """A name as a pattern. rclone takes blanks off the end of a line, so a last one stands in a class."""
     if name[-1:].isspace():

@@ -25,7 +25,7 @@ from bisync.core.result import Conflict
 from bisync.errors import RcloneError
 from bisync.files import atomic_write
 from bisync.rclone.diagnosis import failure, is_no_file
-from bisync.sync import bisync_run, inside, merging, own_copies, steps, swap, transfers, upward
+from bisync.sync import bisync_run, inside, merging, own_copies, room, steps, swap, transfers, upward
 from bisync.sync.frame import Frame
 from bisync.sync.steps import Fetch, Merge, PutIn, RunBisync, Send, Settle, Step
 from bisync.sync.undertaking import Undertaking
@@ -89,7 +89,7 @@ class Execution(Undertaking):
                 bisync_run.run(self, step)
             case (
                 steps.PlaceMarker("cloud") | steps.SendAs() | steps.DeleteThere()
-                | steps.MoveOneThere() | steps.RenameThere()
+                | steps.MoveOneThere() | steps.RenameThere() | steps.MakeRoom()
             ):  # fmt: skip
                 self._take_there(step)
             case steps.PlaceMarker():
@@ -112,6 +112,8 @@ class Execution(Undertaking):
                 outcome = self.attempt(argv, count=False)
                 if outcome.code != 0:
                     raise failure(argv, outcome, self.session.remote)
+            case steps.MakeRoom():
+                room.make(self, step)
             case steps.SendAs(change, name) if own_copies.may_go(self, change, name):
                 if self._run_for(step, change):  # rclone names the file without its folder
                     self.tally.uploaded.add(names.key(name))

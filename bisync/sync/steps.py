@@ -108,6 +108,13 @@ class LookAgain(NamedTuple):
     names: tuple[str, ...]
 
 
+class MakeRoom(NamedTuple):
+    """No folder lies where these files are to go (`names` in the cloud), or the run goes without them (see `room`)."""
+
+    changes: tuple[Change, ...]
+    names: tuple[str, ...]
+
+
 class ReadBack(NamedTuple):
     """What the cloud says of these files, now that the run has done with them."""
 
@@ -186,6 +193,7 @@ Step = (
     | SendAs
     | DeleteThere
     | LookAgain
+    | MakeRoom
     | ReadBack
     | DeleteAllThere
     | RenameThere

@@ -37,6 +37,7 @@ from bisync.sync.steps import (
     DeleteThere,
     Fetch,
     LookAgain,
+    MakeRoom,
     Merge,
     MoveHere,
     MoveOneThere,
@@ -117,6 +118,9 @@ def _by_ourselves(
     if gone:
         named = tuple(cloud.files[change.path].name for change in gone)
         yield DeleteAllThere(tuple(gone), named, width([0] * len(gone)))
+    new = [one for one in up if names.key(one.there) not in cloud.files]
+    if new:
+        yield MakeRoom(tuple(one.change for one in new), tuple(one.there for one in new))
     yield from _renamed_there(plan, cloud)
     alike = [one for one in up if one.name == one.there]
     if alike:

@@ -21,7 +21,7 @@ from bisync.core.snapshot import CloudFile, LeftOut
 from bisync.rclone.argv import look_argv
 from bisync.rclone.output import read_listing
 from bisync.rclone.remote import Remote
-from bisync.sync import own_copies
+from bisync.sync import own_copies, room
 from tests.support.kinds import KINDS, Kinds, kinds_of_remotes
 from tests.support.kinds_game import Lost, kill, play
 from tests.support.kinds_table import row
@@ -308,6 +308,53 @@ def test_files_are_asked_for_by_name_where_they_are_fewer_than_their_folders() -
     assert not own_copies._singly(plain, ["a.md", "e/a.md"], listed), "a folder that no listing has shown"
     assert not own_copies._singly(folds, ["a.md"], listed)
     assert not own_copies._singly(bucket, ["a.md"], listed)
+
+
+@pytest.mark.parametrize("kind", ["webdav", "sftp", "union"])
+def test_a_folder_takes_no_harm_where_a_file_of_its_name_is_to_go(
+    kind: str, kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds is in no plan: it is ignored, or came a moment ago. A WebDAV server would be told to remove it."""
+    device = kinds.device(tmp_path / "one", kind, "taken")
+    device.write(".bmignore", "*.tmp\n")
+    device.setup()
+    held = {"build [1]*/d/a.tmp": "ignored", "late.md/other.md": "another device's"}
+
+    def meanwhile(sync: str, changes: object) -> None:
+        for name, text in held.items():
+            kinds.put(kind, name, text, "taken")
+
+    device.write("build [1]*", "a file here")
+    device.write("late.md", "a file here")
+    device.write("new.md", "a file here")
+    for asked in (room.ASKED, 1):
+        monkeypatch.setattr(room, "ASKED", asked)
+        result = device.sync(app=device.app(on_plan=meanwhile))
+        assert LeftOut("build [1]*", room.OCCUPIED_THERE) in result.left_out
+        assert result.exit_code == 1
+    assert held.items() <= kinds.tree(kind, "taken").items()
+    assert kinds.tree(kind, "taken")["new.md"] == "a file here"
+    assert device.tree()["build [1]*"] == "a file here"
+
+
+@pytest.mark.parametrize("kind", ["webdav", "sftp", "union", "crypt-folder"])
+def test_a_folder_that_has_become_a_file_here_does_so_there(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    """Servers keep folders when what they held is gone."""
+    one, two = (kinds.device(tmp_path / name, kind, "became") for name in ("one", "two"))
+    for name in ("a.md/b.md", "c.md/d/e.md", "f.md"):
+        one.write(name, "one")
+    one.setup()
+    two.setup()
+    shutil.rmtree(one.notes / "c.md")
+    assert synced(one) == "gone there 1"
+
+    shutil.rmtree(one.notes / "a.md")
+    one.write("a.md", "a file")
+    one.write("c.md", "a file")
+    assert synced(one) == "up 2 gone there 1"
+    assert synced(one) == "nothing"
+    assert synced(two) == "down 2 gone here 2"
+    assert one.tree() == two.tree() == {"a.md": "a file", "c.md": "a file", "f.md": "one"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "crypt-names"])

@@ -131,6 +131,8 @@ class Run:
             case steps.Fetch():
                 wanted = map(names.key, step.names)
                 self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
+            case steps.MakeRoom():
+                pass  # the store on paper has no folders
             case steps.LookAgain() | steps.ReadBack():
                 self._look(step)
             case steps.RunBisync(frame=frame, percent=percent):
