@@ -134,6 +134,12 @@ def inside_argv(remote: Remote, patterns: Path, *, compare: Compare) -> Argv:
     return (*argv, *_asked_of_each(compare), *NETWORK, "--use-json-log", "--color", "NEVER")
 
 
+def files_inside_argv(remote: Remote, patterns: Path) -> Argv:
+    """The files that fit any of the `patterns`, one a line."""
+    argv = ("rclone", "lsf", remote.fs, "--recursive", "--files-only", "--include-from", str(patterns))
+    return (*argv, *(["--ignore-case"] if remote.can.folds_case else []), *NETWORK)
+
+
 def folders_argv(remote: Remote) -> Argv:
     """List all folders but our own."""
     argv = ("rclone", "lsjson", remote.fs, "--recursive", "--dirs-only", "--no-modtime")

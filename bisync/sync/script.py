@@ -18,7 +18,7 @@ from bisync.core import names
 from bisync.core.metadata import MARKER_PATH, MARKER_TEXT
 from bisync.errors import UsageError
 from bisync.rclone import filters, listings
-from bisync.rclone.argv import Argv, File, move_argv, remove_empty_argv
+from bisync.rclone.argv import Argv, File, files_inside_argv, move_argv, remove_empty_argv
 from bisync.rclone.remote import HEADER
 from bisync.sync import alike, steps, transfers
 from bisync.sync.frame import lines, listed
@@ -57,6 +57,7 @@ def rendered(session: Session, prepared: Prepared) -> dict[str, Any]:
             {
                 "files": _files(step, session, prepared),
                 "commands": [list(argv) for argv in _commands(step, session)],
+                "nothing": _nothing(step, session),
             }
             for step in prepared.steps
         ],
@@ -104,6 +105,8 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
             return [_file(state.lists / "uploads", _lines(names))]
         case steps.MoveThere(names=names):
             return [_file(state.lists / "moves", _lines(names))]
+        case steps.MakeRoom(names=names):
+            return [_file(state.lists / "places", _lines(map(filters.inside, names)))]
         case steps.DeleteAllThere(names=names):
             return [_file(state.lists / "deletions", _lines(names))]
         case steps.RunBisync(frame=frame, compare=compare):
@@ -116,6 +119,13 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
             ]
         case _:
             return []
+
+
+def _nothing(step: Step, session: Session) -> list[str] | None:
+    """The command that says nothing where a step may be followed by others."""
+    if not isinstance(step, steps.MakeRoom) or session.remote.is_bucket:
+        return None
+    return list(files_inside_argv(session.remote, session.state.lists / "places"))
 
 
 def _file(path: Path, text: str, *, with_md5: bool = False) -> dict[str, Any]:

@@ -561,3 +561,21 @@ def test_a_version_that_is_nowhere_is_noticed(kinds: Kinds, tmp_path: Path) -> N
 
     with pytest.raises(Lost, match="v999999"):
         game.settle()
+
+
+@pytest.mark.parametrize("kind", ["webdav", "sftp"])
+def test_a_script_stops_before_a_folder_that_lies_in_the_way(kind: str, kinds: Kinds, tmp_path: Path) -> None:
+    device = kinds.device(tmp_path / "one", kind, "script-way")
+    device.write(".bmignore", "*.tmp\n")
+    device.setup()
+    kinds.put(kind, "build/a.tmp", "ignored", "script-way")
+    device.write("build", "a file here")
+    device.run("plan", "--script", "x.sh")
+
+    done = subprocess.run(
+        ["sh", str(device.home / "x.sh")], env={**device.environment, "RCLONE": str(rclone_path())},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1 and "build/a.tmp" in done.stderr
+    assert kinds.tree(kind, "script-way")["build/a.tmp"] == "ignored"
