@@ -34,6 +34,30 @@ def test_odd_names_travel_both_ways(laptop: Device, desktop: Device) -> None:
     assert desktop.sync().deleted_local == 6
 
 
+def test_the_embedded_server_keeps_control_characters_in_names(tmp_path: Path) -> None:
+    """It is another process in each run, which knows names from its disk alone."""
+    device = Device(tmp_path / "d")
+    device.write_manifest(
+        "version: 1\ntenants: {t: {provider: embedded, storage: ~/store}}\nsyncs: {notes: {tenant: t, dir: ~/notes}}\n"
+    )
+    device.setup()
+    odd = ("del\x7f.md", "folder\t/a.md", "tab\there.md")
+    for name in odd:
+        device.write(name, name)
+    device.sync()
+
+    again = device.sync()
+
+    assert (again.outcome, again.left_out, tuple(device.tree())) == (Outcome.IDLE, (), odd)
+    store = device.home / "store" / "t"
+    device.write("tab\there.md", "edited")
+    (store / "del\x7f.md").unlink()
+    assert device.sync().error is None
+    assert list(device.tree()) == ["folder\t/a.md", "tab\there.md"]
+    assert (store / "tab\there.md").read_text() == "edited"
+    assert device.sync().outcome is Outcome.IDLE
+
+
 def test_names_that_cannot_travel_are_named_and_the_rest_goes_on(laptop: Device, s3: S3) -> None:
     bad = os.fsencode(laptop.notes) + b"/bad\xff.md"
     Path(os.fsdecode(bad)).write_text("x")
