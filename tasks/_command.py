@@ -89,7 +89,7 @@ class Command:
         self.name = call.__name__
         typed = self.name if word is None or optional else f"{self.name} {word.upper()}"
         # A function of the same name and signature, which knows what it was called as.
-        self.call = wraps(call)(lambda *given, **named: _at_work(typed, call, *given, **named))
+        self.call = wraps(call)(lambda *given, **named: self._at_work(typed, call, *given, **named))
         self.word = word
         self.words = words
         self.help = help
@@ -119,16 +119,16 @@ class Command:
             found.append(Flag(name, long, SHORT.get(long), value, many, self.help[long[2:]]))
         return tuple(found)
 
+    def _at_work(self, typed: str, call: Callable[..., None], *given: Any, **named: Any) -> None:
+        unsaid = next((flag for flag in self.flags() if named.get(flag.parameter) == ""), None)
+        with at_work(typed, unsaid and (unsaid.long, unsaid.value or "")):
+            call(*given, **named)
+
     @property
     def takers(self) -> tuple[Flag, ...]:
         """The flags that further bare words go to, one after the other."""
         flags = {flag.parameter: flag for flag in self.flags()}
         return tuple(flags[name] for name in self.words)
-
-
-def _at_work(typed: str, call: Callable[..., None], *given: Any, **named: Any) -> None:
-    with at_work(typed):
-        call(*given, **named)
 
 
 def command(

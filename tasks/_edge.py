@@ -42,16 +42,19 @@ HELP = {
 
 _at_work = ContextVar("at_work", default="sync")
 """The command that is running, as it is typed after `bisync`."""
+_unsaid: ContextVar[tuple[str, str] | None] = ContextVar("unsaid", default=None)
+"""A flag of it whose value is empty, and what stands for its value."""
 
 
 @contextmanager
-def at_work(command: str) -> Iterator[None]:
-    """A command is running: who interrupts it is told how to carry on with it."""
-    token = _at_work.set(command)
+def at_work(command: str, unsaid: tuple[str, str] | None = None) -> Iterator[None]:
+    """A command is running: who interrupts it is told how to carry on with it. `unsaid`: see `_unsaid`."""
+    token, other = _at_work.set(command), _unsaid.set(unsaid)
     try:
         yield
     finally:
         _at_work.reset(token)
+        _unsaid.reset(other)
 
 
 @contextmanager
@@ -66,6 +69,8 @@ def edge(screen: Screen) -> Iterator[Screen]:
         with screen:
             if screen.quiet and screen.verbose:
                 raise UsageError("--quiet and --verbose do not go together", hint="leave out one")
+            if unsaid := _unsaid.get():
+                needs_value([""], *unsaid)
             yield screen
     except BisyncError as error:
         raise SystemExit(_report(screen, error)) from None
@@ -310,14 +315,14 @@ def _stop_threads(pool: ThreadPoolExecutor) -> None:
         return
 
 
-def needs_value(given: Sequence[str] | None, flag: str) -> None:
+def needs_value(given: Sequence[str] | None, flag: str, value: str = "NAME") -> None:
     """A flag that can be repeated and came without a value names none, which is not all. Raises UsageError.
 
     (invoke passes an empty list then. `invoke sync --only $NAME` with an empty NAME would sync everything.) Nor does an
-    empty value name anything.
+    empty value name anything: `sync --plan "$PLAN"` would carry out what nobody has reviewed.
     """
     if given is not None and (not given or "" in given):
-        raise UsageError(f"{flag} needs a value", hint=f"as in: {flag} NAME, or leave out {flag}")
+        raise UsageError(f"{flag} needs a value", hint=f"as in: {flag} {value}, or leave out {flag}")
 
 
 def whole_number(value: Any, flag: str, *, least: int = 0) -> int | None:

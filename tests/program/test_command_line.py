@@ -262,6 +262,10 @@ def test_invoke_passes_on_what_was_typed(line: str, given: dict[str, object]) ->
         (("explain", "a", "--also"), "--also needs a value"),
         (("history", "--limit", "x"), "--limit takes a whole number, not 'x'"),
         (("sync", "--jobs", "x"), "--jobs takes a whole number, not 'x'"),
+        (("sync", "--plan", ""), "--plan needs a value"),
+        (("plan", "--out="), "--out needs a value"),
+        (("status", "--manifest", ""), "--manifest needs a value"),
+        (("restore", ""), "--path needs a value"),
     ],
 )
 @pytest.mark.parametrize("way", ["invoke", "bisync"])
