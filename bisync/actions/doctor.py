@@ -124,7 +124,9 @@ def _conf(app: App) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding(
-            about="rclone.conf", level="ok", text=f"{path} (mode {mode:o}, {len(sections)} remotes)"
+            about="rclone.conf",
+            level="ok",
+            text=f"{path} (mode {mode:o}, {counted(len(sections), 'remote')})",
         )
     for tenant in app.manifest.tenants:
         if not providers.of(tenant).has_section:
@@ -196,7 +198,16 @@ def _state_dir(app: App) -> Iterator[Finding]:
             about="state dir", level="problem", text=f"{path} does not exist", cure="type: bisync setup"
         )
         return
+    yield from _access("state dir", path)
     yield _space("state dir", path)
+
+
+def _access(about: str, path: Path) -> Iterator[Finding]:
+    if path.is_dir() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            about=about, level="problem", text=f"{path} cannot be read and written",
+            cure=f"chmod u+rwx {typed(path)}",
+        )  # fmt: skip
 
 
 def _space(about: str, path: Path) -> Finding:
@@ -248,11 +259,7 @@ def _sync_dir(app: App, sync: Sync) -> Iterator[Finding]:
             cure="mount it, or type: bisync setup",
         )  # fmt: skip
         return
-    if not os.access(sync.dir, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding(
-            about=sync.name, level="problem", text=f"{sync.dir} cannot be read and written",
-            cure=f"chmod u+rwx {typed(sync.dir)}",
-        )  # fmt: skip
+    yield from _access(sync.name, sync.dir)
     yield _space(sync.name, sync.dir)
 
 
@@ -287,6 +294,7 @@ def _rules(app: App, sync: Sync) -> Iterator[Finding]:
 
 def _memory(app: App, sync: Sync) -> Iterator[Finding]:
     state = app.state(sync)
+    yield from _access(sync.name, state.lock.parent)
     if is_held(state.lock):
         yield Finding(
             about=sync.name, level="warning", text="a run is at work right now", cure="wait for its end"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import as_ordinary_user
 from tests.support.world import BUCKET, S3, Device
 
 
@@ -79,6 +80,17 @@ def test_what_the_last_run_ended_with_is_told(laptop: Device, s3: S3) -> None:
     assert "bisync sync --only notes --resync" in found["cure"]
     laptop.run("sync", "--resync")
     assert not [one for one in findings(laptop, expect=0) if one["level"] == "problem"]
+
+
+def test_state_that_cannot_be_written_is_a_problem(laptop: Device) -> None:
+    user = as_ordinary_user(laptop.home)
+    laptop.state.chmod(0o500)
+
+    ran = laptop.run("doctor", "--quiet", before=user, expect=None)
+
+    laptop.state.chmod(0o700)
+    assert f"✗ notes: {laptop.state} cannot be read and written\n    → chmod u+rwx " in ran.out + ran.err
+    assert ran.code == 1
 
 
 def test_without_anything_set_up(make_device: Any) -> None:
