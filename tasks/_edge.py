@@ -156,7 +156,17 @@ def find_manifest(path: str | None) -> Path:
     from bisync.files import named_path
     from bisync.manifest.load import find
 
-    return find(named_path(path) if path else None, os.environ, Path.cwd(), Path.home())
+    return find(named_path(path) if path else None, os.environ, where(), Path.home())
+
+
+def where() -> Path:
+    """The folder that the person is in. Raises BisyncError where it is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise BisyncError(
+            "the folder that you are in is not there any more", hint="go to another one: cd ~; then run again"
+        ) from None
 
 
 def say_which(screen: Screen, manifest: Manifest) -> None:

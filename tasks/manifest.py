@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from pathlib import Path
 
 from bisync.errors import IgnoreError, ManifestError
 from bisync.report.documents import setup_document
@@ -29,6 +28,7 @@ from ._edge import (
     open_app,
     read_manifest,
     say_which,
+    where,
 )
 
 
@@ -83,7 +83,7 @@ def init(
             write_starter(target)
             screen.tell(init_lines(target))
             return
-        fitted = fit(wish, target, env=os.environ, home=home_of(os.environ), cwd=Path.cwd())
+        fitted = fit(wish, target, env=os.environ, home=home_of(os.environ), cwd=where())
         write_starter(target, fitted.text)
         screen.tell(fitted_lines(target, fitted, next_commands(fitted, target)))
 

@@ -289,6 +289,22 @@ def test_a_value_that_is_none_does_nothing(
     assert not (device.home / ".basic-memory").exists()
 
 
+@pytest.mark.parametrize("line", ["status", "sync -m /x.yaml", "init -m x.yaml --provider embedded"])
+def test_a_folder_that_is_gone_is_said_to_be(tmp_path: Path, line: str) -> None:
+    device = Device(tmp_path / "home")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    said = subprocess.run(
+        ["sh", "-c", f'rmdir "$1" && exec "$2" -m bisync {line}', "sh", gone, sys.executable],
+        cwd=gone, env={**device.environment, "PYTHONSAFEPATH": "1"}, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+    assert said.stderr.startswith("Error: the folder that you are in is not there any more\n"), said
+    assert said.returncode == 1
+
+
 @pytest.mark.parametrize("line", ["--help", "--list", "help sync", "completion zsh", "explain x", "history"])
 def test_a_reader_that_has_gone_gets_no_traceback(tmp_path: Path, line: str) -> None:
     device = Device(tmp_path / "home")
