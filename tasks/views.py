@@ -181,7 +181,7 @@ def history(
         from bisync.actions import history as action
 
         app, syncs = open_app(screen, manifest, only)
-        at_most = whole_number(limit, "--limit")
+        at_most = whole_number(limit, "--limit", least=1)
         look = partial(action.run, app, limit=at_most, versions=versions)
         screen.document(history_document(each(screen, syncs, look, history_lines)))
 

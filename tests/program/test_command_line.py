@@ -262,6 +262,7 @@ def test_invoke_passes_on_what_was_typed(line: str, given: dict[str, object]) ->
         (("explain", "a", "--also"), "--also needs a value"),
         (("history", "--limit", "x"), "--limit takes a whole number, not 'x'"),
         (("sync", "--jobs", "x"), "--jobs takes a whole number, not 'x'"),
+        (("history", "--limit", "0"), "--limit takes a whole number, not '0'"),
         (("sync", "--plan", ""), "--plan needs a value"),
         (("plan", "--out="), "--out needs a value"),
         (("status", "--manifest", ""), "--manifest needs a value"),
