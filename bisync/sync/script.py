@@ -105,7 +105,7 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
             return [_file(state.lists / "uploads", _lines(names))]
         case steps.MoveThere(names=names):
             return [_file(state.lists / "moves", _lines(names))]
-        case steps.MakeRoom(names=names):
+        case steps.MakeRoom(names=names) if not session.remote.is_bucket:
             return [_file(state.lists / "places", _lines(map(filters.inside, names)))]
         case steps.DeleteAllThere(names=names):
             return [_file(state.lists / "deletions", _lines(names))]

@@ -8,7 +8,7 @@ meets two equal sides in everything done before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bisync.app import Session
 from bisync.config import Compare
@@ -101,6 +101,8 @@ def steps(
     known = baseline.files if baseline else {}
     frame = frame_of(framed(plan), local, cloud, known, is_ignored)
     if frame.names:
+        going = upward.going(plan, local, cloud, is_ignored)
+        yield from _room((one for one in going if one.change.action is Action.UPLOAD), cloud)
         yield _bisync_run(frame, plan, local, cloud, compare)
 
 
@@ -118,9 +120,7 @@ def _by_ourselves(
     if gone:
         named = tuple(cloud.files[change.path].name for change in gone)
         yield DeleteAllThere(tuple(gone), named, width([0] * len(gone)))
-    new = [one for one in up if names.key(one.there) not in cloud.files]
-    if new:
-        yield MakeRoom(tuple(one.change for one in new), tuple(one.there for one in new))
+    yield from _room(up, cloud)
     yield from _renamed_there(plan, cloud)
     alike = [one for one in up if one.name == one.there]
     if alike:
@@ -130,6 +130,13 @@ def _by_ourselves(
     yield from (SendAs(one.change, one.name, one.there) for one in up if one.name != one.there)
     if touched or copies:
         yield ReadBack(tuple(sorted({*touched, *copies})))
+
+
+def _room(up: Iterable[upward.Goes], cloud: CloudSnapshot) -> Iterator[Step]:
+    """Whatever goes up under a name that no file has there. (Not what a merge or a conflict is about: one has.)"""
+    new = [one for one in up if names.key(one.there) not in cloud.files]
+    if new:
+        yield MakeRoom(tuple(one.change for one in new), tuple(one.there for one in new))
 
 
 def _renamed_there(plan: Plan, cloud: CloudSnapshot) -> Iterator[RenameThere]:

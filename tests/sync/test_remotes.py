@@ -337,6 +337,27 @@ def test_a_folder_takes_no_harm_where_a_file_of_its_name_is_to_go(
     assert device.tree()["build [1]*"] == "a file here"
 
 
+def test_nor_does_it_where_bisync_is_run(kinds: Kinds, tmp_path: Path) -> None:
+    """By checksum, on a remote of folders: as on a WebDAV server that tells MD5s."""
+    device = kinds.device(tmp_path / "one", "folder", "sums", profile="sums")
+    manifest = device.home / "bisync.yaml"
+    manifest.write_text(f"{manifest.read_text()}profiles: {{sums: {{compare: checksum}}}}\n")
+    device.write(".bmignore", "*.tmp\n")
+    device.setup()
+    kinds.put("folder", "build/a.tmp", "ignored", "sums")
+    (kinds.folder / "plain" / "sums" / "empty").mkdir()
+    for name in ("build", "empty", "new.md"):
+        device.write(name, "a file here")
+
+    result = device.sync()
+
+    assert result.left_out == (LeftOut("build", room.OCCUPIED_THERE),) and result.exit_code == 1
+    assert result.error is None and result.uploaded == 2
+    there = kinds.tree("folder", "sums")
+    assert there["build/a.tmp"] == "ignored" and there["empty"] == there["new.md"] == "a file here"
+    assert device.tree()["build"] == "a file here"
+
+
 @pytest.mark.parametrize("kind", ["webdav", "sftp", "union", "crypt-folder"])
 def test_a_folder_that_has_become_a_file_here_does_so_there(kind: str, kinds: Kinds, tmp_path: Path) -> None:
     """Servers keep folders when what they held is gone."""
