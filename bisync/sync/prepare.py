@@ -299,7 +299,8 @@ def prepare(
     )  # fmt: skip
     taken = transfers.steps(
         made, seen.local, seen.cloud, None if first else known,
-        compare=compare, keeps_versions=session.remote.keeps_versions, is_ignored=seen.is_ignored,
+        compare=compare, keeps_versions=session.remote.keeps_versions, has_folders=not session.remote.is_bucket,
+        is_ignored=seen.is_ignored,
     )  # fmt: skip
     notes = tuple(_notes(session, None if first else known, made, rules_changed=rules_changed))
     registering, said = registry.missing(projects, session, seen, only)

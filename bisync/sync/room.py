@@ -34,8 +34,6 @@ def make(done: Undertaking, step: MakeRoom) -> None:
     The run goes without a file whose place is taken. Raises RcloneError.
     """
     remote = done.session.remote
-    if remote.is_bucket:
-        return  # a file and a folder of one name are no trouble to it
     found = _folders(done.session, done.prepared.compare, step.names)
     for change, name in zip(step.changes, step.names, strict=True):
         filled = found.get(_alike(done.session, name))

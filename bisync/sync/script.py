@@ -105,7 +105,7 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
             return [_file(state.lists / "uploads", _lines(names))]
         case steps.MoveThere(names=names):
             return [_file(state.lists / "moves", _lines(names))]
-        case steps.MakeRoom(names=names) if not session.remote.is_bucket:
+        case steps.MakeRoom(names=names):
             return [_file(state.lists / "places", _lines(map(filters.inside, names)))]
         case steps.DeleteAllThere(names=names):
             return [_file(state.lists / "deletions", _lines(names))]
@@ -123,7 +123,7 @@ def _files(step: Step, session: Session, prepared: Prepared) -> list[dict[str, A
 
 def _nothing(step: Step, session: Session) -> list[str] | None:
     """The command that says nothing where a step may be followed by others."""
-    if not isinstance(step, steps.MakeRoom) or session.remote.is_bucket:
+    if not isinstance(step, steps.MakeRoom):
         return None
     return list(files_inside_argv(session.remote, session.state.lists / "places"))
 

@@ -75,12 +75,14 @@ def steps(
     *,
     compare: Compare,
     keeps_versions: bool,
+    has_folders: bool,
     is_ignored: Callable[[str], bool],
 ) -> Iterator[Step]:
     """The steps that carry a plan out, in their order. Pure.
 
     `local` and `cloud` are what the plan was made from. `compare`: how this run tells changes.
-    `keeps_versions`: the cloud can move files on its own side. `is_ignored`: what the rules say of a path.
+    `keeps_versions`: the cloud can move files on its own side. `has_folders`: a file and a folder of one name cannot
+    both be there. `is_ignored`: what the rules say of a path.
     """
     if plan.mode in (Mode.IDLE, Mode.BLOCKED):
         return
@@ -90,7 +92,7 @@ def steps(
         yield PlaceMarker("cloud")
     if upward.is_used(compare):
         yield from fetching_steps(plan, local, cloud, folders=True)
-        yield from _by_ourselves(plan, local, cloud, is_ignored)
+        yield from _by_ourselves(plan, local, cloud, is_ignored, has_folders=has_folders)
         return
     yield from fetching_steps(plan, local, cloud)
     yield from _sent_first(plan, local, cloud)
@@ -101,14 +103,16 @@ def steps(
     known = baseline.files if baseline else {}
     frame = frame_of(framed(plan), local, cloud, known, is_ignored)
     if frame.names:
-        going = upward.going(plan, local, cloud, is_ignored)
-        yield from _room((one for one in going if one.change.action is Action.UPLOAD), cloud)
+        if has_folders:
+            going = upward.going(plan, local, cloud, is_ignored)
+            yield from _room((one for one in going if one.change.action is Action.UPLOAD), cloud)
         yield _bisync_run(frame, plan, local, cloud, compare)
 
 
 def _by_ourselves(
-    plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, is_ignored: Callable[[str], bool]
-) -> Iterator[Step]:
+    plan: Plan, local: LocalSnapshot, cloud: CloudSnapshot, is_ignored: Callable[[str], bool],
+    *, has_folders: bool,
+) -> Iterator[Step]:  # fmt: skip
     """What happens in the cloud where bisync is not run (see `own_copies`). What makes room comes first."""
     up = list(upward.going(plan, local, cloud, is_ignored))
     gone = [change for change in plan.changes if change.action is Action.DELETE_CLOUD]
@@ -120,7 +124,8 @@ def _by_ourselves(
     if gone:
         named = tuple(cloud.files[change.path].name for change in gone)
         yield DeleteAllThere(tuple(gone), named, width([0] * len(gone)))
-    yield from _room(up, cloud)
+    if has_folders:
+        yield from _room(up, cloud)
     yield from _renamed_there(plan, cloud)
     alike = [one for one in up if one.name == one.there]
     if alike:

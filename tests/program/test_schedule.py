@@ -510,7 +510,7 @@ def test_launchd_has_no_agents_at_boot(mac: Computer) -> None:
         ((), "schedule needs ACTION"),
         (("start",), "schedule takes install, remove or show, not 'start'"),
         (("install", "--interval", "7min"), "--interval takes one of 1min, "),
-        (("install", "--interval", ""), "--interval takes one of 1min, "),
+        (("install", "--interval", ""), "--interval needs a value"),
         (("install", "--at", "noon"), "--at takes boot, not 'noon'"),
         (("remove", "--interval", "5min"), "--interval and --at go with: bisync schedule install"),
         (("show", "--at", "boot"), "--interval and --at go with: bisync schedule install"),

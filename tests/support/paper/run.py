@@ -72,7 +72,7 @@ class Run:
         yield
         taken = transfers.steps(
             self.plan, self.seen.local, self.seen.cloud, self.case.known,
-            compare=self.device.compare, keeps_versions=True,
+            compare=self.device.compare, keeps_versions=True, has_folders=False,
             is_ignored=lambda path: is_ignored(path, self.device.rules),
         )  # fmt: skip
         for step in taken:
@@ -131,8 +131,6 @@ class Run:
             case steps.Fetch():
                 wanted = map(names.key, step.names)
                 self._staged = {path: self.world.store[path] for path in wanted if path in self.world.store}
-            case steps.MakeRoom():
-                pass  # the store on paper has no folders
             case steps.LookAgain() | steps.ReadBack():
                 self._look(step)
             case steps.RunBisync(frame=frame, percent=percent):
