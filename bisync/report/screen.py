@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 COLUMNS = 110
 """So wide gets what is shown of a file where nobody says how wide the paper is."""
+LOOKS = 0.2
+"""So many seconds pass at the most before a Ctrl-C at a question is heeded."""
+
 _LEAD = "Error: "
 
 
@@ -190,7 +194,7 @@ class Screen:
         """Whether a person at the terminal says yes to a question of ours; anything else is no."""
         with self._cleared():
             put_as_it_is("\n".join(fitting(question.rstrip(), sys.stderr)) + " ", sys.stderr)
-        answer = sys.stdin.readline() if sys.stdin is not None else ""
+        answer = _answer(sys.stdin) if sys.stdin is not None else ""
         return answer.strip().lower() in ("y", "yes")
 
     def show(self, table: Table) -> None:
@@ -241,3 +245,13 @@ class Screen:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+
+def _answer(stream: TextIO) -> str:
+    """A line, which from a terminal is only read once it is there.
+
+    A Ctrl-C in the moment before a read begins ends no read: its handler would have its turn after the answer.
+    """
+    while stream.isatty() and not select.select([stream], [], [], LOOKS)[0]:
+        pass
+    return stream.readline()

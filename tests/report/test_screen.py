@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
+import select
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -331,3 +336,26 @@ def test_no_bar_stands_in_the_line_of_a_table(monkeypatch: pytest.MonkeyPatch) -
 
     assert order[0] == "closed"
     assert "written" in order
+
+
+def test_ctrl_c_ends_a_question_also_in_the_moment_before_its_answer_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A read that has not begun yet would not hear of it, and wait for a line that nobody types."""
+    leader, follower = pty.openpty()
+
+    class Typed(io.TextIOWrapper):
+        def readline(self, size: int = -1, /) -> str:
+            assert select.select([self], [], [], 0)[0], "nothing was typed"
+            return super().readline(size)
+
+    with Typed(io.BufferedReader(io.FileIO(follower))) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        pressed = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+        pressed.start()
+        with pytest.raises(KeyboardInterrupt):
+            Screen().ask("Go on? [y/N] ")
+        pressed.join()
+        os.write(leader, b"yes\n")
+        assert Screen().ask("Go on? [y/N] ")
+    os.close(leader)
